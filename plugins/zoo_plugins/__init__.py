@@ -1,0 +1,1 @@
+"""The bundled methods, one folder each; empty, so that importing it costs nothing."""

@@ -1,0 +1,5 @@
+"""PatchCore: the distance to a bank of patches of normal images."""
+
+from zoo_plugins.patchcore.lightning_model import ZooPatchcore
+
+__all__ = ["ZooPatchcore"]

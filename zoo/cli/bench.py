@@ -1,0 +1,51 @@
+"""`zoo bench`: recipes x objects x seeds, resumable, into run folders."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "run recipes on all objects of a data set: fit, calibrate, judge every split"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="name or YAML file")
+    parser.add_argument(
+        "--data.root", dest="root", type=Path, required=True, metavar="DIR", help="the data set"
+    )
+    parser.add_argument("--objects", nargs="+", default=["all"], metavar="NAME", help="or all")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N")
+    parser.add_argument("--splits", nargs="+", metavar="SPLIT", help="default: all on disk")
+    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the grid and print its table; 1 if a run failed."""
+    from zoo.data import layout
+
+    layout.check_objects(args.root, args.objects)  # before the seconds that the imports take
+    return bench(args.recipes, args.root, args.objects, args.seeds, args.splits, args.out)
+
+
+def bench(
+    recipes: list[str],
+    root: Path,
+    objects: list[str] | None,
+    seeds: list[int],
+    splits: list[str] | None,
+    out: Path,
+) -> int:
+    """Run a grid, print the table of its folder, and return the exit code."""
+    from zoo.runs.grid import plan, run_grid
+    from zoo.runs.progress import GridProgress
+    from zoo.table import render, rows_of
+
+    specs = plan(recipes, root, objects, seeds, splits, out)
+    print(f"{len(specs)} runs into {out}; Ctrl-C keeps what is finished, the same command goes on")
+    result = run_grid(specs, GridProgress(len(specs)))
+    print()
+    print(render(rows_of([out]), "md"))
+    for label, reason in result.failed:
+        print(f"failed: {label}: {reason}")
+    return 1 if result.failed else 0

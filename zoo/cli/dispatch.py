@@ -1,0 +1,101 @@
+"""The command `zoo`: its own light verbs, and anomalib's with every method of the zoo known."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from zoo import __version__
+from zoo.cli.chatter import quiet
+from zoo.errors import ZooError, nearest, one_line
+
+# Each is a module of this package with HELP, add_arguments(parser) and run(args).
+ZOO_VERBS = ("bench", "table", "demo", "tiny", "list", "show", "doctor")
+ANOMALIB_VERBS = {
+    "train": "fit, calibrate on normal images, score the test split; writes a run folder",
+    "fit": "anomalib's fit",
+    "validate": "anomalib's validate",
+    "test": "anomalib's test, metrics at model size",
+    "predict": "anomalib's predict",
+    "export": "anomalib's export to Torch, ONNX or OpenVINO",
+}
+INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line and offer the nearest valid word."""
+
+    def error(self, message: str) -> None:
+        """Raise the message as an error for people."""
+        verb = self.prog.split(" ", 1)[-1]
+        raise ZooError(f"{message} (see `zoo {verb} --help`)" if " " in self.prog else message)
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: object = None) -> object:
+        """Parse, and name the nearest option for one that does not exist."""
+        known, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            options = [option for action in self._actions for option in action.option_strings]
+            near = nearest(unknown[0], options) if unknown[0].startswith("-") else ""
+            self.error(f"unknown argument '{unknown[0]}'{near}")
+        return known
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; errors for people become one line on stderr."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    if not debug:
+        quiet()
+    try:
+        return _dispatch(words)
+    except ZooError as error:
+        if debug:
+            raise
+        print(f"zoo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("\nzoo: interrupted; what was finished is kept", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `zoo list | head`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - nothing may be flushed any more
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        print(f"zoo: {one_line(error)} (--debug shows where it comes from)", file=sys.stderr)
+        return 1
+
+
+def _dispatch(words: list[str]) -> int:
+    verb = words[0] if words else "--help"
+    if verb in {"-h", "--help"}:
+        print(_help())
+        return 0
+    if verb == "--version":
+        print(f"anomalib-zoo {__version__}")
+        return 0
+    if verb in ZOO_VERBS:
+        module = import_module(f"zoo.cli.{verb}")
+        parser = Parser(prog=f"zoo {verb}", description=module.HELP, allow_abbrev=False)
+        module.add_arguments(parser)
+        return module.run(parser.parse_args(words[1:]))
+    if verb in ANOMALIB_VERBS:
+        from zoo.cli.anomalib_verbs import run_anomalib_verb
+
+        return run_anomalib_verb(words)
+    raise ZooError(f"unknown command '{verb}'{nearest(verb, [*ZOO_VERBS, *ANOMALIB_VERBS])}")
+
+
+def _help() -> str:
+    lines = ["usage: zoo VERB ...   (zoo VERB --help tells more)", "", "verbs of the zoo:"]
+    lines += [f"  {verb:<10}{import_module(f'zoo.cli.{verb}').HELP}" for verb in ZOO_VERBS]
+    lines += ["", "anomalib's verbs, with its own flags and recipes and every method known:"]
+    lines += [f"  {verb:<10}{text}" for verb, text in ANOMALIB_VERBS.items()]
+    lines += ["", "  --version  print the version", "  --debug    show the traceback of an error"]
+    return "\n".join(lines)

@@ -1,0 +1,125 @@
+"""A split of one object as an anomalib dataset: cached uint8 reading and native sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from anomalib.data.datasets.base.image import AnomalibDataset
+from pandas import DataFrame
+from torchvision.transforms.v2 import Resize, Transform
+from torchvision.transforms.v2.functional import resize as resize_mask
+from torchvision.tv_tensors import Image, Mask
+
+from zoo.data.batch import NativeBatch, NativeItem
+from zoo.data.cache import ImageCache
+from zoo.data.images import image_size, read_image, read_mask
+from zoo.data.layout import Sample
+
+
+class LayoutDataset(AnomalibDataset):
+    """The images of one split, in sorted order.
+
+    An item holds the image at model size as float32 in [0, 1], shape (3, h, w), its native size
+    and, where the truth is known, label and mask at model size. Metrics at native size read the
+    mask again from `mask_path`; the one in the item serves anomalib's own metrics.
+
+    Args:
+        listed: The samples, from `zoo.data.layout.samples`.
+        object_name: Name of the object.
+        split: Name of the split.
+        cache: Where decoded and resized images are kept.
+        augmentations: Applied at model size, after the resize.
+    """
+
+    def __init__(
+        self,
+        listed: Sequence[Sample],
+        object_name: str,
+        split: str,
+        cache: ImageCache,
+        augmentations: Transform | None = None,
+    ) -> None:
+        super().__init__(augmentations=augmentations)
+        self.listed = list(listed)
+        self.cache = cache
+        self.resize: Resize | None = None
+        self.with_truth = True
+        self.category = object_name
+        self._samples = _frame(self.listed, split)  # anomalib's setter would sort by path once more
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.listed)
+
+    def subsample(self, indices: Sequence[int], inplace: bool = False) -> LayoutDataset:
+        """Return the dataset of the images at `indices`."""
+        chosen = super().subsample(indices, inplace)
+        chosen.listed = [self.listed[index] for index in indices]
+        return chosen
+
+    def __getitem__(self, index: int) -> NativeItem:
+        """Read one image (from the cache if it is there) and bring it to model size."""
+        sample = self.listed[index]
+        native_size = image_size(sample.image_path)
+        image = Image(torch.from_numpy(self._pixels(sample.image_path)).permute(2, 0, 1))
+        label, mask = self._truth(sample, native_size, tuple(image.shape[-2:]))
+        if self.augmentations is not None:
+            image, mask = self.augmentations(image, mask)
+        return NativeItem(
+            image=image.to(torch.float32) / 255,
+            gt_mask=mask,
+            gt_label=None if label is None else torch.tensor(label),
+            image_path=str(sample.image_path),
+            mask_path=str(sample.mask_path) if sample.mask_path else None,
+            native_size=native_size,
+        )
+
+    @property
+    def collate_fn(self) -> Callable:
+        """The batch that keeps native sizes."""
+        return NativeBatch.collate
+
+    def _pixels(self, path: Path) -> np.ndarray:
+        """Return the image at model size, (h, w, 3) uint8."""
+        resize = self.resize
+        if resize is None:
+            return read_image(path)  # native size: a cache would only copy the data set
+
+        def make() -> np.ndarray:
+            pixels = torch.from_numpy(read_image(path).copy()).permute(2, 0, 1)
+            return np.ascontiguousarray(resize(Image(pixels)).permute(1, 2, 0).numpy())
+
+        recipe = f"{resize.size}|{resize.interpolation}|{resize.max_size}|{resize.antialias}"
+        return self.cache.get(path, recipe, make)
+
+    def _truth(
+        self, sample: Sample, native_size: tuple[int, int], size: tuple[int, int]
+    ) -> tuple[int | None, Mask | None]:
+        """Return the label and the mask at model size, as far as they are known and wanted."""
+        if not self.with_truth:
+            return sample.label, None
+        if sample.mask_path is not None:
+            truth = read_mask(sample.mask_path, native_size)
+            mask = Mask(torch.from_numpy(truth.astype(np.uint8)))
+            label = int(truth.any()) if sample.label is None else sample.label
+            return label, resize_mask(mask[None], list(size)).squeeze(0)
+        if sample.label == 0:
+            return 0, Mask(torch.zeros(size, dtype=torch.uint8))
+        return sample.label, None
+
+
+def _frame(listed: Sequence[Sample], split: str) -> DataFrame:
+    """Describe the samples in anomalib's columns, without missing values among texts."""
+    frame = DataFrame(
+        {
+            "image_path": [str(sample.image_path) for sample in listed],
+            "mask_path": [str(sample.mask_path or "") for sample in listed],
+            "label_index": [-1 if sample.label is None else sample.label for sample in listed],
+            "split": split,
+        }
+    )
+    frame.attrs["task"] = "segmentation"
+    return frame

@@ -1,0 +1,106 @@
+"""Reading images and masks at native size, with errors that name the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from zoo.errors import ZooError
+
+# Line-scan images of production lines exceed Pillow's guard against decompression bombs.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read an image as RGB.
+
+    Grey images are repeated over three channels; 16-bit ones are scaled linearly from 0..65535 to
+    0..255; transparency is dropped.
+
+    Returns:
+        uint8 array of shape (H, W, 3), values 0..255.
+
+    Raises:
+        ZooError: The file is missing, empty, truncated or no image.
+    """
+    with _open(path) as image:
+        if image.mode.startswith("I") or image.mode == "F":
+            grey = np.asarray(image, dtype=np.float64)
+            # Pillow widens 16-bit PNG to 32-bit integers in mode "I".
+            scaled = np.clip(np.rint(grey / 257.0), 0, 255).astype(np.uint8)
+            return np.repeat(scaled[..., None], 3, axis=2)
+        return np.asarray(image.convert("RGB"))
+
+
+def read_mask(path: Path, native_size: tuple[int, int]) -> np.ndarray:
+    """Read a ground-truth mask.
+
+    Args:
+        path: An 8-bit image with values 0 and 255 (1-bit images are taken too).
+        native_size: (H, W) in pixels of the image that it belongs to.
+
+    Returns:
+        bool array of shape (H, W).
+
+    Raises:
+        ZooError: Unreadable, of another size than its image, or with values other than 0 and 255.
+    """
+    with _open(path) as image:
+        values = np.asarray(image.convert("L") if image.mode in {"1", "P", "RGB"} else image)
+    if values.shape != native_size:
+        raise ZooError(
+            f"mask {path} is {_size(values.shape)}, its image is {_size(native_size)}: "
+            "a mask has the size of its image"
+        )
+    defect = values == 255
+    if not (defect | (values == 0)).all():
+        other = sorted({int(v) for v in np.unique(values)} - {0, 255})[:4]
+        raise ZooError(
+            f"mask {path} holds the values {other}: only 0 (good) and 255 (defect) count"
+        )
+    return defect
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return (H, W) in pixels from the file's header, without decoding it."""
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise _unreadable(path, error) from error
+
+
+class _open:
+    """Open and fully decode an image, so that a truncated file fails here and not later."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Image.Image:
+        try:
+            self.image = Image.open(self.path)
+            self.image.load()
+        except (OSError, UnidentifiedImageError, SyntaxError, EOFError) as error:
+            raise _unreadable(self.path, error) from error
+        return self.image
+
+    def __exit__(self, *exc: object) -> None:
+        self.image.close()
+
+
+def _unreadable(path: Path, error: Exception) -> ZooError:
+    path = Path(path)
+    if not path.exists():
+        return ZooError(f"no image at {path}: the file does not exist")
+    if path.stat().st_size == 0:
+        return ZooError(f"image {path} is empty (0 bytes): copy it again")
+    reason = (
+        "no image format that Pillow knows" if isinstance(error, UnidentifiedImageError) else error
+    )
+    return ZooError(f"image {path} cannot be read ({reason}): copy it again or remove it")
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"

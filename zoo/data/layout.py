@@ -1,0 +1,149 @@
+"""The folder layout of MVTec AD 2 as plain data: which objects and splits lie on disk, which files.
+
+Layout: `protocol` section of the data set, arXiv 2503.21622. Folder names below an object:
+`train/good`, `validation/good`, `test_public/{good,bad,ground_truth/bad}`, and the flat
+`test_private` and `test_private_mixed`. The benchmark withholds the ground truth of the last two;
+where somebody has it, it lies in `private_ground_truth/<split>/<stem>_mask.png`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import ZooError, nearest
+
+FIT_SPLITS = ("train", "validation")
+TEST_SPLITS = ("test_public", "test_private", "test_private_mixed")
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+
+_TAIL_BYTES = 4096  # of every file, enough of a compressed stream to tell two images apart
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image of a split.
+
+    Attributes:
+        image_path: The image.
+        mask_path: Its ground truth (8 bit, 0 or 255), or None: a good image, or truth withheld.
+        label: 0 good, 1 defective, None when only a mask, if there is one, can tell.
+    """
+
+    image_path: Path
+    mask_path: Path | None = None
+    label: int | None = None
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the right mask of this image is known."""
+        return self.label == 0 or self.mask_path is not None
+
+
+def object_names(root: Path) -> list[str]:
+    """Return the objects below `root`: the folders that hold `train/good`, sorted.
+
+    Raises:
+        ZooError: The folder is missing, or holds no object.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise ZooError(f"no data at {root}: the folder does not exist; set --data.root to one")
+    names = sorted(p.parent.parent.name for p in root.glob("*/train/good") if p.is_dir())
+    if not names:
+        raise ZooError(
+            f"no object in {root}: expected <object>/train/good/*.png as in MVTec AD 2; "
+            "`zoo tiny DIR` makes an example"
+        )
+    return names
+
+
+def check_objects(root: Path, wanted: list[str] | None) -> list[str]:
+    """Return the wanted objects (all when None or ["all"]), or say which name is not on disk."""
+    names = object_names(root)
+    if not wanted or wanted == ["all"]:
+        return names
+    for name in wanted:
+        if name not in names:
+            raise ZooError(f"no object '{name}' in {root}{nearest(name, names)}")
+    return list(dict.fromkeys(wanted))
+
+
+def splits_on_disk(root: Path, object_name: str) -> list[str]:
+    """Return the test splits of an object that lie on disk, in protocol order."""
+    return [split for split in TEST_SPLITS if (Path(root) / object_name / split).is_dir()]
+
+
+def samples(root: Path, object_name: str, split: str) -> list[Sample]:
+    """List one split, sorted by path.
+
+    Raises:
+        ZooError: Unknown split, a missing or empty folder, or a defective image without its mask.
+    """
+    folder = Path(root) / object_name / split
+    if split in FIT_SPLITS:
+        return [Sample(path, None, 0) for path in _images(folder / "good", object_name, split)]
+    if split == "test_public":
+        return _public(folder, object_name)
+    if split in TEST_SPLITS:
+        truth = folder.parent / "private_ground_truth" / split
+        return [
+            Sample(path, _mask_of(path, truth, required=truth.is_dir()))
+            for path in _images(folder, object_name, split)
+        ]
+    raise ZooError(f"unknown split '{split}'{nearest(split, [*FIT_SPLITS, *TEST_SPLITS])}")
+
+
+def fingerprint(root: Path, object_name: str) -> str:
+    """Return 16 hex digits that change when a file of the object is added, removed or altered.
+
+    Relative path, size and the last 4 KiB of every file count; neither the location nor the time
+    stamp does, so that a copied data set is the same data set.
+    """
+    folder = Path(root) / object_name
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            file.seek(max(0, size - _TAIL_BYTES))
+            digest.update(f"{path.relative_to(folder).as_posix()}:{size}:".encode())
+            digest.update(file.read())
+    return digest.hexdigest()[:16]
+
+
+def _public(folder: Path, object_name: str) -> list[Sample]:
+    good, bad = folder / "good", folder / "bad"
+    truth = folder / "ground_truth" / "bad"
+    listed = [Sample(path, None, 0) for path in _images(good, object_name, "test_public", False)]
+    listed += [
+        Sample(path, _mask_of(path, truth, required=True), 1)
+        for path in _images(bad, object_name, "test_public", False)
+    ]
+    if not listed:
+        raise ZooError(f"no image of '{object_name}' in {good} or {bad}: test_public is empty")
+    return sorted(listed, key=lambda sample: sample.image_path)
+
+
+def _images(folder: Path, object_name: str, split: str, required: bool = True) -> list[Path]:
+    if folder.is_dir():
+        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        if found or not required:
+            return found
+    elif not required:
+        return []
+    state = "is empty" if folder.is_dir() else "does not exist"
+    use = {
+        "train": "the method learns from it",
+        "validation": "thresholds are derived from its normal images",
+    }.get(split, "there is nothing to score")
+    raise ZooError(f"object '{object_name}' has no {split} images: {folder} {state}; {use}")
+
+
+def _mask_of(image: Path, folder: Path, required: bool) -> Path | None:
+    mask = folder / f"{image.stem}_mask.png"
+    if mask.is_file():
+        return mask
+    if required:
+        raise ZooError(f"no mask for {image}: expected {mask}; add it or remove the image")
+    return None

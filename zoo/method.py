@@ -1,0 +1,42 @@
+"""What every method of the zoo shares: the post-processor, and pictures that scale raw maps."""
+
+from __future__ import annotations
+
+from anomalib.pre_processing import PreProcessor
+from anomalib.visualization import ImageVisualizer
+from torchvision.transforms.v2 import Compose, Normalize, Resize
+
+from zoo.post.processor import BlobPostProcessor
+from zoo.weights import normalization
+
+
+class ZooMethod:
+    """Mixin for anomalib modules; put it before the module in the list of bases.
+
+    Example:
+        >>> class MyMethod(ZooMethod, AnomalibModule): ...  # doctest: +SKIP
+    """
+
+    @staticmethod
+    def configure_post_processor() -> BlobPostProcessor:
+        """Return the shared post-processor; a recipe may give another rule."""
+        return BlobPostProcessor()
+
+    @classmethod
+    def configure_visualizer(cls) -> ImageVisualizer:
+        """Return anomalib's visualiser, told to scale score maps: ours are raw."""
+        scaled = {"anomaly_map": {"colormap": True, "normalize": True}}
+        return ImageVisualizer(fields_config=scaled, overlay_fields_config=None)
+
+
+def whole_image(image_size: int | tuple[int, int], backbone: str, weights: str) -> PreProcessor:
+    """Resize the whole image, nothing cropped, and normalise as the backbone's weights want it.
+
+    Args:
+        image_size: Side of a square, or (height, width), in pixels.
+        backbone: A timm name.
+        weights: The named weights, see `zoo.weights`.
+    """
+    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    mean, std = normalization(backbone, weights)
+    return PreProcessor(Compose([Resize(size, antialias=True), Normalize(list(mean), list(std))]))

@@ -1,0 +1,17 @@
+"""Metrics at native resolution that stream: SegF1, AUROC, oracle F1 and AU-PRO."""
+
+from zoo.metrics.archive import load_splits, save_splits
+from zoo.metrics.curves import PixelScores
+from zoo.metrics.histogram import ScoreHistogram
+from zoo.metrics.ranking import image_auroc
+from zoo.metrics.segf1 import PixelCounts, segf1
+
+__all__ = [
+    "PixelCounts",
+    "PixelScores",
+    "ScoreHistogram",
+    "image_auroc",
+    "load_splits",
+    "save_splits",
+    "segf1",
+]

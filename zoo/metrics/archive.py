@@ -1,0 +1,59 @@
+"""The score histograms of a run's splits in one npz file, to compute any metric from later."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.metrics.bins import MANTISSA_BITS
+from zoo.metrics.curves import PixelScores
+from zoo.metrics.histogram import ScoreHistogram
+
+_PARTS = ("normal", "defect", "region")
+# What numpy raises for a missing, foreign or damaged file.
+_UNREADABLE = (OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
+
+
+def save_splits(path: str | Path, splits: dict[str, PixelScores]) -> None:
+    """Write the histograms of several splits to one npz file, whole or not at all."""
+    arrays = {"mantissa_bits": np.array(MANTISSA_BITS), "splits": np.array(list(splits), dtype=str)}
+    for split, scores in splits.items():
+        arrays[f"{split}/n_regions"] = np.array(scores.n_regions)
+        for part in _PARTS:
+            for key, values in getattr(scores, part).to_arrays().items():
+                arrays[f"{split}/{part}/{key}"] = values
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    aside.replace(path)
+
+
+def load_splits(path: str | Path) -> dict[str, PixelScores]:
+    """Read the histograms of `save_splits`.
+
+    Raises:
+        ZooError: If the file is missing, damaged, or has other bins than this version.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if int(arrays["mantissa_bits"]) != MANTISSA_BITS:
+                raise ZooError(f"{path}: other bins than this version's; evaluate the run again")
+            return {str(split): _scores(arrays, str(split)) for split in arrays["splits"]}
+    except _UNREADABLE as error:
+        raise ZooError(f"{path}: no readable score histograms ({error})") from error
+
+
+def _scores(arrays: np.lib.npyio.NpzFile, split: str) -> PixelScores:
+    parts = [
+        ScoreHistogram.from_arrays(
+            {key: arrays[f"{split}/{part}/{key}"] for key in ("first_bin", "counts")}
+        )
+        for part in _PARTS
+    ]
+    return PixelScores(*parts, n_regions=int(arrays[f"{split}/n_regions"]))

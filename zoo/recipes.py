@@ -1,0 +1,146 @@
+"""Recipes: YAML files that run one method on any object, found by name or by path.
+
+They are packaged inside `zoo` (wheel) or stand beside it (checkout). Only the folder that belongs
+to the `zoo` that was really imported is read: an editable install also drops an unused copy into
+site-packages, which would go stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import zoo
+from zoo.errors import ZooError, nearest
+
+_SUFFIXES = (".yaml", ".yml")
+# The C parser is ten times faster; wheels of PyYAML have it, some source builds do not.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One recipe; `name` is `patchcore/embedded` when packaged, the file's stem otherwise."""
+
+    name: str
+    path: Path
+
+    @property
+    def slug(self) -> str:
+        """Return the name as one folder name."""
+        return self.name.replace("/", "-")
+
+    @property
+    def description(self) -> str:
+        """Return the first line of the comment that opens the file, or an empty text."""
+        with self.path.open(encoding="utf-8") as lines:
+            first = next((line.strip() for line in lines if line.strip()), "")
+        return first.lstrip("# ").rstrip() if first.startswith("#") else ""
+
+
+def check_object_free(config: Any, objects: Iterable[str]) -> None:
+    """Raise when a recipe names an object: one configuration must serve them all.
+
+    Args:
+        config: The recipe as plain data.
+        objects: The names of the data set's objects.
+    """
+    names = {name.casefold() for name in objects}
+    for key, value in _strings(config):
+        if value.strip().casefold() in names:
+            raise ZooError(
+                f"the recipe names the object {value!r} at '{key}'; take it out and choose the "
+                "object on the command line"
+            )
+
+
+def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every text among the values of nested data with its dotted key."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _strings(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _strings(item, f"{key}[{index}]")
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file holds; a broken file is one line that names the place."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(f"{path}: cannot be read ({error})") from None
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ZooError(f"{path}: not valid YAML ({reason}); mend that line") from None
+
+
+def recipes_folder() -> Path:
+    """Return the folder of the packaged recipes: the wheel's, else the checkout's."""
+    package = Path(zoo.__file__).resolve().parent
+    packaged = package / "_recipes"
+    return packaged if packaged.is_dir() else package.parent / "recipes"
+
+
+def recipe_names() -> list[str]:
+    """Return the packaged recipes' names, such as `quickstart` or `patchcore/embedded`."""
+    folder = recipes_folder()
+    return sorted(_name(path, folder) for path in folder.rglob("*.yaml"))
+
+
+def find_recipe(name_or_path: str) -> Recipe:
+    """Return the recipe that a path or a name stands for.
+
+    An existing file wins. A name may carry `.yaml` and a leading `recipes/`, so that a path
+    copied from the documentation works in any folder.
+    """
+    text = str(name_or_path)
+    path = Path(text).expanduser()
+    if path.suffix in _SUFFIXES and path.is_file():
+        folder = recipes_folder()
+        packaged = path.resolve().is_relative_to(folder)
+        return Recipe(_name(path.resolve(), folder) if packaged else path.stem, path)
+    key = text.replace("\\", "/").removeprefix("./").removeprefix("recipes/")
+    key = key.removesuffix(".yaml").removesuffix(".yml")
+    names = recipe_names()
+    if key in names:
+        return Recipe(key, recipes_folder() / f"{key}.yaml")
+    what = "file or recipe" if path.suffix in _SUFFIXES else "recipe"
+    raise ZooError(f"there is no {what} '{text}'{nearest(key, names)}")
+
+
+def method_of(recipe: Recipe) -> str:
+    """Return the short name of the recipe's model class."""
+    config = read_yaml(recipe.path)
+    model = config.get("model") if isinstance(config, dict) else None
+    target = model.get("class_path") if isinstance(model, dict) else model
+    if not isinstance(target, str) or not target:
+        raise ZooError(f"{recipe.path}: names no model; add 'model:' with a 'class_path:'")
+    return target.rpartition(".")[2]
+
+
+def recipes_by_class() -> dict[str, list[Recipe]]:
+    """Return the packaged recipes by class name; broken ones are left to `zoo doctor`."""
+    found: dict[str, list[Recipe]] = {}
+    for recipe in map(find_recipe, recipe_names()):
+        try:
+            found.setdefault(method_of(recipe), []).append(recipe)
+        except ZooError:
+            continue
+    return found
+
+
+def recipes_for(class_name: str) -> list[Recipe]:
+    """Return the packaged recipes whose model is the class of that name."""
+    return recipes_by_class().get(class_name, [])
+
+
+def _name(path: Path, folder: Path) -> str:
+    """Return a packaged recipe's name: its path in the folder without the suffix."""
+    return path.relative_to(folder).with_suffix("").as_posix()

@@ -1,0 +1,153 @@
+"""One timing routine and the schema of `cost.json`, used by everything that measures.
+
+Schema of `cost.json` (times in seconds unless the key says ms; memory in MB of 10**6 bytes):
+
+    phases         {phase: {"wall_s", "cpu_s"}} where the time of a run went
+    latency        {"p50_ms", "p95_ms", "mean_ms", "passes", "batch_size": 1} one image, from the
+                   decoded image at model size to its finished mask at native size
+    memory         {"peak_rss_mb", "above_start_mb", "peak_device_mb"} of the process, sampled
+    parameters     number of parameters of the network
+    device         "cpu" or the name of the accelerator
+    processor      name of the machine's processor
+    threads        torch threads
+    versions       {package: version}
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import psutil
+
+PACKAGES = (
+    "anomalib-zoo",
+    "anomalib",
+    "torch",
+    "torchvision",
+    "lightning",
+    "timm",
+    "kornia",
+    "numpy",
+)
+_SAMPLE_SECONDS = 0.02
+_MB = 1e6
+
+
+@dataclass
+class Stopwatch:
+    """Adds up wall and processor time per named phase."""
+
+    phases: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the time of a block under `name`; several blocks of one name add up."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:
+            entry = self.phases.setdefault(name, {"wall_s": 0.0, "cpu_s": 0.0})
+            entry["wall_s"] += time.perf_counter() - wall
+            entry["cpu_s"] += time.process_time() - cpu
+
+    @property
+    def total_s(self) -> float:
+        """Wall seconds of all phases."""
+        return sum(entry["wall_s"] for entry in self.phases.values())
+
+
+class PeakMemory:
+    """Samples the resident memory of this process, every 20 ms, while a block runs.
+
+    Unlike the operating system's high-water mark it starts anew for every block, on every platform.
+    """
+
+    def __enter__(self) -> PeakMemory:
+        self._process = psutil.Process()
+        self.start_mb = self.peak_mb = self._process.memory_info().rss / _MB
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._sample()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_SAMPLE_SECONDS):
+            self._sample()
+
+    def _sample(self) -> None:
+        self.peak_mb = max(self.peak_mb, self._process.memory_info().rss / _MB)
+
+
+def measure_latency(
+    work: Callable[[], Any],
+    warm_up: int = 3,
+    min_passes: int = 20,
+    min_seconds: float = 0.0,
+    max_seconds: float = 30.0,
+) -> dict[str, float | int]:
+    """Time repeated calls, after a few that do not count.
+
+    Args:
+        work: One pass; it must wait for its device.
+        warm_up: Passes before counting.
+        min_passes: Passes that count, at least.
+        min_seconds: Go on until this much time was measured.
+        max_seconds: Stop after this much time even with fewer passes (but at least one).
+
+    Returns:
+        p50_ms, p95_ms, mean_ms in milliseconds per pass, and the number of passes.
+    """
+    for _ in range(warm_up):
+        work()
+    times: list[float] = []
+    while True:
+        begin = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - begin)
+        enough = len(times) >= min_passes and sum(times) >= min_seconds
+        if enough or sum(times) >= max_seconds:
+            break
+    milliseconds = 1e3 * np.asarray(times)
+    return {
+        "p50_ms": float(np.percentile(milliseconds, 50)),
+        "p95_ms": float(np.percentile(milliseconds, 95)),
+        "mean_ms": float(milliseconds.mean()),
+        "passes": len(times),
+        "batch_size": 1,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide numbers, and Python's."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def processor_name() -> str:
+    """Return the processor's name as the system tells it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - a pseudo file
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
