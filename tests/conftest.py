@@ -1,0 +1,76 @@
+"""Shared fixtures: two threads, a cache of our own, and data sets of a few small images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+# Before torch is imported anywhere: equal thread counts make runs comparable to the last digit.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Keep the developer's image cache out of the tests, and the tests out of it."""
+    os.environ["ANOMALIB_ZOO_CACHE"] = str(tmp_path_factory.mktemp("image_cache"))
+
+
+def texture(seed: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
+    """Return a smooth random texture, (H, W, 3) uint8."""
+    noise = np.random.default_rng(seed).random((*size, 3))
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2)
+    return np.uint8(np.clip(128 + 600 * (smooth - 0.5), 0, 255))
+
+
+def write_image(path: Path, pixels: np.ndarray) -> Path:
+    """Write pixels (RGB or grey) as an image file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    return path
+
+
+def write_object(
+    root: Path, name: str, n_train: int = 4, truth: bool = True, size: tuple[int, int] = (48, 64)
+) -> Path:
+    """Write a minimal object in the MVTec AD 2 layout: a bright square is the defect."""
+    folder = root / name
+    for index in range(n_train):
+        write_image(folder / f"train/good/{index:03d}_regular.png", texture(index, size))
+    for index in range(3):
+        write_image(folder / f"validation/good/{index:03d}_regular.png", texture(50 + index, size))
+    mask = np.zeros(size, np.uint8)
+    mask[10:26, 20:40] = 255
+    for index in range(2):
+        good, bad = texture(100 + index, size), texture(200 + index, size)
+        bad[mask > 0] = 255 - bad[mask > 0] // 4
+        write_image(folder / f"test_public/good/{index:03d}_regular.png", good)
+        write_image(folder / f"test_public/bad/{index:03d}_regular.png", bad)
+        write_image(folder / f"test_public/ground_truth/bad/{index:03d}_regular_mask.png", mask)
+        for split, light in (("test_private", "regular"), ("test_private_mixed", "mixed")):
+            for number, pixels, real in ((index, good, mask * 0), (index + 2, bad, mask)):
+                write_image(folder / f"{split}/{number:03d}_{light}.png", pixels)
+                if truth:
+                    stem = f"private_ground_truth/{split}/{number:03d}_{light}_mask.png"
+                    write_image(folder / stem, real)
+    return folder
+
+
+@pytest.fixture
+def mini(tmp_path: Path) -> Path:
+    """Return a data set with one object of a few 64x48 images, private truth included."""
+    write_object(tmp_path / "data", "part")
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the real photographs, where somebody has them."""
+    root = os.environ.get("ZOO_DATA")
+    if not root or not Path(root).is_dir():
+        pytest.skip("real photographs are not here: set ZOO_DATA to a data set in the layout")
+    return Path(root)
