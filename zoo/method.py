@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from anomalib.pre_processing import PreProcessor
-from anomalib.visualization import ImageVisualizer
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
+from zoo.evaluator import RawEvaluator
 from zoo.post.processor import BlobPostProcessor
+from zoo.visualizer import RawVisualizer
 from zoo.weights import normalization
 
 
@@ -22,11 +23,15 @@ class ZooMethod:
         """Return the shared post-processor; a recipe may give another rule."""
         return BlobPostProcessor()
 
+    @staticmethod
+    def configure_evaluator() -> RawEvaluator:
+        """Return metrics at model size for anomalib's own `test`."""
+        return RawEvaluator()
+
     @classmethod
-    def configure_visualizer(cls) -> ImageVisualizer:
-        """Return anomalib's visualiser, told to scale score maps: ours are raw."""
-        scaled = {"anomaly_map": {"colormap": True, "normalize": True}}
-        return ImageVisualizer(fields_config=scaled, overlay_fields_config=None)
+    def configure_visualizer(cls) -> RawVisualizer:
+        """Return anomalib's pictures, with raw score maps scaled for the eye."""
+        return RawVisualizer()
 
 
 def whole_image(image_size: int | tuple[int, int], backbone: str, weights: str) -> PreProcessor:

@@ -17,6 +17,7 @@ import zoo.post.processor
 import zoo.weights  # registers the embedded backbone with timm, for stock models
 from zoo import __version__
 from zoo.cli.parse_errors import readable
+from zoo.engine import ZooEngine
 from zoo.errors import ZooError
 from zoo.recipes import find_recipe
 from zoo.registry import load_all
@@ -112,6 +113,11 @@ class ZooCLI(AnomalibCLI):
         """Build what the configuration names, unless the command is only parsed."""
         if not self._waiting:
             super().instantiate_classes()
+
+    def instantiate_engine(self) -> None:
+        """Build the engine that writes plain folders, with the settings anomalib collected."""
+        super().instantiate_engine()
+        self.engine = ZooEngine(**self.engine._cache.args)
 
     def before_instantiate_classes(self) -> None:
         """Apply the seed (anomalib only declares it) and keep the value that was applied."""

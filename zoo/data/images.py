@@ -9,6 +9,9 @@ from PIL import Image, UnidentifiedImageError
 
 from zoo.errors import ZooError
 
+# What Pillow raises on damaged files; a damaged header may also claim an absurd size.
+_DAMAGED = (OSError, SyntaxError, EOFError, ValueError, OverflowError, MemoryError)
+
 # Line-scan images of production lines exceed Pillow's guard against decompression bombs.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -17,19 +20,26 @@ def read_image(path: Path) -> np.ndarray:
     """Read an image as RGB.
 
     Grey images are repeated over three channels; 16-bit ones are scaled linearly from 0..65535 to
-    0..255; transparency is dropped.
+    0..255 (of 16-bit colour Pillow keeps the high byte, at most 1 off); transparency is dropped,
+    and so is a camera's note of its orientation: masks belong to the pixels as they are stored.
 
     Returns:
         uint8 array of shape (H, W, 3), values 0..255.
 
     Raises:
-        ZooError: The file is missing, empty, truncated or no image.
+        ZooError: The file is missing, empty, truncated or no image, or holds numbers that are
+            neither 8 nor 16 bits.
     """
     with _open(path) as image:
         if image.mode.startswith("I") or image.mode == "F":
             grey = np.asarray(image, dtype=np.float64)
-            # Pillow widens 16-bit PNG to 32-bit integers in mode "I".
-            scaled = np.clip(np.rint(grey / 257.0), 0, 255).astype(np.uint8)
+            # Older Pillow widens 16-bit PNG to 32-bit integers in mode "I".
+            if image.mode == "F" or grey.min() < 0 or grey.max() > 65535:
+                raise ZooError(
+                    f"image {path} holds 32-bit numbers, whose black and white nobody knows: "
+                    "save it with 8 or 16 bits"
+                )
+            scaled = np.rint(grey / 257.0).astype(np.uint8)
             return np.repeat(scaled[..., None], 3, axis=2)
         return np.asarray(image.convert("RGB"))
 
@@ -48,7 +58,8 @@ def read_mask(path: Path, native_size: tuple[int, int]) -> np.ndarray:
         ZooError: Unreadable, of another size than its image, or with values other than 0 and 255.
     """
     with _open(path) as image:
-        values = np.asarray(image.convert("L") if image.mode in {"1", "P", "RGB"} else image)
+        wide = image.mode.startswith(("I", "F"))
+        values = np.asarray(image if wide else image.convert("L"))
     if values.shape != native_size:
         raise ZooError(
             f"mask {path} is {_size(values.shape)}, its image is {_size(native_size)}: "
@@ -68,7 +79,7 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.height, image.width
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+    except _DAMAGED as error:
         raise _unreadable(path, error) from error
 
 
@@ -82,7 +93,7 @@ class _open:
         try:
             self.image = Image.open(self.path)
             self.image.load()
-        except (OSError, UnidentifiedImageError, SyntaxError, EOFError) as error:
+        except _DAMAGED as error:
             raise _unreadable(self.path, error) from error
         return self.image
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zoo.errors import ZooError
 
 FORMAT_VERSION = 1
@@ -25,6 +27,8 @@ class Calibration:
         split: Where the normal images came from.
         n_images: How many there were.
         n_pixels: How many pixels at native size they had.
+        normal_min: Smallest raw score of a normal pixel; with the next one it scales pictures.
+        normal_max: Largest raw score of a normal pixel.
         version: Version of this format.
     """
 
@@ -35,6 +39,8 @@ class Calibration:
     split: str = ""
     n_images: int = 0
     n_pixels: int = 0
+    normal_min: float = 0.0
+    normal_max: float = 1.0
     version: int = FORMAT_VERSION
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,6 +70,16 @@ class Calibration:
     def load(cls, path: Path) -> Calibration:
         """Read a calibration written by `save`."""
         return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+
+    def for_display(self, score_map: np.ndarray) -> np.ndarray:
+        """Scale raw scores to [0, 1] for the eye: normal minimum at 0, threshold at one half.
+
+        The scale is the same for all images, so that pictures compare; never measure on it.
+        """
+        half = self.threshold - self.normal_min
+        if half <= 0:
+            half = max(self.normal_max - self.normal_min, np.finfo(np.float32).tiny)
+        return np.clip(0.5 * (score_map - self.normal_min) / half, 0, 1)
 
     def describe(self) -> str:
         """Say in one line which rule set which number from what."""

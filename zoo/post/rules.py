@@ -73,4 +73,6 @@ class Quantile(Rule):
             split=split,
             n_images=n_images,
             n_pixels=int(histogram.total),
+            normal_min=float(histogram.quantile(0.0)),
+            normal_max=float(histogram.quantile(1.0)),
         )

@@ -1,0 +1,151 @@
+"""Which scenes a set consists of, and under which names and lights their pictures are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from zoo.data.tiny.defects import KINDS
+from zoo.data.tiny.draws import Draws
+from zoo.data.tiny.frame import Frame
+from zoo.data.tiny.lights import MIXED_LIGHTS, PUBLIC_LIGHTS
+
+# share of the bad scenes that carry a second defect
+_TWO_DEFECTS = 0.25
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is rendered, and how large.
+
+    Args:
+        frames: Field of view per object.
+        objects: Objects that are rendered when nobody asks for certain ones.
+        train: Normal scenes for training.
+        validation: Normal scenes for calibration.
+        public: Good and bad scenes of test_public, each under every public light.
+        private: Good and bad scenes of test_private and test_private_mixed.
+    """
+
+    frames: dict[str, Frame]
+    objects: tuple[str, ...]
+    train: int
+    validation: int
+    public: tuple[int, int]
+    private: tuple[int, int]
+
+
+_TRUE_SIZE = Frame(2448, 2048, magnification=3.0, oversampling=1)
+
+SIZES: dict[str, Size] = {
+    "small": Size(
+        frames={"weave": Frame(320, 240), "badge": Frame(328, 208), "beans": Frame(320, 224)},
+        objects=("weave", "badge", "beans"),
+        train=24,
+        validation=8,
+        public=(3, 5),
+        private=(6, 10),
+    ),
+    # for measuring what a picture of true size costs; beans: a larger field in finer detail
+    "real": Size(
+        frames={
+            "weave": _TRUE_SIZE,
+            "badge": Frame(2448, 1568, magnification=7.2, oversampling=1),
+            "beans": _TRUE_SIZE,
+        },
+        objects=("beans",),
+        train=6,
+        validation=2,
+        public=(1, 1),
+        private=(1, 2),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture of a scene.
+
+    Args:
+        split: train, validation, test_public, test_private or test_private_mixed.
+        file: Path inside the folder of the split.
+        light: Name of the light.
+        mask: Path of the ground truth inside the object's folder, or None if it has none.
+    """
+
+    split: str
+    file: str
+    light: str
+    mask: str | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One physical scene and its pictures.
+
+    Args:
+        group: Name of the scene, unique within the object; also the key of its random draws.
+        defects: Kinds of defect, empty for a normal scene.
+        shots: The pictures taken of it.
+    """
+
+    group: str
+    defects: tuple[str, ...]
+    shots: tuple[Shot, ...]
+
+
+def scenes(subject: str, size: Size, seed: int) -> Iterator[Scene]:
+    """Yield the scenes of one object, in the order of their folders."""
+    for split, count in (("train", size.train), ("validation", size.validation)):
+        for number in range(count):
+            shot = Shot(split, f"good/{number:03d}_regular.png", "regular")
+            yield Scene(f"{split}_{number:03d}", (), (shot,))
+    for label, count in zip(("good", "bad"), size.public, strict=True):
+        for number in range(count):
+            group = f"public_{label}_{number:03d}"
+            shots = tuple(_public_shot(label, number, light) for light in PUBLIC_LIGHTS)
+            yield Scene(group, _defects(subject, group, number, seed), shots)
+    yield from _private_scenes(subject, size, seed)
+
+
+def _public_shot(label: str, number: int, light: str) -> Shot:
+    name = f"{number:03d}_{light}"
+    mask = f"test_public/ground_truth/bad/{name}_mask.png" if label == "bad" else None
+    return Shot("test_public", f"{label}/{name}.png", light, mask)
+
+
+def _private_scenes(subject: str, size: Size, seed: int) -> Iterator[Scene]:
+    """Yield the private scenes, normal and anomalous shuffled, twice photographed each."""
+    contents = [
+        (f"private_{label}_{number:03d}", number)
+        for label, count in zip(("good", "bad"), size.private, strict=True)
+        for number in range(count)
+    ]
+    order = Draws(seed, subject, "private")("order").permutation(len(contents))
+    for place, chosen in enumerate(order):
+        group, number = contents[chosen]
+        rng = Draws(seed, subject, group)("mixed light")
+        lights = ("regular", MIXED_LIGHTS[rng.integers(len(MIXED_LIGHTS))])
+        names = (f"{place:03d}_regular", f"{place:03d}_mixed")
+        splits = ("test_private", "test_private_mixed")
+        shots = tuple(
+            Shot(split, f"{name}.png", light, f"private_ground_truth/{split}/{name}_mask.png")
+            for split, name, light in zip(splits, names, lights, strict=True)
+        )
+        yield Scene(group, _defects(subject, group, number, seed), shots)
+
+
+def _defects(subject: str, group: str, number: int, seed: int) -> tuple[str, ...]:
+    """Return the kinds of defect of a scene: all kinds take turns, so that none is rare."""
+    split, label, _ = group.split("_")
+    if label == "good":
+        return ()
+    kinds = sorted(KINDS)
+    turn, place = divmod(number, len(kinds))
+    order = Draws(seed, subject, f"{split} turn {turn}")("kinds").permutation(len(kinds))
+    first = kinds[order[place]]
+    rng = Draws(seed, subject, group)("second defect")
+    if rng.random() >= _TWO_DEFECTS:
+        return (first,)
+    others = [kind for kind in kinds if kind != first]
+    return (first, others[rng.integers(len(others))])
