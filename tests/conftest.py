@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import urllib.request
 from pathlib import Path
 
 import cv2
@@ -65,6 +67,37 @@ def mini(tmp_path: Path) -> Path:
     """Return a data set with one object of a few 64x48 images, private truth included."""
     write_object(tmp_path / "data", "part")
     return tmp_path / "data"
+
+
+@pytest.fixture(name="texture", scope="session")
+def _texture():
+    """Return the function `texture`; test modules cannot import this file."""
+    return texture
+
+
+@pytest.fixture(name="write_image", scope="session")
+def _write_image():
+    """Return the function `write_image`."""
+    return write_image
+
+
+@pytest.fixture(name="write_object", scope="session")
+def _write_object():
+    """Return the function `write_object`."""
+    return write_object
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that as much as looks up a host."""
+
+    def touched(*args: object, **kwargs: object) -> None:
+        pytest.fail(f"the network was touched: {args}")
+
+    for name in ("getaddrinfo", "create_connection"):
+        monkeypatch.setattr(socket, name, touched)
+    monkeypatch.setattr(socket.socket, "connect", touched)
+    monkeypatch.setattr(urllib.request, "urlopen", touched)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,11 @@ class ZooError(Exception):
     The text is one line: what is wrong, where, and what to do about it.
     """
 
+    def __str__(self) -> str:
+        """Return the line, also of an error that a data worker sent wrapped in its traceback."""
+        name = f"{type(self).__module__}.{type(self).__qualname__}: "
+        return super().__str__().rpartition(name)[2].rstrip()
+
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest valid name, or all if they are few.

@@ -16,6 +16,7 @@ import pandas as pd
 from zoo.data.layout import TEST_SPLITS
 from zoo.errors import ZooError
 
+METRICS_FILE = "metrics.json"
 METRICS = (
     "segf1",
     "precision",
@@ -50,7 +51,8 @@ def rows_of(sources: Sequence[Path]) -> pd.DataFrame:
         if source.is_file():
             frames.append(pd.read_csv(source))
         elif source.is_dir():
-            found = [row for path in sorted(source.rglob("metrics.json")) for row in _rows(path)]
+            files = [path for path in sorted(source.rglob(METRICS_FILE)) if is_run(path.parent)]
+            found = [row for path in files for row in _rows(path)]
             frames.append(pd.DataFrame(found))
         else:
             raise ZooError(f"no results at {source}: the folder does not exist; run `zoo bench`")
@@ -59,6 +61,11 @@ def rows_of(sources: Sequence[Path]) -> pd.DataFrame:
         where = ", ".join(str(source) for source in sources)
         raise ZooError(f"no finished run in {where}: run `zoo bench` with --out there")
     return rows.sort_values(list(KEY), ignore_index=True)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder has the name of a finished run, `seed<N>`."""
+    return folder.name.removeprefix("seed").isdigit()
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

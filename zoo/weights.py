@@ -58,6 +58,9 @@ def create_backbone(backbone: str, weights: str | Path, **timm_options: Any) -> 
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ZooError(f"weights '{weights}' do not fit backbone '{backbone}': {reason}") from error
+    except OSError as error:  # every failure of the hub is one: no such file, refused, cut off
+        reason = " ".join(str(error).split())[:160]
+        raise ZooError(f"weights '{weights}' of '{backbone}' did not arrive: {reason}") from error
     if not timm_options:
         return whole
     state = {"state_dict": whole.state_dict()}
@@ -129,11 +132,20 @@ def _source(backbone: str, weights: str | Path) -> dict[str, Any]:
             f"no weights at '{weights}': the file does not exist; "
             "weights are embedded, hub, random or the path of a checkpoint"
         )
+    return {"state_dict": _read(path)}
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    """Read a state dict without running code that the file may hold."""
     try:
-        return {"state_dict": load_state_dict(str(path), weights_only=True)}
+        state = load_state_dict(str(path), weights_only=True)
     except Exception as error:  # a foreign file may fail in any way
         reason = " ".join(str(error).split())[:160]
         raise ZooError(f"weights {path} cannot be read: {reason}") from error
+    # An empty dict would make timm look on the hub.
+    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ZooError(f"weights {path} hold no state dict: expected names and tensors only")
+    return state
 
 
 def _hub(backbone: str) -> dict[str, Any]:
@@ -150,7 +162,7 @@ def _hub(backbone: str) -> dict[str, Any]:
         for name in ("model.safetensors", "pytorch_model.bin"):
             cached = try_to_load_from_cache(config.hf_hub_id, name)
             if isinstance(cached, str):
-                return {"state_dict": load_state_dict(cached, weights_only=True)}
+                return {"state_dict": _read(Path(cached))}
         address = constants.ENDPOINT
     elif config.url:
         address = config.url

@@ -23,9 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the grid and print its table; 1 if a run failed."""
     from zoo.data import layout
+    from zoo.recipes import find_recipe
 
-    layout.check_objects(args.root, args.objects)  # before the seconds that the imports take
-    return bench(args.recipes, args.root, args.objects, args.seeds, args.splits, args.out)
+    # Typing errors show before the seconds that the imports take.
+    layout.check_objects(args.root, args.objects)
+    for name in args.recipes:
+        find_recipe(name)
+    return bench(
+        args.recipes, args.root, args.objects, args.seeds, args.splits, args.out, args.debug
+    )
 
 
 def bench(
@@ -35,6 +41,7 @@ def bench(
     seeds: list[int],
     splits: list[str] | None,
     out: Path,
+    debug: bool = False,
 ) -> int:
     """Run a grid, print the table of its folder, and return the exit code."""
     from zoo.runs.grid import plan, run_grid
@@ -43,9 +50,9 @@ def bench(
 
     specs = plan(recipes, root, objects, seeds, splits, out)
     print(f"{len(specs)} runs into {out}; Ctrl-C keeps what is finished, the same command goes on")
-    result = run_grid(specs, GridProgress(len(specs)))
-    print()
-    print(render(rows_of([out]), "md"))
+    result = run_grid(specs, GridProgress(len(specs), debug=debug))
+    if result.finished or result.skipped:
+        print(f"\n{render(rows_of([out]))}")
     for label, reason in result.failed:
         print(f"failed: {label}: {reason}")
     return 1 if result.failed else 0

@@ -24,6 +24,6 @@ def run(args: argparse.Namespace) -> int:
 
     data = write_tiny(args.out / "tiny", seed=args.seed, progress=print)
     print(f"\nsame as: zoo bench {RECIPE} --data.root {data} --out {args.out / 'runs'}")
-    code = bench([RECIPE], data, None, [args.seed], None, args.out / "runs")
+    code = bench([RECIPE], data, None, [args.seed], None, args.out / "runs", args.debug)
     print(f"\nlook at {args.out / 'runs'}: masks in cases/, numbers in metrics.json and cost.json")
     return code

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not debug:
         quiet()
     try:
-        return _dispatch(words)
+        return _dispatch(words, debug)
     except ZooError as error:
         if debug:
             raise
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(words: list[str], debug: bool) -> int:
     verb = words[0] if words else "--help"
     if verb in {"-h", "--help"}:
         print(_help())
@@ -84,7 +84,9 @@ def _dispatch(words: list[str]) -> int:
         module = import_module(f"zoo.cli.{verb}")
         parser = Parser(prog=f"zoo {verb}", description=module.HELP, allow_abbrev=False)
         module.add_arguments(parser)
-        return module.run(parser.parse_args(words[1:]))
+        args = parser.parse_args(words[1:])
+        args.debug = debug
+        return module.run(args)
     if verb in ANOMALIB_VERBS:
         from zoo.cli.anomalib_verbs import run_anomalib_verb
 

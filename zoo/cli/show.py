@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 def run_command(recipe: Recipe) -> str:
     """Return the command that runs a recipe."""
-    return f"zoo bench {recipe.name}"
+    return f"zoo bench {recipe.name} --data.root DIR"
 
 
 def as_json(method: Method, recipes: list[Recipe]) -> dict:

@@ -21,6 +21,8 @@ from platformdirs import user_cache_path
 CACHE_VARIABLE = "ANOMALIB_ZOO_CACHE"
 DEFAULT_BUDGET_MB = 4096
 
+_HEADER_BYTES = 128  # of an .npy file
+
 
 def cache_folder() -> Path:
     """Return the folder of the cache: `$ANOMALIB_ZOO_CACHE`, or the platform's cache folder."""
@@ -67,12 +69,13 @@ class ImageCache:
         return array
 
     def _store(self, entry: Path, array: np.ndarray) -> None:
-        if array.nbytes > self.budget_bytes:
+        size = array.nbytes + _HEADER_BYTES
+        if size > self.budget_bytes:
             return
         if self._used_bytes is None:
             self._used_bytes = sum(size for _, size, _ in self._entries())
-        if self._used_bytes + array.nbytes > self.budget_bytes:
-            self._make_room(array.nbytes)
+        if self._used_bytes + size > self.budget_bytes:
+            self._make_room(size)
         entry.parent.mkdir(parents=True, exist_ok=True)
         handle, aside = tempfile.mkstemp(dir=entry.parent, suffix=".part")
         try:
@@ -83,7 +86,7 @@ class ImageCache:
             with contextlib.suppress(OSError):
                 Path(aside).unlink()
             raise
-        self._used_bytes += array.nbytes
+        self._used_bytes += size
 
     def _make_room(self, wanted_bytes: int) -> None:
         # Counted anew: other processes write here too. Down to 90 % so that it happens rarely.

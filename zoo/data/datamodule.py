@@ -68,7 +68,7 @@ class MVTecAD2Layout(AnomalibDataModule):
 
     def dataset(self, split: str) -> LayoutDataset:
         """Return one split (train, validation or a test split) at the model's size."""
-        [category] = layout.check_objects(self.root, [self.category or ""])
+        category = layout.check_object(self.root, self.category or "")
         augmentations = self.train_augmentations if split == "train" else None
         listed = layout.samples(self.root, category, split)
         dataset = LayoutDataset(listed, category, split, self.cache, augmentations)
@@ -101,7 +101,8 @@ class MVTecAD2Layout(AnomalibDataModule):
                 "the model's pre-processor crops images to their centre, so that defects at the "
                 "border are never seen: give the model a pre_processor with Resize and Normalize"
             )
-        self._resize = next((part for part in parts if isinstance(part, Resize)), None)
+        # A resize that comes after something else (a padding, say) is not ours to anticipate.
+        self._resize = parts[0] if parts and isinstance(parts[0], Resize) else None
 
     def _setup(self, _stage: str | None = None) -> None:
         self.train_data = self.dataset("train")
@@ -110,12 +111,22 @@ class MVTecAD2Layout(AnomalibDataModule):
             self.test_data = self.dataset(self.test_split)
 
     def _update_augmentations(self) -> None:
-        pre_processor = getattr(getattr(self.trainer, "model", None), "pre_processor", None)
-        if pre_processor is not None:
-            self.follow(getattr(pre_processor, "transform", None))
+        model = getattr(self.trainer, "model", None)
+        if model is not None:
+            self.follow(getattr(getattr(model, "pre_processor", None), "transform", None))
         for name in ("train_data", "val_data", "test_data"):
             if hasattr(self, name):
                 getattr(self, name).resize = self._resize
+
+    def test_dataloader(self) -> DataLoader:
+        """Return the test split for anomalib's `test` and `predict`.
+
+        Raises:
+            ZooError: The split is not on disk.
+        """
+        if not hasattr(self, "test_data"):
+            self.test_data = self.dataset(self.test_split)
+        return super().test_dataloader()
 
     # The layout names its splits; nothing is split at random.
     def _create_test_split(self) -> None: ...

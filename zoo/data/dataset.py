@@ -89,7 +89,7 @@ class LayoutDataset(AnomalibDataset):
             return read_image(path)  # native size: a cache would only copy the data set
 
         def make() -> np.ndarray:
-            pixels = torch.from_numpy(read_image(path).copy()).permute(2, 0, 1)
+            pixels = torch.from_numpy(read_image(path)).permute(2, 0, 1)
             return np.ascontiguousarray(resize(Image(pixels)).permute(1, 2, 0).numpy())
 
         recipe = f"{resize.size}|{resize.interpolation}|{resize.max_size}|{resize.antialias}"
@@ -98,16 +98,20 @@ class LayoutDataset(AnomalibDataset):
     def _truth(
         self, sample: Sample, native_size: tuple[int, int], size: tuple[int, int]
     ) -> tuple[int | None, Mask | None]:
-        """Return the label and the mask at model size, as far as they are known and wanted."""
+        """Return the label and the mask at model size, as far as they are known and wanted.
+
+        The mask stays a `Mask`, (1, h, w): of plain tensors transforms would resize the wrong way
+        and flip nothing.
+        """
         if not self.with_truth:
             return sample.label, None
         if sample.mask_path is not None:
             truth = read_mask(sample.mask_path, native_size)
-            mask = Mask(torch.from_numpy(truth.astype(np.uint8)))
+            mask = Mask(torch.from_numpy(truth.astype(np.uint8))[None])
             label = int(truth.any()) if sample.label is None else sample.label
-            return label, resize_mask(mask[None], list(size)).squeeze(0)
+            return label, resize_mask(mask, list(size))
         if sample.label == 0:
-            return 0, Mask(torch.zeros(size, dtype=torch.uint8))
+            return 0, Mask(torch.zeros((1, *size), dtype=torch.uint8))
         return sample.label, None
 
 

@@ -12,8 +12,10 @@ from zoo.errors import ZooError
 # What Pillow raises on damaged files; a damaged header may also claim an absurd size.
 _DAMAGED = (OSError, SyntaxError, EOFError, ValueError, OverflowError, MemoryError)
 
-# Line-scan images of production lines exceed Pillow's guard against decompression bombs.
+# Line-scan images of production lines exceed Pillow's guard against decompression bombs; a damaged
+# header must not claim all memory either.
 Image.MAX_IMAGE_PIXELS = None
+_MOST_PIXELS = 2**28
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -41,7 +43,7 @@ def read_image(path: Path) -> np.ndarray:
                 )
             scaled = np.rint(grey / 257.0).astype(np.uint8)
             return np.repeat(scaled[..., None], 3, axis=2)
-        return np.asarray(image.convert("RGB"))
+        return np.array(image.convert("RGB"))  # a copy: Pillow's own memory is read-only
 
 
 def read_mask(path: Path, native_size: tuple[int, int]) -> np.ndarray:
@@ -92,6 +94,9 @@ class _open:
     def __enter__(self) -> Image.Image:
         try:
             self.image = Image.open(self.path)
+            width, height = self.image.size
+            if width * height > _MOST_PIXELS:
+                raise ValueError(f"its header claims {width}x{height} pixels")
             self.image.load()
         except _DAMAGED as error:
             raise _unreadable(self.path, error) from error
@@ -107,9 +112,10 @@ def _unreadable(path: Path, error: Exception) -> ZooError:
         return ZooError(f"no image at {path}: the file does not exist")
     if path.stat().st_size == 0:
         return ZooError(f"image {path} is empty (0 bytes): copy it again")
-    reason = (
-        "no image format that Pillow knows" if isinstance(error, UnidentifiedImageError) else error
-    )
+    if isinstance(error, UnidentifiedImageError):
+        reason = "no image format that Pillow knows"
+    else:
+        reason = str(error) or type(error).__name__
     return ZooError(f"image {path} cannot be read ({reason}): copy it again or remove it")
 
 

@@ -64,10 +64,15 @@ def check_objects(root: Path, wanted: list[str] | None) -> list[str]:
     names = object_names(root)
     if not wanted or wanted == ["all"]:
         return names
-    for name in wanted:
-        if name not in names:
-            raise ZooError(f"no object '{name}' in {root}{nearest(name, names)}")
-    return list(dict.fromkeys(wanted))
+    return [check_object(root, name) for name in dict.fromkeys(wanted)]
+
+
+def check_object(root: Path, wanted: str) -> str:
+    """Return the name of an object that is on disk, or say which ones are."""
+    names = object_names(root)
+    if wanted not in names:
+        raise ZooError(f"no object '{wanted}' in {root}{nearest(wanted, names)}")
+    return wanted
 
 
 def splits_on_disk(root: Path, object_name: str) -> list[str]:

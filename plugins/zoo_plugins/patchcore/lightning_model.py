@@ -27,7 +27,8 @@ class ZooPatchcore(ZooMethod, Patchcore):
     Args:
         backbone: A timm name of a convolutional network.
         weights: embedded, hub, random or the path of a checkpoint.
-        layers: Modules whose feature maps are concatenated, as timm's feature_info names them.
+        layers: Modules whose feature maps are concatenated, as timm's feature_info names them, in
+            any order; the first in the network sets the resolution.
         image_size: Side of the square, or (height, width), that images are resized to, in pixels.
         coreset_sampling_ratio: Share of all patches that the bank keeps, in (0, 1].
         num_neighbors: Neighbours that re-weight the image score (paper, section 3.3).
@@ -53,18 +54,15 @@ class ZooPatchcore(ZooMethod, Patchcore):
         evaluator: Evaluator | bool = True,
         visualizer: Visualizer | bool = True,
     ) -> None:
+        indices, names = _in_network_order(backbone, layers)
         network = create_backbone(
-            backbone,
-            weights,
-            features_only=True,
-            exportable=True,
-            out_indices=_layer_indices(backbone, layers),
+            backbone, weights, features_only=True, exportable=True, out_indices=indices
         )
         if pre_processor is True:
             pre_processor = whole_image(image_size, backbone, weights)
         super().__init__(
             backbone=backbone,
-            layers=list(layers),
+            layers=names,
             pre_trained=False,
             coreset_sampling_ratio=coreset_sampling_ratio,
             num_neighbors=num_neighbors,
@@ -77,13 +75,15 @@ class ZooPatchcore(ZooMethod, Patchcore):
         self.model.feature_extractor.feature_extractor = network.eval()
 
 
-def _layer_indices(backbone: str, layers: Sequence[str]) -> list[int]:
-    """Return the positions of the named layers among the backbone's feature maps."""
+def _in_network_order(backbone: str, layers: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Return positions and names of the layers as timm orders feature maps, whatever was asked."""
     info = create_backbone(backbone, "random", features_only=True).feature_info
     names = info.module_name()
     unknown = [layer for layer in layers if layer not in names]
-    if unknown:
+    if unknown or not layers:
         raise ZooError(
-            f"backbone '{backbone}' has no layer {', '.join(unknown)}; it has {', '.join(names)}"
+            f"backbone '{backbone}' has no layer {', '.join(unknown) or '(none named)'}; "
+            f"it has {', '.join(names)}"
         )
-    return [names.index(layer) for layer in layers]
+    indices = sorted({names.index(layer) for layer in layers})
+    return indices, [names[index] for index in indices]
