@@ -1,0 +1,245 @@
+"""`zoo bench` through the command's main: results, resuming, failures, interruptions."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from zoo.cli import main
+from zoo.metrics import load_splits
+from zoo.runs import execute as execute_module
+from zoo.runs import spec as spec_module
+
+FILES = {"config.yaml", "model.ckpt", "calibration.json", "histograms.npz", "metrics.json"}
+KEYS = {
+    "segf1",
+    "precision",
+    "recall",
+    "oracle_segf1",
+    "segf1_all_positive",
+    "flagged_fraction",
+    "image_auroc",
+    "pixel_auroc",
+    "au_pro_005",
+    "false_blobs_per_good_image",
+    "n_images",
+    "n_good",
+}
+
+
+def bench(recipe, root, out, *more: str) -> int:
+    return main(["bench", str(recipe), "--data.root", str(root), "--out", str(out), *more])
+
+
+def metrics_of(out, name="part", seed=0) -> dict:
+    return json.loads((out / "quick" / name / f"seed{seed}" / "metrics.json").read_text())
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "runs"
+
+
+def test_a_run_writes_its_folder_and_the_table_shows_it(recipe, mini, out, capsys):
+    assert bench(recipe, mini, out) == 0
+    folder = out / "quick" / "part" / "seed0"
+    assert FILES | {"cost.json", "cases"} <= {path.name for path in folder.iterdir()}
+    metrics = metrics_of(out)
+    assert {key: metrics[key] for key in ("recipe", "method", "object", "seed")} == {
+        "recipe": "quick",
+        "method": "patchcore",
+        "object": "part",
+        "seed": 0,
+    }
+    assert set(metrics["splits"]) == {"test_public", "test_private", "test_private_mixed"}
+    for values in metrics["splits"].values():
+        assert set(values) == KEYS | {"reasons"}
+        assert values["n_images"] == 4
+        assert values["n_good"] == 2
+        assert values["segf1"] <= values["oracle_segf1"] + 1e-3
+    cost = json.loads((folder / "cost.json").read_text())
+    assert set(cost["phases"]) >= {"fit", "calibrate", "test_private"}
+    assert cost["latency"]["passes"] >= 20
+    assert cost["memory"]["peak_rss_mb"] > 100
+    assert set(load_splits(folder / "histograms.npz")) == set(metrics["splits"])
+    printed = capsys.readouterr().out
+    assert "| quick | patchcore | 1 | 1 |" in printed
+    assert "Published on **MVTec AD 2**" in printed
+
+
+def test_two_runs_agree_to_the_last_digit(recipe, mini, tmp_path):
+    results = []
+    for name in ("first", "second"):
+        assert bench(recipe, mini, tmp_path / name) == 0
+        results.append(metrics_of(tmp_path / name)["splits"])
+    assert results[0] == results[1]
+
+
+def test_another_seed_is_another_run(recipe, mini, out):
+    assert bench(recipe, mini, out, "--seeds", "0", "1", "--splits", "test_public") == 0
+    first, second = (metrics_of(out, seed=seed) for seed in (0, 1))
+    assert first["splits"]["test_public"] != second["splits"]["test_public"]
+    assert list(first["splits"]) == ["test_public"]
+
+
+def test_finished_runs_are_skipped_until_something_that_counts_changes(
+    recipe, mini, out, monkeypatch, capsys
+):
+    assert bench(recipe, mini, out) == 0
+    calls = []
+    real = execute_module.execute
+    monkeypatch.setattr(
+        spec_module, "execute", lambda *args, **kwargs: (calls.append(1), real(*args, **kwargs))[1]
+    )
+    assert bench(recipe, mini, out) == 0
+    assert not calls
+    assert "finished before" in capsys.readouterr().out
+    copy = mini.parent / "copied"
+    shutil.copytree(mini, copy)  # the same data elsewhere is the same data
+    assert bench(recipe, copy, out) == 0
+    assert not calls
+    recipe.write_text(recipe.read_text().replace("q: 0.99", "q: 0.98"))
+    assert bench(recipe, mini, out) == 0
+    assert len(calls) == 1
+    (mini / "part" / "train" / "good" / "000_regular.png").unlink()
+    assert bench(recipe, mini, out) == 0
+    assert len(calls) == 2
+
+
+def test_a_failed_run_is_one_line_and_the_others_go_on(recipe, mini, out, capsys):
+    shutil.copytree(mini / "part", mini / "a_broken")
+    (mini / "a_broken" / "train" / "good" / "001_regular.png").write_bytes(b"")
+    assert bench(recipe, mini, out) == 1
+    printed = capsys.readouterr().out
+    [line] = [line for line in printed.splitlines() if line.startswith("failed: ")]
+    assert "001_regular.png is empty (0 bytes)" in line
+    assert metrics_of(out, "part")["splits"]["test_public"]["n_images"] == 4
+    failed = json.loads((out / "quick" / "a_broken" / "seed0" / "failed.json").read_text())
+    assert failed["object"] == "a_broken"
+
+
+def test_interrupted_grid_keeps_what_is_finished_and_goes_on(
+    recipe, mini, out, monkeypatch, capsys
+):
+    shutil.copytree(mini / "part", mini / "second")
+    real = execute_module.execute
+
+    def interrupted(model, datamodule, *args):
+        if datamodule.category == "second":
+            (args[3] / "half.txt").write_text("half")
+            raise KeyboardInterrupt
+        return real(model, datamodule, *args)
+
+    monkeypatch.setattr(spec_module, "execute", interrupted)
+    assert bench(recipe, mini, out) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert metrics_of(out, "part")
+    assert not list((out / "quick").glob("second/*"))
+    monkeypatch.undo()
+    assert bench(recipe, mini, out) == 0
+    assert "finished before" in capsys.readouterr().out
+    assert metrics_of(out, "second")
+
+
+def test_a_full_disk_ends_the_grid_with_one_line(recipe, mini, out, monkeypatch, capsys):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(spec_module, "execute", full)
+    assert bench(recipe, mini, out) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("zoo: no space left")
+    assert error.count("\n") == 1
+
+
+def test_a_split_without_truth_has_counts_only(recipe, mini, out):
+    shutil.rmtree(mini / "part" / "private_ground_truth")
+    assert bench(recipe, mini, out) == 0
+    values = metrics_of(out)["splits"]["test_private"]
+    assert values["n_images"] == 4
+    assert values["flagged_fraction"] is not None
+    missing = KEYS - {"n_images", "flagged_fraction"}
+    assert all(values[key] is None for key in missing)
+    assert set(values["reasons"]) == missing
+
+
+def test_images_of_several_sizes_are_judged_at_their_own_size(recipe, mini, out):
+    for path in sorted((mini / "part").rglob("001_*.png")):
+        with Image.open(path) as image:
+            image.resize((90, 70), Image.Resampling.NEAREST).save(path)
+    assert bench(recipe, mini, out) == 0
+    assert metrics_of(out)["splits"]["test_public"]["n_images"] == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--objects", "prat"], "no object 'prat'"),
+        (["--splits", "test_privat"], "no split 'test_privat'; did you mean 'test_private'?"),
+        (["--seeds", "one"], "invalid int value: 'one'"),
+        (["--seed", "1"], "did you mean '--seeds'"),
+    ],
+)
+def test_typing_errors_are_one_line(recipe, mini, out, words, says, capsys):
+    assert bench(recipe, mini, out, *words) == 1
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+
+
+def test_a_recipe_that_names_an_object_is_refused(recipe, mini, out, capsys):
+    recipe.write_text(recipe.read_text() + "\nfor: part\n")
+    assert bench(recipe, mini, out) == 1
+    assert "names the object 'part'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda root: shutil.rmtree(root / "part" / "validation"), "no validation images"),
+        (lambda root: _truncate(root), "cannot be read"),
+        (lambda root: _resize_mask(root), "a mask has the size of its image"),
+        (lambda root: _grey_mask(root), "only 0 (good) and 255 (defect) count"),
+    ],
+)
+def test_bad_data_is_one_clear_line(recipe, mini, out, damage, says, capsys):
+    damage(mini)
+    assert bench(recipe, mini, out) == 1
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("failed")]
+    assert says in line
+
+
+def test_scores_that_are_not_finite_are_named(recipe, mini, out, monkeypatch, capsys):
+    from zoo_plugins.patchcore import ZooPatchcore
+
+    real = ZooPatchcore.test_step
+
+    def diverged(self, batch, *args, **kwargs):
+        batch = real(self, batch, *args, **kwargs)
+        batch.anomaly_map = batch.anomaly_map * float("nan")
+        return batch
+
+    monkeypatch.setattr(ZooPatchcore, "test_step", diverged)
+    assert bench(recipe, mini, out) == 1
+    assert "NaN or infinite scores" in capsys.readouterr().out
+
+
+def _masks(root):
+    return sorted((root / "part" / "test_public" / "ground_truth" / "bad").iterdir())
+
+
+def _truncate(root):
+    path = root / "part" / "test_public" / "good" / "000_regular.png"
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def _resize_mask(root):
+    Image.new("L", (10, 10)).save(_masks(root)[0])
+
+
+def _grey_mask(root):
+    Image.new("L", (64, 48), 7).save(_masks(root)[0])

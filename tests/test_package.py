@@ -1,0 +1,40 @@
+"""What a stranger installs: the wheel's content, and the demo from beginning to end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from zoo.cli import main
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+def test_the_wheel_has_two_packages_with_recipes_cards_and_baselines(tmp_path):
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-q", "-w", tmp_path, ROOT]
+    subprocess.run(list(map(str, command)), check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
+    assert tops == {"zoo", "zoo_plugins"}
+    for wanted in (
+        "zoo_plugins/patchcore/card.yaml",
+        "zoo/_recipes/patchcore/embedded.yaml",
+        "zoo/_recipes/quickstart.yaml",
+        "zoo/_results/baselines.csv",
+    ):
+        assert wanted in names
+
+
+@pytest.mark.slow
+def test_the_demo_prints_a_table(tmp_path, capsys):
+    assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
+    printed = capsys.readouterr().out
+    assert "| patchcore/embedded | patchcore | 3 | 1 |" in printed
+    assert len(list((tmp_path / "demo" / "runs").rglob("metrics.json"))) == 3
+    assert list((tmp_path / "demo" / "runs").rglob("cases/*/*.png"))

@@ -1,0 +1,90 @@
+"""Scores the finished masks and raw maps of one split at native size, image by image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from zoo.metrics import PixelCounts, PixelScores, image_auroc
+from zoo.post.finish import Finished
+
+NO_TRUTH = "no ground truth on this machine"
+ONE_CLASS = "needs good and defective images"
+NO_DEFECT = "no defective pixel in the ground truth"
+NO_GOOD = "no good image in the split"
+
+
+@dataclass
+class SplitEvaluation:
+    """Counters of one object and split; constant memory but for one score per image.
+
+    Attributes:
+        counts: Pixels by mask and truth.
+        pixels: Histograms of raw scores by truth.
+    """
+
+    counts: PixelCounts = field(default_factory=PixelCounts)
+    pixels: PixelScores = field(default_factory=PixelScores)
+    n_images: int = 0
+    n_with_truth: int = 0
+    flagged_px: int = 0
+    total_px: int = 0
+    false_blobs: int = 0
+    _scores: list[float] = field(default_factory=list)
+    _labels: list[int] = field(default_factory=list)
+
+    def update(self, finished: Finished, score: float, truth: np.ndarray | None) -> None:
+        """Count one image.
+
+        Args:
+            finished: Mask, blobs and raw score map at native size (H, W).
+            score: The method's image score.
+            truth: bool (H, W), all False for a good image; None where it is withheld.
+        """
+        self.n_images += 1
+        self.flagged_px += int(np.count_nonzero(finished.mask))
+        self.total_px += finished.mask.size
+        if truth is None:
+            return
+        self.n_with_truth += 1
+        self.counts.update(finished.mask, truth)
+        self.pixels.update(finished.score_map, truth)
+        label = int(truth.any())
+        self._scores.append(score)
+        self._labels.append(label)
+        if not label:
+            self.false_blobs += len(finished.blobs)
+
+    @property
+    def n_good(self) -> int:
+        """Number of images known to be good."""
+        return self._labels.count(0)
+
+    def result(self) -> dict[str, Any]:
+        """Return the entry of this split in `metrics.json`; null values have a reason beside them."""
+        n_good = self.n_good
+        values: dict[str, Any] = {
+            "segf1": self.counts.segf1,
+            "precision": self.counts.precision,
+            "recall": self.counts.recall,
+            "oracle_segf1": self.pixels.oracle_segf1,
+            "segf1_all_positive": self.counts.segf1_all_positive,
+            "flagged_fraction": self.flagged_px / self.total_px if self.total_px else None,
+            "image_auroc": image_auroc(np.array(self._scores), np.array(self._labels)),
+            "pixel_auroc": self.pixels.pixel_auroc,
+            "au_pro_005": self.pixels.au_pro(0.05),
+            "false_blobs_per_good_image": self.false_blobs / n_good if n_good else None,
+            "n_images": self.n_images,
+            "n_good": n_good,
+        }
+        reasons = {"image_auroc": ONE_CLASS, "false_blobs_per_good_image": NO_GOOD}
+        if self.n_with_truth < self.n_images:
+            known = {"flagged_fraction", "n_images"}
+            values = {key: value if key in known else None for key, value in values.items()}
+            reasons = dict.fromkeys(values, NO_TRUTH)
+        missing = {
+            key: reasons.get(key, NO_DEFECT) for key, value in values.items() if value is None
+        }
+        return {**values, "reasons": missing}

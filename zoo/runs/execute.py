@@ -1,0 +1,188 @@
+"""One run: fit on train, calibrate on validation, judge every split, write the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from anomalib.models import AnomalibModule
+
+from zoo import __version__
+from zoo.data import layout
+from zoo.data.batch import NativeBatch
+from zoo.data.datamodule import MVTecAD2Layout
+from zoo.data.images import read_mask
+from zoo.errors import ZooError, nearest
+from zoo.metrics import save_splits
+from zoo.post.finish import finish
+from zoo.post.processor import BlobPostProcessor
+from zoo.post.spool import ScoreMapSpool
+from zoo.runs.cases import CaseCollector
+from zoo.runs.engine import RunEngine
+from zoo.runs.evaluate import SplitEvaluation
+from zoo.runs.folder import METRICS, write_json
+from zoo.runs.scoring import score_batch, score_split
+from zoo.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
+
+Say = Callable[[str], None]
+CALIBRATION_SPLIT = "validation"
+_LATENCY_IMAGES = 4
+
+
+def execute(
+    model: AnomalibModule,
+    datamodule: MVTecAD2Layout,
+    trainer_settings: dict[str, Any],
+    splits: Sequence[str],
+    facts: dict[str, Any],
+    folder: Path,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Carry out one run and write everything but `config.yaml` into its folder.
+
+    Args:
+        model: Any anomalib module; it gets the shared post-processor if it has another.
+        datamodule: Data of one object.
+        trainer_settings: Settings of the lightning trainer.
+        splits: Test splits to judge.
+        facts: Stands first in `metrics.json`: recipe, method, object, seed, config hash.
+        folder: Where to write; exists.
+        say: Receives what is being done, for the progress display.
+
+    Returns:
+        What was written to `metrics.json`.
+
+    Raises:
+        ZooError: Data, method or maps are not usable.
+    """
+    post_processor = model.post_processor
+    if not isinstance(post_processor, BlobPostProcessor):
+        post_processor = BlobPostProcessor()
+    if model.pre_processor is not None:
+        datamodule.follow(getattr(model.pre_processor, "transform", None))
+    watch = Stopwatch()
+    with PeakMemory() as memory:
+        say("fit")
+        with watch.phase("fit"):
+            engine = _fit(model, datamodule, trainer_settings, folder)
+        say("calibrate")
+        with watch.phase("calibrate"):
+            _calibrate(model, datamodule, post_processor)
+        model.post_processor = post_processor
+        engine.trainer.save_checkpoint(folder / "model.ckpt", weights_only=True)
+        post_processor.calibration.save(folder / "calibration.json")
+
+        evaluations = {}
+        for split in splits:
+            with watch.phase(split):
+                evaluations[split] = _judge(model, datamodule, split, folder, say)
+        say("latency")
+        latency = _latency(model, datamodule, splits)
+    write_json(folder / "cost.json", _cost(model, watch, memory, latency))
+    save_splits(folder / "histograms.npz", {k: v.pixels for k, v in evaluations.items()})
+    results = {split: evaluation.result() for split, evaluation in evaluations.items()}
+    metrics = {**facts, "zoo_version": __version__, "splits": results}
+    write_json(folder / METRICS, metrics)
+    return metrics
+
+
+def _fit(
+    model: AnomalibModule, datamodule: MVTecAD2Layout, settings: dict[str, Any], folder: Path
+) -> RunEngine:
+    engine = RunEngine(settings, folder)
+    # Calibration comes after the last step, once, on the final weights: not in every epoch.
+    model.post_processor = None
+    try:
+        engine.fit(model=model, datamodule=datamodule)
+    except SystemExit as error:  # lightning turns Ctrl-C into an exit
+        raise KeyboardInterrupt from error
+    if engine.trainer.interrupted:
+        raise KeyboardInterrupt
+    model.to(engine.trainer.strategy.root_device)
+    return engine
+
+
+def _calibrate(
+    model: AnomalibModule, datamodule: MVTecAD2Layout, post_processor: BlobPostProcessor
+) -> None:
+    with ScoreMapSpool() as spool:
+        for scored in score_split(model, datamodule, CALIBRATION_SPLIT):
+            spool.append(scored.score_map, scored.native_size)
+        post_processor.calibration = post_processor.rule(spool, CALIBRATION_SPLIT)
+
+
+def _judge(
+    model: AnomalibModule, datamodule: MVTecAD2Layout, split: str, folder: Path, say: Say
+) -> SplitEvaluation:
+    """Score one split, and keep a few cases."""
+    listed = layout.samples(datamodule.root, datamodule.category, split)
+    calibration = model.post_processor.calibration
+    evaluation, cases = SplitEvaluation(), CaseCollector()
+    scored_images = score_split(model, datamodule, split)
+    for index, (sample, scored) in enumerate(zip(listed, scored_images, strict=True)):
+        say(f"{split} {index}/{len(listed)}")
+        finished = finish(scored.score_map, scored.native_size, calibration)
+        truth = None
+        if sample.mask_path is not None:
+            truth = read_mask(sample.mask_path, scored.native_size)
+        elif sample.label == 0:
+            truth = finished.mask & False
+        evaluation.update(finished, scored.score, truth)
+        cases.update(sample.image_path, finished, truth)
+    cases.save(folder / "cases" / split, calibration)
+    return evaluation
+
+
+def _latency(
+    model: AnomalibModule, datamodule: MVTecAD2Layout, splits: Sequence[str]
+) -> dict[str, Any]:
+    """Time one image at a time, from the decoded image at model size to its finished mask."""
+    dataset = datamodule.dataset(splits[0] if splits else CALIBRATION_SPLIT)
+    dataset.with_truth = False
+    items = [dataset[index] for index in range(min(_LATENCY_IMAGES, len(dataset)))]
+    calibration = model.post_processor.calibration
+    passes = 0
+
+    def work() -> None:
+        nonlocal passes
+        batch = NativeBatch.collate([items[passes % len(items)]])
+        passes += 1
+        [scored] = score_batch(model, batch)
+        finish(scored.score_map, scored.native_size, calibration)
+
+    return measure_latency(work)
+
+
+def _cost(
+    model: AnomalibModule, watch: Stopwatch, memory: PeakMemory, latency: dict[str, Any]
+) -> dict[str, Any]:
+    on_gpu = model.device.type == "cuda"
+    return {
+        "phases": watch.phases,
+        "total_s": watch.total_s,
+        "latency": latency,
+        "memory": {
+            "peak_rss_mb": memory.peak_mb,
+            "above_start_mb": memory.peak_mb - memory.start_mb,
+            "peak_device_mb": torch.cuda.max_memory_allocated() / 1e6 if on_gpu else None,
+        },
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "device": torch.cuda.get_device_name() if on_gpu else model.device.type,
+        "processor": processor_name(),
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+    }
+
+
+def check_splits(root: Path, object_name: str, wanted: Sequence[str] | None) -> list[str]:
+    """Return the wanted test splits (all on disk when None), or say which one is not there."""
+    found = layout.splits_on_disk(root, object_name)
+    if not found:
+        raise ZooError(f"object '{object_name}' in {root} has no test split: nothing to score")
+    for split in wanted or []:
+        if split not in found:
+            near = nearest(split, found)
+            raise ZooError(f"object '{object_name}' in {root} has no split '{split}'{near}")
+    return [split for split in found if not wanted or split in wanted]

@@ -1,0 +1,133 @@
+"""A grid of runs: every recipe on every object with every seed, resumable, one failure at a time."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zoo.data import layout
+from zoo.errors import ZooError, one_line
+from zoo.recipes import Recipe, check_object_free, find_recipe, read_yaml
+from zoo.runs.execute import check_splits
+from zoo.runs.folder import note_failure
+from zoo.runs.progress import GridProgress
+from zoo.runs.spec import RunSpec, splits_text, train_words
+
+_LEAST_FREE_BYTES = 1_000_000
+
+
+@dataclass
+class GridResult:
+    """How a grid went.
+
+    Attributes:
+        finished: Labels of runs that were carried out now.
+        skipped: Labels of runs that were there already.
+        failed: Label and reason of runs that failed.
+    """
+
+    finished: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def plan(
+    recipe_names: Sequence[str],
+    root: Path,
+    objects: Sequence[str] | None,
+    seeds: Sequence[int],
+    splits: Sequence[str] | None,
+    out: Path,
+) -> list[RunSpec]:
+    """List the runs of a grid, checking recipes, objects and splits before the first one starts.
+
+    Raises:
+        ZooError: A recipe is unknown, names an object or shares its name with another; an object
+            or split is not on disk.
+    """
+    root, out = Path(root), Path(out)
+    names = layout.check_objects(root, list(objects) if objects else None)
+    recipes = [find_recipe(name) for name in dict.fromkeys(recipe_names)]
+    slugs: dict[str, Recipe] = {}
+    for recipe in recipes:
+        twin = slugs.setdefault(recipe.slug, recipe)
+        if twin is not recipe:
+            raise ZooError(
+                f"two recipes are called '{recipe.slug}' ({twin.path}, {recipe.path}): rename one"
+            )
+        config = read_yaml(recipe.path)
+        for key in ("model", "data"):
+            if key not in (config or {}):
+                raise ZooError(f"recipe {recipe.path} has no '{key}': see recipes/quickstart.yaml")
+        check_object_free(config, layout.object_names(root))
+    splits_of = {name: tuple(check_splits(root, name, splits)) for name in names}
+    fingerprints = {name: layout.fingerprint(root, name) for name in names}
+    return [
+        RunSpec(
+            recipe=recipe.name,
+            slug=recipe.slug,
+            words=train_words(str(recipe.path), root, name, seed, out),
+            object_name=name,
+            seed=seed,
+            splits=splits_of[name],
+            data_fingerprint=fingerprints[name],
+            out=out,
+        )
+        for recipe in recipes
+        for name in names
+        for seed in seeds
+    ]
+
+
+def run_grid(specs: Sequence[RunSpec], progress: GridProgress) -> GridResult:
+    """Carry out the runs that are not finished; one that fails does not stop the others.
+
+    A full disk and Ctrl-C end the grid: finished runs stay, the same command goes on later.
+    """
+    result = GridResult()
+    for index, spec in enumerate(specs):
+        progress.begin(index, spec.label)
+        try:
+            command = spec.parse()
+            done = spec.finished(command)
+            if done is not None:
+                result.skipped.append(spec.label)
+                progress.end(f"finished before, {splits_text(spec.splits, done)}", counts=False)
+                continue
+            begin = time.perf_counter()
+            metrics = spec.run(command, progress.say)
+            seconds = time.perf_counter() - begin
+            progress.end(f"{splits_text(spec.splits, metrics)} ({seconds:.0f} s)")
+            result.finished.append(spec.label)
+        except Exception as error:
+            if _disk_is_full(error, spec.out):
+                raise ZooError(
+                    f"no space left for {spec.out}: free some and repeat the command; finished "
+                    "runs are kept"
+                ) from error
+            _note(spec, error, result, progress)
+    return result
+
+
+def _disk_is_full(error: Exception, folder: Path) -> bool:
+    """Whether a run failed for want of space; torch reports that as an error of its own."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    existing = next(path for path in [folder, *folder.absolute().parents] if path.exists())
+    return shutil.disk_usage(existing).free < _LEAST_FREE_BYTES
+
+
+def _note(spec: RunSpec, error: Exception, result: GridResult, progress: GridProgress) -> None:
+    if progress.debug:
+        raise error
+    reason = one_line(error)
+    note_failure(
+        spec.folder,
+        {"recipe": spec.recipe, "object": spec.object_name, "seed": spec.seed, "reason": reason},
+    )
+    result.failed.append((spec.label, reason))
+    progress.end(f"FAILED: {reason}")

@@ -1,0 +1,74 @@
+"""Raw score maps from any anomalib model, image by image, exactly as its own test loop makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from anomalib.data import Batch
+from anomalib.models import AnomalibModule
+
+from zoo.data.datamodule import MVTecAD2Layout
+from zoo.errors import ZooError
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a method says about one image.
+
+    Attributes:
+        path: The image.
+        native_size: (H, W) in pixels.
+        score_map: Raw scores at model size, float32 (h, w).
+        score: The method's own image score, or the map's maximum where it gives none.
+    """
+
+    path: Path
+    native_size: tuple[int, int]
+    score_map: np.ndarray
+    score: float
+
+
+def score_batch(model: AnomalibModule, batch: Batch) -> list[Scored]:
+    """Pre-process and predict one batch as `Engine.test` does, short of any post-processing.
+
+    Raises:
+        ZooError: The method gives no map, or a map with scores that are not finite.
+    """
+    batch.image = batch.image.to(model.device)
+    with torch.inference_mode():
+        if model.pre_processor is not None:
+            model.pre_processor.on_test_batch_start(None, model, batch, 0)
+        return list(_unpack(model.test_step(batch, 0)))
+
+
+def score_split(
+    model: AnomalibModule, datamodule: MVTecAD2Layout, split: str
+) -> Iterator[Scored]:
+    """Yield the raw score map of every image of a split, in sorted order."""
+    model.eval()
+    for batch in datamodule.dataloader(split):
+        yield from score_batch(model, batch)
+
+
+def _unpack(batch: Batch) -> Iterator[Scored]:
+    if batch.anomaly_map is None:
+        raise ZooError("the method gives image scores but no score map: nothing to segment with")
+    score_maps = batch.anomaly_map.detach().float().cpu().numpy()
+    score_maps = score_maps.reshape(-1, *score_maps.shape[-2:])  # (B, 1, h, w) or (B, h, w)
+    scores = score_maps.max(axis=(1, 2))
+    if batch.pred_score is not None:
+        scores = batch.pred_score.detach().float().cpu().numpy().reshape(-1)
+    for path, native_size, score_map, score in zip(
+        batch.image_path, batch.native_size, score_maps, scores, strict=True
+    ):
+        if not np.isfinite(score_map).all() or not np.isfinite(score):
+            raise ZooError(
+                f"the score map of {path} holds NaN or infinite scores: the method diverged; "
+                "lower its learning rate or look at this image"
+            )
+        yield Scored(Path(path), tuple(native_size), score_map, float(score))
+

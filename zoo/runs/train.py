@@ -1,0 +1,39 @@
+"""`zoo train` on data in our layout: one run, written like those of `zoo bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.cli.anomalib_verbs import ZooCLI
+from zoo.data import layout
+from zoo.recipes import find_recipe
+from zoo.runs.execute import check_splits
+from zoo.runs.progress import GridProgress
+from zoo.runs.spec import RunSpec, splits_text
+
+
+def train(command: ZooCLI) -> int:
+    """Fit, calibrate and judge what a command line describes; return the exit code."""
+    settings = command.settings
+    data = settings["data"].init_args
+    [object_name] = layout.check_objects(data.root, [data.category or ""])
+    configs = settings.get("config") or []
+    out = Path(settings["default_root_dir"])
+    recipe = find_recipe(str(configs[0])) if configs else None
+    model_class = settings["model"].class_path.rsplit(".", 1)[-1]
+    spec = RunSpec(
+        recipe=recipe.name if recipe else model_class,
+        slug=recipe.slug if recipe else model_class,
+        words=(),
+        object_name=object_name,
+        seed=settings["seed_everything"],
+        splits=tuple(check_splits(data.root, object_name, [data.test_split])),
+        data_fingerprint=layout.fingerprint(data.root, object_name),
+        out=out,
+    )
+    progress = GridProgress(1)
+    progress.begin(0, spec.label)
+    metrics = spec.run(command, progress.say)
+    progress.end(splits_text(spec.splits, metrics))
+    print(f"written to {spec.folder}")
+    return 0
