@@ -6,6 +6,7 @@ import os
 import socket
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -13,6 +14,8 @@ import pytest
 
 # Before torch is imported anywhere: equal thread counts make runs comparable to the last digit.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Waiting threads that spin make a convolution 50 times slower where cores are shared.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
@@ -98,6 +101,42 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket, name, touched)
     monkeypatch.setattr(socket.socket, "connect", touched)
     monkeypatch.setattr(urllib.request, "urlopen", touched)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory):
+    """Return a function that makes anomalib's stock engine, quiet and on the CPU."""
+    from anomalib.engine import Engine
+
+    def make():
+        return Engine(
+            default_root_dir=tmp_path_factory.mktemp("engine"),
+            accelerator="cpu",
+            devices=1,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory, engine):
+    """Return a PatchCore that anomalib's engine fitted, its data, and its checkpoint."""
+    from lightning import seed_everything
+    from zoo_plugins.patchcore import ZooPatchcore
+
+    from zoo.data import MVTecAD2Layout
+
+    root = tmp_path_factory.mktemp("fitted")
+    write_object(root, "part")
+    seed_everything(0)
+    model = ZooPatchcore(image_size=64, coreset_sampling_ratio=0.1, visualizer=False)
+    runner = engine()
+    runner.fit(model, datamodule=MVTecAD2Layout(root, "part"))
+    runner.trainer.save_checkpoint(root / "model.ckpt")
+    return SimpleNamespace(model=model, root=root, checkpoint=root / "model.ckpt")
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,10 @@ def _recipe(folder: Path, text: str) -> list[str]:
     ("change", "says"),
     [
         (["--model", "ZooPatchcor"], "unknown class 'ZooPatchcor'; did you mean 'ZooPatchcore'?"),
-        ([*MODEL, "--model.image_sizee", "3"], "no option 'image_sizee'; did you mean 'image_size'"),
+        (
+            [*MODEL, "--model.image_sizee", "3"],
+            "no option 'image_sizee'; did you mean 'image_size'",
+        ),
         ([*MODEL, "--model.num_neighbors", "ten"], "model.num_neighbors: expected int, got 'ten'"),
         ([*MODEL, "--model.layers", "[nowhere]"], "has no layer nowhere; it has blocks"),
         ([*MODEL, "--model.backbone", "resnet118"], "did you mean 'resnet18'"),
@@ -99,7 +102,10 @@ def test_mistakes_on_the_command_line_are_one_line(data, change, says, capsys):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("modl:\n  class_path: ZooPatchcore\n", "unknown key 'modl.class_path'; did you mean 'model'"),
+        (
+            "modl:\n  class_path: ZooPatchcore\n",
+            "unknown key 'modl.class_path'; did you mean 'model'",
+        ),
         (
             "model:\n  class_path: ZooPatchcore\n  init_args:\n    backbon: x\n",
             "no option 'backbon'; did you mean 'backbone'",

@@ -42,9 +42,14 @@ def test_an_error_leaves_the_older_run_alone(tmp_path):
     folder = tmp_path / "seed0"
     with appearing(folder) as aside:
         write_json(aside / "metrics.json", {"config_hash": "old"})
-    with pytest.raises(KeyboardInterrupt), appearing(folder) as aside:
-        write_json(aside / "metrics.json", {"config_hash": "new"})
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with appearing(folder) as aside:
+            write_json(aside / "metrics.json", {"config_hash": "new"})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert is_finished(folder, "old")
     note_failure(folder, {"reason": "x"})
     assert not (folder / "failed.json").exists()

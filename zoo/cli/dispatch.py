@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from zoo import __version__
-from zoo.cli.chatter import quiet
+from zoo.cli.process import quiet, share_cores
 from zoo.errors import ZooError, nearest, one_line
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).
@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    share_cores()
     if not debug:
         quiet()
     try:

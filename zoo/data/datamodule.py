@@ -118,8 +118,8 @@ class MVTecAD2Layout(AnomalibDataModule):
             if hasattr(self, name):
                 getattr(self, name).resize = self._resize
 
-    def test_dataloader(self) -> DataLoader:
-        """Return the test split for anomalib's `test` and `predict`.
+    def predict_dataloader(self) -> DataLoader:
+        """Return the test split for anomalib's `predict`, which needs no truth.
 
         Raises:
             ZooError: The split is not on disk.
@@ -127,6 +127,20 @@ class MVTecAD2Layout(AnomalibDataModule):
         if not hasattr(self, "test_data"):
             self.test_data = self.dataset(self.test_split)
         return super().test_dataloader()
+
+    def test_dataloader(self) -> DataLoader:
+        """Return the test split for anomalib's `test`.
+
+        Raises:
+            ZooError: The split is not on disk, or its truth is withheld.
+        """
+        loader = self.predict_dataloader()
+        if not all(sample.has_truth for sample in self.test_data.listed):
+            raise ZooError(
+                f"'{self.test_split}' of '{self.category}' has no ground truth here: use "
+                "`zoo predict`, or another --data.test_split"
+            )
+        return loader
 
     # The layout names its splits; nothing is split at random.
     def _create_test_split(self) -> None: ...

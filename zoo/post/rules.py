@@ -52,7 +52,7 @@ class Quantile(Rule):
         """Check the parameters where they are written, not after hours of fitting."""
         if not 0 < self.q <= 1:
             raise ZooError(f"Quantile: q is {self.q}, it must lie in (0, 1]")
-        if self.factor <= 0:
+        if not 0 < self.factor < np.inf:
             raise ZooError(f"Quantile: factor is {self.factor}, it must be greater than 0")
         if self.min_area_px < 0:
             raise ZooError(f"Quantile: min_area_px is {self.min_area_px}, it must be 0 or more")

@@ -34,7 +34,7 @@ class ScoreMapSpool:
         """Yield every map at native size, (H, W) float32."""
         for offset, (height, width), native_size in self._entries:
             self._file.seek(offset)
-            raw = self._file.read(4 * height * width)
+            raw = bytearray(self._file.read(4 * height * width))  # so that the array is writable
             yield to_native(np.frombuffer(raw, np.float32).reshape(height, width), native_size)
 
     def close(self) -> None:

@@ -70,7 +70,9 @@ class CaseCollector:
             Path(folder).mkdir(parents=True, exist_ok=True)
         for kind, cases in kinds.items():
             for rank, case in enumerate(cases, start=1):
-                name = f"{kind}_{rank}_{case.path.parent.name}_{case.path.stem}_{case.value:.3f}.png"
+                name = (
+                    f"{kind}_{rank}_{case.path.parent.name}_{case.path.stem}_{case.value:.3f}.png"
+                )
                 cv2.imwrite(str(Path(folder) / name), _picture(case, calibration)[..., ::-1])
 
     def _offer(

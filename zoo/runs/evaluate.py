@@ -63,7 +63,7 @@ class SplitEvaluation:
         return self._labels.count(0)
 
     def result(self) -> dict[str, Any]:
-        """Return the entry of this split in `metrics.json`; null values have a reason beside them."""
+        """Return the split's entry in `metrics.json`; beside null values stands the reason."""
         n_good = self.n_good
         values: dict[str, Any] = {
             "segf1": self.counts.segf1,

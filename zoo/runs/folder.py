@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,7 +81,7 @@ def appearing(folder: Path) -> Iterator[Path]:
         raise
     if folder.exists():
         shutil.rmtree(folder)
-    os.replace(aside, folder)
+    aside.replace(folder)
 
 
 def note_failure(folder: Path, facts: dict[str, Any]) -> None:

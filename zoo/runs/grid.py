@@ -1,4 +1,4 @@
-"""A grid of runs: every recipe on every object with every seed, resumable, one failure at a time."""
+"""A grid of runs: every recipe on every object with every seed, resumable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw score maps from any anomalib model, image by image, exactly as its own test loop makes them."""
+"""Raw score maps from any anomalib model, image by image, as its own test loop makes them."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ def score_batch(model: AnomalibModule, batch: Batch) -> list[Scored]:
         return list(_unpack(model.test_step(batch, 0)))
 
 
-def score_split(
-    model: AnomalibModule, datamodule: MVTecAD2Layout, split: str
-) -> Iterator[Scored]:
+def score_split(model: AnomalibModule, datamodule: MVTecAD2Layout, split: str) -> Iterator[Scored]:
     """Yield the raw score map of every image of a split, in sorted order."""
     model.eval()
     for batch in datamodule.dataloader(split):
@@ -71,4 +69,3 @@ def _unpack(batch: Batch) -> Iterator[Scored]:
                 "lower its learning rate or look at this image"
             )
         yield Scored(Path(path), tuple(native_size), score_map, float(score))
-

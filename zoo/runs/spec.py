@@ -116,9 +116,7 @@ def method_name(model_class: type) -> str:
     return model_class.__name__
 
 
-def train_words(
-    config: str, root: Path, object_name: str, seed: int, out: Path
-) -> tuple[str, ...]:
+def train_words(config: str, root: Path, object_name: str, seed: int, out: Path) -> tuple[str, ...]:
     """Return the `zoo train` command line of one run of a recipe."""
     return (
         "train",

@@ -16,7 +16,7 @@ def train(command: ZooCLI) -> int:
     """Fit, calibrate and judge what a command line describes; return the exit code."""
     settings = command.settings
     data = settings["data"].init_args
-    [object_name] = layout.check_objects(data.root, [data.category or ""])
+    object_name = layout.check_object(data.root, data.category)
     configs = settings.get("config") or []
     out = Path(settings["default_root_dir"])
     recipe = find_recipe(str(configs[0])) if configs else None

@@ -1,0 +1,187 @@
+"""The image cache: what is found again, what is made anew, and that it stays within its budget."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from zoo.data.cache import ImageCache
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "image.png"
+    path.write_bytes(b"pixels of some kind")
+    return path
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return ImageCache(10, tmp_path / "cache")
+
+
+def _array(seed=0, side=16):
+    return np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
+
+
+def _never():
+    pytest.fail("the entry is there: it must not be made again")
+
+
+def _bytes_in(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _entries(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_hit_returns_the_same_array_without_making_it(cache, image):
+    array = _array()
+    np.testing.assert_array_equal(cache.get(image, "a", lambda: array), array)
+    again = cache.get(image, "a", _never)
+    np.testing.assert_array_equal(again, array)
+    assert again.dtype == np.uint8
+
+
+def test_another_cache_object_on_the_folder_finds_it(cache, image):
+    array = cache.get(image, "a", _array)
+    np.testing.assert_array_equal(ImageCache(10, cache.folder).get(image, "a", _never), array)
+
+
+def _touch(path):
+    stat = path.stat()
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
+
+
+def _grow(path):
+    stat = path.stat()
+    path.write_bytes(path.read_bytes() + b"!")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("alter", [_touch, _grow])
+def test_an_altered_image_is_made_again(cache, image, alter):
+    cache.get(image, "a", lambda: _array(1))
+    alter(image)
+    np.testing.assert_array_equal(cache.get(image, "a", lambda: _array(2)), _array(2))
+
+
+def test_another_resize_and_another_image_are_other_entries(cache, image, tmp_path):
+    other = tmp_path / "other.png"
+    other.write_bytes(image.read_bytes())
+    made = {
+        (image, "256"): _array(1),
+        (image, "512"): _array(2),
+        (other, "256"): _array(3),
+    }
+    for (path, recipe), array in made.items():
+        cache.get(path, recipe, lambda array=array: array)
+    for (path, recipe), array in made.items():
+        np.testing.assert_array_equal(cache.get(path, recipe, _never), array)
+
+
+@pytest.mark.parametrize("left", [0, 20, 200])
+def test_a_torn_entry_is_made_again_and_mended(cache, image, left):
+    cache.get(image, "a", lambda: _array(1))
+    [entry] = _entries(cache.folder)
+    entry.write_bytes(entry.read_bytes()[:left])
+    np.testing.assert_array_equal(cache.get(image, "a", lambda: _array(1)), _array(1))
+    np.testing.assert_array_equal(cache.get(image, "a", _never), _array(1))
+
+
+def test_an_entry_that_would_run_code_is_not_loaded(cache, image):
+    cache.get(image, "a", lambda: _array(1))
+    [entry] = _entries(cache.folder)
+    with entry.open("wb") as file:
+        np.save(file, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.testing.assert_array_equal(cache.get(image, "a", lambda: _array(1)), _array(1))
+
+
+def test_the_budget_is_kept_and_the_oldest_go_first(tmp_path, image):
+    cache = ImageCache(0.01, tmp_path / "cache")  # 10 kB: twelve entries of 768 bytes and a header
+    for number in range(30):
+        before = set(_entries(cache.folder))
+        cache.get(image, str(number), lambda number=number: _array(number))
+        for entry in set(_entries(cache.folder)) - before:
+            os.utime(entry, (1000 + number, 1000 + number))
+        assert _bytes_in(cache.folder) <= cache.budget_bytes
+    remade = []
+    for number in range(30):
+        probe = ImageCache(1000, cache.folder)
+        probe.get(image, str(number), lambda n=number: remade.append(n) or _array(n))
+    assert remade == list(range(len(remade)))
+    assert 15 <= len(remade) < 30  # some were kept, and those were the newest
+
+
+def test_what_an_earlier_process_left_counts_too(tmp_path, image):
+    first = ImageCache(0.01, tmp_path / "cache")
+    for number in range(8):
+        first.get(image, str(number), _array)
+    second = ImageCache(0.005, tmp_path / "cache")
+    second.get(image, "new", _array)
+    assert _bytes_in(second.folder) <= second.budget_bytes
+    second.get(image, "new", _never)
+
+
+def test_an_image_larger_than_the_budget_is_passed_through(tmp_path, image):
+    cache = ImageCache(0.0005, tmp_path / "cache")
+    np.testing.assert_array_equal(cache.get(image, "a", lambda: _array(1)), _array(1))
+    assert _entries(tmp_path / "cache") == []
+
+
+def test_budget_0_writes_nothing(tmp_path, image):
+    cache = ImageCache(0, tmp_path / "cache")
+    assert cache.get(image, "a", lambda: _array(1)) is not None
+    np.testing.assert_array_equal(cache.get(image, "a", lambda: _array(2)), _array(2))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_folder_that_cannot_be_written_costs_no_run(tmp_path, image):
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where a folder should be")  # even root cannot write below it
+    cache = ImageCache(10, blocked / "cache")
+    np.testing.assert_array_equal(cache.get(image, "a", lambda: _array(1)), _array(1))
+
+
+def test_a_full_disk_leaves_no_torn_entry(cache, image, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", full)
+        np.testing.assert_array_equal(cache.get(image, "a", lambda: _array(1)), _array(1))
+    assert _entries(cache.folder) == []
+
+
+def test_a_failure_to_make_is_passed_on_and_nothing_is_kept(cache, image):
+    def broken():
+        raise ValueError("truncated")
+
+    with pytest.raises(ValueError, match="truncated"):
+        cache.get(image, "a", broken)
+    assert _entries(cache.folder) == []
+
+
+FILL = """
+import sys
+from pathlib import Path
+import numpy as np
+from zoo.data.cache import ImageCache
+cache = ImageCache(10, Path(sys.argv[1]))
+for _ in range(5):
+    for number in range(20):
+        array = np.full((16, 16, 3), number, np.uint8)
+        assert (cache.get(Path(sys.argv[2]), str(number), lambda: array) == array).all()
+"""
+
+
+def test_two_processes_may_fill_the_same_entries(tmp_path, image):
+    command = [sys.executable, "-c", FILL, str(tmp_path / "cache"), str(image)]
+    workers = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
+    for worker in workers:
+        _, said = worker.communicate(timeout=120)
+        assert worker.returncode == 0, said.decode()
+    assert len(_entries(tmp_path / "cache")) == 20
