@@ -41,11 +41,11 @@ def test_the_seed_is_applied_and_the_applied_value_written(data, tmp_path):
 
     draws = []
     for seed in ("7", "7", "8"):
-        command = ZooCLI(["train", *SMALL, *data, "--seed_everything", seed], run=False)
+        command = ZooCLI(["train", *SMALL, *data, "--seed_everything", seed])
         draws.append(torch.rand(1).item())
         assert command.settings["seed_everything"] == int(seed)
     assert draws[0] == draws[1] != draws[2]
-    command = ZooCLI(["train", *SMALL, *data, "--seed_everything", "true"], run=False)
+    command = ZooCLI(["train", *SMALL, *data, "--seed_everything", "true"])
     assert command.settings["seed_everything"] > 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from zoo.seeding import apply_seed
 DEFAULT_SEED = 0
 DEFAULT_ROOT = Path("runs")
 
+_reported: set[str] = set()  # methods that could not be imported are named once
+
 
 class ZooCLI(AnomalibCLI):
     """Anomalib's command line for one verb.
@@ -35,19 +37,18 @@ class ZooCLI(AnomalibCLI):
 
     Args:
         args: The words of the command line, the verb first.
-        run: Whether to run the verb after everything is instantiated.
-        parse_only: Stop after parsing; `instantiate` goes on from there.
+        parse_only: Stop after parsing; `instantiate` goes on from there, and `run` ends it.
 
     Raises:
         ZooError: Something in the words or in a recipe is not valid.
     """
 
-    def __init__(self, args: Sequence[str], run: bool = True, parse_only: bool = False) -> None:
+    def __init__(self, args: Sequence[str], parse_only: bool = False) -> None:
         self.verb = args[0]
         self._waiting = parse_only
         import_methods()
         try:
-            super().__init__(args=_resolve_recipes(args), run=run and not parse_only)
+            super().__init__(args=_resolve_recipes(args), run=False)
         except (ArgumentError, TypeError, ValueError) as error:
             raise ZooError(readable(error, self.subcommand_parsers.get(self.verb))) from error
 
@@ -109,6 +110,10 @@ class ZooCLI(AnomalibCLI):
         except (TypeError, ValueError) as error:
             raise ZooError(readable(error, None)) from error
 
+    def run(self) -> None:
+        """Carry the verb out with anomalib's engine."""
+        self._run_subcommand()
+
     def instantiate_classes(self) -> None:
         """Build what the configuration names, unless the command is only parsed."""
         if not self._waiting:
@@ -128,9 +133,9 @@ class ZooCLI(AnomalibCLI):
 def run_anomalib_verb(words: Sequence[str]) -> int:
     """Run one of anomalib's verbs; `train` on data in our layout writes a run folder."""
     if words[0] != "train" or {"-h", "--help"} & set(words) or _prints_config(words):
-        ZooCLI(words)
+        ZooCLI(words).run()
         return 0
-    command = ZooCLI(words, run=False, parse_only=True)
+    command = ZooCLI(words, parse_only=True)
     data = command.settings.get("data")
     if data is None:
         raise ZooError(
@@ -138,7 +143,7 @@ def run_anomalib_verb(words: Sequence[str]) -> int:
         )
     if import_object(data.class_path) is not zoo.data.datamodule.MVTecAD2Layout:
         command.instantiate()
-        command._run_subcommand()
+        command.run()
         return 0
     from zoo.runs.train import train
 
@@ -164,4 +169,6 @@ def import_methods() -> None:
     """Import all registered methods, so that short class names resolve; name those that fail."""
     _, failed = load_all()
     for name, reason in failed:
-        warnings.warn(f"method '{name}' is left out: {reason} (see `zoo doctor`)", stacklevel=2)
+        if name not in _reported:
+            _reported.add(name)
+            print(f"zoo: method '{name}' is left out: {reason}", file=sys.stderr)

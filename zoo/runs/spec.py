@@ -62,7 +62,7 @@ class RunSpec:
 
     def parse(self) -> ZooCLI:
         """Check the configuration without building anything."""
-        return ZooCLI(self.words, run=False, parse_only=True)
+        return ZooCLI(self.words, parse_only=True)
 
     def hash(self, command: ZooCLI) -> str:
         """Return the hash of all that decides the numbers."""
