@@ -55,7 +55,7 @@ def mask_of(root: Path, row: dict[str, str]) -> Path | None:
     name = f"{file.stem}_mask.png"
     if row["split"].startswith("test_private"):
         return folder / "private_ground_truth" / row["split"] / name
-    if row["split"] == "test_public" and row["label"] == "bad":
+    if row["split"] == "test_public/bad":
         return folder / "test_public" / "ground_truth" / "bad" / name
     return None
 
@@ -108,23 +108,43 @@ def test_masks_are_0_or_255_empty_for_good_and_filled_for_bad(root, manifest):
     assert masked == 3 * (5 * 4 + 16 * 2)
 
 
+def test_defects_are_graded_from_specks_to_large_ones(root, manifest):
+    for name in NATIVE:
+        rows = [row for row in manifest if row["object"] == name and row["label"] == "bad"]
+        masks = {row["group"]: read(mask_of(root, row)) for row in rows}
+        share = np.array([np.mean(mask > 0) for mask in masks.values()])
+        assert np.mean((share > 0.005) & (share < 0.03)) > 0.3, name
+        assert share.min() < 0.001, name
+
+
 def test_manifest_has_one_row_per_image_and_names_real_things(root, manifest):
     paths = {root / row["object"] / row["split"] / row["file"] for row in manifest}
     images = {path for path in root.rglob("*.png") if not path.name.endswith("_mask.png")}
     assert paths == images
     assert len(manifest) == len(images)
     for row in manifest:
+        assert "/" not in row["file"]
+        folder = row["split"].partition("/")[2]
+        assert folder in ("", row["label"])
         kinds = row["defect"].split("+") if row["defect"] else []
         assert bool(kinds) == (row["label"] == "bad")
         assert set(kinds) <= set(KINDS)
         assert row["light"] in LIGHTS
     assert {kind for row in manifest for kind in row["defect"].split("+") if kind} == set(KINDS)
+    assert {row["split"] for row in manifest} == {
+        "train/good",
+        "validation/good",
+        "test_public/good",
+        "test_public/bad",
+        "test_private",
+        "test_private_mixed",
+    }
 
 
 def test_a_scene_lies_in_one_part_of_the_set_only(manifest):
     parts: dict[tuple[str, str], set[str]] = {}
     for row in manifest:
-        part = row["split"].removesuffix("_mixed")
+        part = row["split"].split("/")[0].removesuffix("_mixed")
         parts.setdefault((row["object"], row["group"]), set()).add(part)
     assert all(len(found) == 1 for found in parts.values())
 
@@ -297,9 +317,10 @@ def test_real_size_is_one_object_of_true_size():
     assert (frame.width, frame.height) == (2448, 2048)
     splits = Counter(shot.split for scene in scenes(name, size, 0) for shot in scene.shots)
     assert splits == {
-        "train": 6,
-        "validation": 2,
-        "test_public": 8,
+        "train/good": 6,
+        "validation/good": 2,
+        "test_public/good": 4,
+        "test_public/bad": 4,
         "test_private": 3,
         "test_private_mixed": 3,
     }

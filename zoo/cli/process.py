@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import warnings
 
 _LIBRARIES = r"(anomalib|lightning|timm|torch|torchmetrics|kornia|jsonargparse)"
@@ -28,5 +27,5 @@ def quiet() -> None:
     logging.disable(logging.WARNING)
     for category in (FutureWarning, UserWarning, DeprecationWarning):
         warnings.filterwarnings("ignore", category=category, module=_LIBRARIES)
-    if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_DISABLE", "1")  # a log file is no place for bars
+    # One progress line is ours; bars of libraries would write over it, and flood log files.
+    os.environ.setdefault("TQDM_DISABLE", "1")

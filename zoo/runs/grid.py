@@ -14,7 +14,7 @@ from zoo.errors import ZooError, one_line
 from zoo.recipes import Recipe, check_object_free, find_recipe, read_yaml
 from zoo.runs.execute import check_splits
 from zoo.runs.folder import note_failure
-from zoo.runs.progress import GridProgress
+from zoo.runs.progress import GridProgress, duration
 from zoo.runs.spec import RunSpec, splits_text, train_words
 
 _LEAST_FREE_BYTES = 1_000_000
@@ -89,28 +89,36 @@ def run_grid(specs: Sequence[RunSpec], progress: GridProgress) -> GridResult:
     A full disk and Ctrl-C end the grid: finished runs stay, the same command goes on later.
     """
     result = GridResult()
-    for index, spec in enumerate(specs):
-        progress.begin(index, spec.label)
-        try:
-            command = spec.parse()
-            done = spec.finished(command)
-            if done is not None:
-                result.skipped.append(spec.label)
-                progress.end(f"finished before, {splits_text(spec.splits, done)}", counts=False)
-                continue
-            begin = time.perf_counter()
-            metrics = spec.run(command, progress.say)
-            seconds = time.perf_counter() - begin
-            progress.end(f"{splits_text(spec.splits, metrics)} ({seconds:.0f} s)")
-            result.finished.append(spec.label)
-        except Exception as error:
-            if _disk_is_full(error, spec.out):
-                raise ZooError(
-                    f"no space left for {spec.out}: free some and repeat the command; finished "
-                    "runs are kept"
-                ) from error
-            _note(spec, error, result, progress)
+    try:
+        for index, spec in enumerate(specs):
+            progress.begin(index, spec.label)
+            _run(spec, result, progress)
+    finally:
+        progress.close()
     return result
+
+
+def _run(spec: RunSpec, result: GridResult, progress: GridProgress) -> None:
+    """Carry out one run unless it is finished, and note how it went."""
+    try:
+        command = spec.parse()
+        done = spec.finished(command)
+        if done is not None:
+            result.skipped.append(spec.label)
+            progress.end(f"finished before, {splits_text(spec.splits, done)}", counts=False)
+            return
+        begin = time.perf_counter()
+        metrics = spec.run(command, progress.say)
+        seconds = time.perf_counter() - begin
+        progress.end(f"{splits_text(spec.splits, metrics)} ({duration(seconds)})")
+        result.finished.append(spec.label)
+    except Exception as error:
+        if _disk_is_full(error, spec.out):
+            raise ZooError(
+                f"no space left for {spec.out}: free some and repeat the command; finished "
+                "runs are kept"
+            ) from error
+        _note(spec, error, result, progress)
 
 
 def _disk_is_full(error: Exception, folder: Path) -> bool:

@@ -1,17 +1,21 @@
-"""Progress of a grid for people: one line per finished run, and a live line on a terminal."""
+"""Progress of a grid for people: one line per finished run, and a sign of life in between."""
 
 from __future__ import annotations
 
 import shutil
 import sys
+import threading
 import time
 from typing import TextIO
 
-_REDRAW_SECONDS = 0.2
+_LIVE_SECONDS = 0.5  # a terminal: one line, drawn again and again
+_LOG_SECONDS = 60.0  # a log file: a line now and then
 
 
 class GridProgress:
     """Prints `[3/12] label: result`, with an estimate of the time that is left.
+
+    A thread shows what the current run is doing and for how long, also while a library is busy.
 
     Args:
         n_runs: Number of runs in the grid.
@@ -24,32 +28,49 @@ class GridProgress:
         self.stream = stream or sys.stdout
         self.debug = debug
         self.live = self.stream.isatty()
-        self._label, self._index = "", 0
+        self._label, self._index, self._doing = "", 0, ""
         self._durations: list[float] = []
-        self._begin = self._drawn = 0.0
+        self._begin = 0.0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def begin(self, index: int, label: str) -> None:
         """Note that a run begins."""
-        self._index, self._label = index, label
-        self._begin, self._drawn = time.perf_counter(), 0.0
-        self.say("parse")
+        self.close()
+        self._index, self._label, self._doing = index, label, "starting"
+        self._begin = time.perf_counter()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, args=(self._stop,), daemon=True)
+        self._thread.start()
 
     def say(self, doing: str) -> None:
-        """Show what the run is doing, if somebody is watching."""
-        now = time.perf_counter()
-        if self.live and now - self._drawn >= _REDRAW_SECONDS:
-            self._drawn = now
-            text = f"{self._head()}: {doing}, {now - self._begin:.0f} s{self._left()}"
-            width = shutil.get_terminal_size().columns - 1
-            self.stream.write(f"\r\x1b[2K{text[:width]}")
-            self.stream.flush()
+        """Note what the run is doing now."""
+        self._doing = doing
 
     def end(self, result: str, counts: bool = True) -> None:
         """Print the result of the run; `counts` says whether its duration tells of others'."""
+        self.close()
         if counts:
             self._durations.append(time.perf_counter() - self._begin)
-        clear = "\r\x1b[2K" if self.live else ""
-        self.stream.write(f"{clear}{self._head()}: {result}{self._left(self._index + 1)}\n")
+        self._print(f"{self._head()}: {result}{self._left(self._index + 1)}\n")
+
+    def close(self) -> None:
+        """Stop the sign of life."""
+        if self._thread is not None:
+            self._stop.set()
+            self._thread.join()
+            self._thread = None
+
+    def _watch(self, stop: threading.Event) -> None:
+        while not stop.wait(_LIVE_SECONDS if self.live else _LOG_SECONDS):
+            seconds = duration(time.perf_counter() - self._begin)
+            text = f"{self._head()}: {self._doing}, {seconds}{self._left()}"
+            if self.live:
+                text = text[: shutil.get_terminal_size().columns - 1]
+            self._print(text if self.live else f"{text}\n")
+
+    def _print(self, text: str) -> None:
+        self.stream.write(f"\r\x1b[2K{text}" if self.live else text)
         self.stream.flush()
 
     def _head(self) -> str:

@@ -33,7 +33,10 @@ def train(command: ZooCLI) -> int:
     )
     progress = GridProgress(1)
     progress.begin(0, spec.label)
-    metrics = spec.run(command, progress.say)
+    try:
+        metrics = spec.run(command, progress.say)
+    finally:
+        progress.close()
     progress.end(splits_text(spec.splits, metrics))
     print(f"written to {spec.folder}")
     return 0

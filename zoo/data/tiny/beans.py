@@ -13,12 +13,12 @@ from zoo.data.tiny.frame import Frame
 from zoo.data.tiny.surface import Specimen, Surface
 
 _LENGTH = 21.0  # half length of a bean, in units
-_LAYERS = 3
+_LAYERS = 5  # so many that the tray hardly shows
 _SPACING = 31.0  # units between the beans of one layer
 # linear colours from pale to dark; a bean lies somewhere between two neighbours
-_PALETTE = np.array([(0.55, 0.42, 0.27), (0.44, 0.29, 0.16), (0.33, 0.18, 0.10)])
-_MARBLE = (0.13, 0.055, 0.03)
-_SCAR = (0.52, 0.46, 0.36)
+_PALETTE = np.array([(0.33, 0.14, 0.09), (0.25, 0.093, 0.06), (0.18, 0.063, 0.045)])
+_MARBLE = (0.075, 0.028, 0.022)
+_SCAR = (0.38, 0.19, 0.13)
 _TRAY = (0.030, 0.032, 0.036)
 
 
@@ -41,7 +41,7 @@ def beans(frame: Frame, draws: Draws) -> Specimen:
         # steps between beans are softened, or their edges would show the grid as a dotted line
         height=blur(height, 0.22 * frame.pitch) + wrinkles,
         albedo=albedo,
-        gloss=np.full(frame.grid, 0.26, np.float32),
+        gloss=np.full(frame.grid, 0.14, np.float32),
         roughness=np.full(frame.grid, 0.19, np.float32),
     )
     parts = np.where(open_lying[number], number, 0).astype(np.int32)
@@ -76,13 +76,13 @@ def _kinds(count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         "turn": rng.uniform(0, 2 * np.pi, count),
         "length": length,
         "width": width,
-        "plump": width * around(0.80, 0.05),
+        "plump": width * around(0.70, 0.04),
         "bend": rng.uniform(0.05, 0.24, count),
-        "tilt_x": around(0, 0.12),
-        "tilt_y": around(0, 0.12),
-        "tone": rng.uniform(0, 1.99, count),
+        "tilt_x": around(0, 0.07),
+        "tilt_y": around(0, 0.07),
+        "tone": rng.uniform(0.2, 1.4, count),
         "bright": around(1, 0.07),
-        "marbled": around(0.6, 0.3).clip(0, 1),
+        "marbled": around(0.4, 0.2),
         "level": around(0.55, 0.25),
         "cut": rng.uniform(0, 600, count),
     }

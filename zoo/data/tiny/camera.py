@@ -8,7 +8,7 @@ import numpy as np
 from zoo.data.tiny.fields import blur
 from zoo.data.tiny.frame import Frame
 
-_FULL_WELL = 36_000.0  # electrons at white
+_FULL_WELL = 54_000.0  # electrons at white
 _READ_NOISE = 12.0  # electrons
 _BLUR = 0.72  # width of the point spread function in pixels of the picture
 _GLARE = 0.035  # share of light that the lens scatters widely

@@ -13,8 +13,8 @@ from zoo.data.tiny.surface import Specimen, Surface
 def scratch(specimen: Specimen, site: Site) -> tuple[Surface, np.ndarray]:
     """Cut a groove with raised lips that lays bare what is under the skin."""
     surface, frame, rng = specimen.surface, site.frame, site.rng
-    length = site.size(14, min(110, max(2.2 * site.breadth, 15)))
-    width = rng.uniform(1.0, 1.4 + 1.2 * site.strength)
+    length = site.size(18, min(100, max(2.2 * site.breadth, 19)))
+    width = rng.uniform(1.5, 2.0 + 2.0 * site.strength)
     cut = stroke(frame, site.centre, wandering_curve(rng, length, 0.5), width, taper=True)
     cut = cut * site.part
     depth = 0.5 + 1.1 * site.strength
@@ -32,15 +32,15 @@ def scratch(specimen: Specimen, site: Site) -> tuple[Surface, np.ndarray]:
 def dent(specimen: Specimen, site: Site) -> tuple[Surface, np.ndarray]:
     """Press a hollow with a raised rim; the colour stays, the fine relief is crushed."""
     surface, frame, rng = specimen.surface, site.frame, site.rng
-    radius = site.size(4.5, min(17, max(0.33 * site.breadth, 5)))
+    radius = site.size(8, min(28, max(0.36 * site.breadth, 8.5)))
     stretch = rng.uniform(1, 1.8)
     distance = blob_distance(frame, rng, site.centre, radius, ragged=0.06, stretch=stretch)
     hollow = np.square(np.clip(1 - np.square(distance), 0, 1)) * site.part
     rim = np.exp(-np.square((distance - 1.12) / 0.18)) * site.part
-    depth = radius * (0.16 + 0.26 * site.strength)
-    crushed = smoothstep(1.0, 0.7, distance) * site.part * (0.25 + 0.45 * site.strength)
+    depth = radius * (0.20 + 0.28 * site.strength)
+    crushed = smoothstep(1.0, 0.7, distance) * site.part * (0.40 + 0.50 * site.strength)
     height = mix(surface.height, blur(surface.height, 3.5 * frame.pitch), crushed)
-    pressed = surface.albedo * (1 - 0.12 * crushed)
+    pressed = surface.albedo * (1 - 0.16 * crushed)
     changed = Surface(
         height=height - depth * hollow + 0.16 * depth * rim,
         albedo=pressed,
@@ -53,7 +53,7 @@ def dent(specimen: Specimen, site: Site) -> tuple[Surface, np.ndarray]:
 def missing(specimen: Specimen, site: Site) -> tuple[Surface, np.ndarray]:
     """Break a piece out and leave a rough floor in the colour of the inside."""
     surface, frame, rng = specimen.surface, site.frame, site.rng
-    radius = site.size(6, min(18, max(0.45 * site.breadth, 7)))
+    radius = site.size(10, min(34, max(0.6 * site.breadth, 10.5)))
     stretch = rng.uniform(1, 1.7)
     distance = blob_distance(frame, rng, site.centre, radius, ragged=0.17, stretch=stretch)
     gone = filled(distance, radius, frame) * site.part

@@ -11,7 +11,7 @@ import numpy as np
 from zoo.data.tiny import damage, deposits
 from zoo.data.tiny.draws import Draws
 from zoo.data.tiny.frame import Frame
-from zoo.data.tiny.site import Site
+from zoo.data.tiny.site import FAINTEST, Site
 from zoo.data.tiny.surface import Specimen, Surface
 
 # from (specimen, site) to the changed surface and the opacity of the defect, (rows, columns)
@@ -74,7 +74,7 @@ def _choose_site(specimen: Specimen, kind: str, frame: Frame, rng: np.random.Gen
         centre=((column + 0.5) / frame.pitch, (row + 0.5) / frame.pitch),
         part=specimen.parts == specimen.parts[row, column],
         # faint ones are as frequent as strong ones
-        strength=float(np.exp(rng.uniform(np.log(0.3), 0.0))),
+        strength=float(np.exp(rng.uniform(np.log(FAINTEST), 0.0))),
     )
 
 

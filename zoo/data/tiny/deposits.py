@@ -32,13 +32,14 @@ def _as_seen(colour: tuple[float, ...], surface: Surface) -> np.ndarray:
 def stain(specimen: Specimen, site: Site) -> tuple[Surface, np.ndarray]:
     """Let a liquid dry: it filters the colour below, or leaves a pale film on a dark skin."""
     surface, frame, rng = specimen.surface, site.frame, site.rng
-    radius = site.size(5, 26)
+    # a near view shows a small puddle, not a flooded picture
+    radius = site.size(8, min(32, 0.14 * min(frame.extent)))
     stretch = rng.uniform(1, 2)
     distance = blob_distance(frame, rng, site.centre, radius, ragged=0.16, stretch=stretch)
     wet = filled(distance, radius, frame, soft=0.06)
     cloud = 0.78 + 0.13 * fractal_noise(rng, frame.grid, max(0.9 * radius * frame.pitch, 2))
     ring = 0.45 * np.exp(-np.square((distance - 0.93) / 0.09))  # drying drives solids outwards
-    density = wet * np.clip(cloud + ring, 0.35, 1.5) * (0.35 + 0.85 * site.strength)
+    density = wet * np.clip(cloud + ring, 0.35, 1.5) * (0.45 + 0.95 * site.strength)
     gloss = surface.gloss
     if site.here(surface.albedo).mean() < _DARK_SKIN:
         residue = planes(_as_seen(_RESIDUES[rng.integers(len(_RESIDUES))], surface))
@@ -57,23 +58,23 @@ def foreign(specimen: Specimen, site: Site) -> tuple[Surface, np.ndarray]:
     form = ("hair", "splinter", "crumb", "flake")[rng.integers(4)]
     stuff, gloss, roughness = _STUFF[rng.integers(len(_STUFF))]
     if form == "hair":
-        width = rng.uniform(1.0, 1.5)
-        curve = wandering_curve(rng, site.size(28, 95), 2.6)
+        width = rng.uniform(1.4, 3.0)
+        curve = wandering_curve(rng, site.size(32, 95), 2.6)
         body = stroke(frame, site.centre, curve, width)
         raised = 1.4 * body
     elif form == "splinter":
-        width = site.size(2.0, 4.5)
+        width = site.size(3.0, 7.0)
         curve = wandering_curve(rng, width * rng.uniform(4, 8), 0.25)
         body = stroke(frame, site.centre, curve, width, taper=True)
         raised = 0.9 * width * blur(body, 0.3 * width * frame.pitch)
     elif form == "crumb":
-        radius = site.size(2.2, 9)
+        radius = site.size(4.5, 15)
         distance = blob_distance(frame, rng, site.centre, radius, 0.10, rng.uniform(1, 1.5))
         body = filled(distance, radius, frame)
         lumps = 1 + 0.12 * fractal_noise(rng, frame.grid, max(0.8 * radius * frame.pitch, 2))
         raised = radius * np.sqrt(np.clip(1 - np.square(distance), 0, 1)) * lumps
     else:
-        radius = site.size(3.0, 12)
+        radius = site.size(6.0, 19)
         body = flake(frame, rng, site.centre, radius)
         x, y = frame.coordinates()
         slope = rng.normal(0, 0.10, 2).astype(np.float32)

@@ -11,9 +11,9 @@ import numpy as np
 class Frame:
     """Relation between lengths of the scene, the working grid and the pixels of the file.
 
-    All geometry is given in *units*; one unit is one pixel at the small size. The scene is
-    computed on a grid that may be finer than the picture, because the lens and the sensor then
-    average over it as a camera does.
+    All geometry is given in *units*; one unit is one pixel where the magnification is 1. The
+    scene is computed on a grid that may be finer than the picture, because the lens and the
+    sensor then average over it as a camera does.
 
     Args:
         width: Width of the picture in pixels.

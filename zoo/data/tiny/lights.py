@@ -34,7 +34,7 @@ LIGHTS: dict[str, Light] = {
     "overexposed": replace(_REGULAR, exposure=1.9),
     "underexposed": replace(_REGULAR, exposure=0.36),
     # the lamp moves, lower and to another side, and changes its colour
-    "shift_1": Light((1.15, -0.25, 0.85), (1.16, 0.99, 0.78), key=0.85, fill=0.30),
+    "shift_1": Light((1.05, -0.3, 1.05), (1.16, 0.99, 0.78), key=0.85, fill=0.30),
     "shift_2": Light((0.35, 1.25, 0.75), (0.86, 0.99, 1.18), key=0.90, fill=0.26),
     "shift_3": Light((-1.3, 0.45, 0.55), (1.08, 1.0, 0.88), key=0.95, fill=0.20, exposure=1.1),
 }

@@ -39,7 +39,12 @@ _TRUE_SIZE = Frame(2448, 2048, magnification=3.0, oversampling=1)
 
 SIZES: dict[str, Size] = {
     "small": Size(
-        frames={"weave": Frame(320, 240), "badge": Frame(328, 208), "beans": Frame(320, 224)},
+        # beans: so near that one of them spans about 75 pixels, and a dent in it shows
+        frames={
+            "weave": Frame(320, 240),
+            "badge": Frame(328, 208),
+            "beans": Frame(320, 224, magnification=1.75),
+        },
         objects=("weave", "badge", "beans"),
         train=24,
         validation=8,
@@ -67,8 +72,9 @@ class Shot:
     """One picture of a scene.
 
     Args:
-        split: train, validation, test_public, test_private or test_private_mixed.
-        file: Path inside the folder of the split.
+        split: Folder of the picture inside the object's: train/good, validation/good,
+            test_public/good, test_public/bad, test_private or test_private_mixed.
+        file: Name of the file in that folder.
         light: Name of the light.
         mask: Path of the ground truth inside the object's folder, or None if it has none.
     """
@@ -98,7 +104,7 @@ def scenes(subject: str, size: Size, seed: int) -> Iterator[Scene]:
     """Yield the scenes of one object, in the order of their folders."""
     for split, count in (("train", size.train), ("validation", size.validation)):
         for number in range(count):
-            shot = Shot(split, f"good/{number:03d}_regular.png", "regular")
+            shot = Shot(f"{split}/good", f"{number:03d}_regular.png", "regular")
             yield Scene(f"{split}_{number:03d}", (), (shot,))
     for label, count in zip(("good", "bad"), size.public, strict=True):
         for number in range(count):
@@ -111,7 +117,7 @@ def scenes(subject: str, size: Size, seed: int) -> Iterator[Scene]:
 def _public_shot(label: str, number: int, light: str) -> Shot:
     name = f"{number:03d}_{light}"
     mask = f"test_public/ground_truth/bad/{name}_mask.png" if label == "bad" else None
-    return Shot("test_public", f"{label}/{name}.png", light, mask)
+    return Shot(f"test_public/{label}", f"{name}.png", light, mask)
 
 
 def _private_scenes(subject: str, size: Size, seed: int) -> Iterator[Scene]:

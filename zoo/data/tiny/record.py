@@ -11,7 +11,7 @@ FINISHED = "tiny.json"
 # stands there while a set is being written, and becomes FINISHED by renaming
 STARTED = "tiny.started.json"
 # raised whenever the same seed would give other pictures than before
-_RENDERER = 1
+_RENDERER = 2
 
 
 def recipe(seed: int, size: str, objects: tuple[str, ...]) -> dict[str, object]:

@@ -9,6 +9,9 @@ import numpy as np
 
 from zoo.data.tiny.frame import Frame
 
+# strength of the faintest defect: below it even a large one drowns in the normal variation
+FAINTEST = 0.5
+
 
 @dataclass(frozen=True)
 class Site:
@@ -19,7 +22,7 @@ class Site:
         rng: Source of everything random about this defect.
         centre: x and y in units from the top left corner.
         part: (rows, columns) bool, the part of the specimen that is hit.
-        strength: From 0.3 (faint) to 1 (strong).
+        strength: From ``FAINTEST`` to 1 (strong).
     """
 
     frame: Frame

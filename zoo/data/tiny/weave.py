@@ -32,7 +32,7 @@ def weave(frame: Frame, draws: Draws) -> Specimen:
     on_top = warp_height > weft_height
     height = np.maximum(np.maximum(warp_height, weft_height), -0.6)
 
-    shade = np.where(on_top, 0.50 * warp["shade"], 0.24 * weft["shade"])
+    shade = np.where(on_top, 0.33 * warp["shade"], 0.18 * weft["shade"])
     creases = smooth_noise(draws("creases"), frame.grid, 110 * frame.pitch)
     height += 1.3 * creases
     height, shade = _fuzz(height, shade, frame, draws("fuzz"))
