@@ -37,7 +37,7 @@ def test_train_writes_a_run_folder_whose_config_replays(data, tmp_path, capsys):
 
 
 def test_the_seed_is_applied_and_the_applied_value_written(data, tmp_path):
-    from zoo.cli.anomalib_verbs import ZooCLI
+    from zoo.command import ZooCLI
 
     draws = []
     for seed in ("7", "7", "8"):

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from zoo import __version__
-from zoo.cli.anomalib_verbs import ZooCLI
+from zoo.command import ZooCLI
 from zoo.data.datamodule import MVTecAD2Layout
 from zoo.errors import ZooError
 from zoo.registry import methods

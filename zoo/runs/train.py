@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.cli.anomalib_verbs import ZooCLI
+from zoo.command import ZooCLI
 from zoo.data import layout
 from zoo.recipes import find_recipe
 from zoo.runs.execute import check_splits

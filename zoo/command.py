@@ -1,0 +1,150 @@
+"""Anomalib's command line, with the zoo's methods known, the seed applied, and short errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from anomalib import __version__ as anomalib_version
+from anomalib.cli import AnomalibCLI
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+
+# Imported so that recipes and options may name their classes without a path.
+import zoo.data.datamodule
+import zoo.post.processor
+import zoo.weights  # noqa: F401 - and this registers the embedded backbone with timm
+from zoo import __version__
+from zoo.engine import ZooEngine
+from zoo.errors import ZooError
+from zoo.parse_errors import readable
+from zoo.recipes import find_recipe
+from zoo.registry import load_all
+from zoo.seeding import apply_seed
+
+DEFAULT_SEED = 0
+DEFAULT_ROOT = Path("runs")
+
+_reported: set[str] = set()  # methods that could not be imported are named once
+
+
+class ZooCLI(AnomalibCLI):
+    """Anomalib's command line for one verb.
+
+    Only the parser of the wanted verb is built: that saves seconds, and everything a person can do
+    with one verb depends on that verb alone.
+
+    Args:
+        args: The words of the command line, the verb first.
+        parse_only: Stop after parsing; `instantiate` goes on from there, and `run` ends it.
+
+    Raises:
+        ZooError: Something in the words or in a recipe is not valid.
+    """
+
+    def __init__(self, args: Sequence[str], parse_only: bool = False) -> None:
+        self.verb = args[0]
+        self._waiting = parse_only
+        import_methods()
+        try:
+            super().__init__(args=_resolve_recipes(args), run=False)
+        except (ArgumentError, TypeError, ValueError) as error:
+            raise ZooError(readable(error, self.subcommand_parsers.get(self.verb))) from error
+
+    @staticmethod
+    def init_parser(**kwargs: Any) -> ArgumentParser:
+        """Build a parser that raises instead of exiting and names both versions in its dumps."""
+        kwargs.setdefault("exit_on_error", False)
+        versions = [f"anomalib-zoo=={__version__}", f"anomalib=={anomalib_version}"]
+        kwargs.setdefault("dump_header", versions)
+        return AnomalibCLI.init_parser(**kwargs)
+
+    def subcommands(self) -> dict[str, set[str]]:
+        """Return the trainer verb that is wanted, if it is one."""
+        return {k: v for k, v in AnomalibCLI.subcommands().items() if k == self.verb}
+
+    def anomalib_subcommands(self) -> dict[str, dict[str, str]]:
+        """Return the engine verb that is wanted, if it is one."""
+        return {k: v for k, v in AnomalibCLI.anomalib_subcommands().items() if k == self.verb}
+
+    @staticmethod
+    def add_arguments_to_parser(parser: ArgumentParser) -> None:
+        """Write results to ./runs: ./results of a checkout holds curated tables."""
+        AnomalibCLI.add_arguments_to_parser(parser)
+        parser.set_defaults({"default_root_dir": DEFAULT_ROOT})
+
+    @staticmethod
+    def _add_default_arguments_to_parser(parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--seed_everything",
+            type=bool | int,
+            default=DEFAULT_SEED,
+            help="Seed of all generators; true draws one. The applied value is written down.",
+        )
+
+    @property
+    def settings(self) -> Namespace:
+        """The parsed configuration of the verb."""
+        return self.config[self.verb]
+
+    @property
+    def settings_yaml(self) -> str:
+        """The full configuration as YAML that `zoo train --config` replays."""
+        parser = self.subcommand_parsers[self.verb]
+        settings = self.settings.clone()
+        settings.pop("config", None)
+        return parser.dump(settings, skip_none=True)
+
+    @property
+    def trainer_settings(self) -> dict[str, Any]:
+        """Arguments of the lightning trainer, as the engine got them."""
+        return dict(self.engine._cache.args)
+
+    def instantiate(self) -> None:
+        """Build model, data and engine of a command that was only parsed."""
+        self._waiting = False
+        try:
+            self.before_instantiate_classes()
+            self.instantiate_classes()
+        except (TypeError, ValueError) as error:
+            raise ZooError(readable(error, None)) from error
+
+    def run(self) -> None:
+        """Carry the verb out with anomalib's engine."""
+        self._run_subcommand()
+
+    def instantiate_classes(self) -> None:
+        """Build what the configuration names, unless the command is only parsed."""
+        if not self._waiting:
+            super().instantiate_classes()
+
+    def instantiate_engine(self) -> None:
+        """Build the engine that writes plain folders, with the settings anomalib collected."""
+        super().instantiate_engine()
+        self.engine = ZooEngine(**self.engine._cache.args)
+
+    def before_instantiate_classes(self) -> None:
+        """Apply the seed (anomalib only declares it) and keep the value that was applied."""
+        super().before_instantiate_classes()
+        self.settings["seed_everything"] = apply_seed(self.settings["seed_everything"])
+
+
+def _resolve_recipes(words: Sequence[str]) -> list[str]:
+    """Let `--config` take the name of a recipe, such as patchcore/embedded, besides a file."""
+    resolved = list(words)
+    for index, word in enumerate(words[:-1]):
+        if word in {"-c", "--config"}:
+            resolved[index + 1] = str(find_recipe(words[index + 1]).path)
+        elif word.startswith("--config="):
+            resolved[index] = f"--config={find_recipe(word.partition('=')[2]).path}"
+    return resolved
+
+
+def import_methods() -> None:
+    """Import all registered methods, so that short class names resolve; name those that fail."""
+    _, failed = load_all()
+    for name, reason in failed:
+        if name not in _reported:
+            _reported.add(name)
+            print(f"zoo: method '{name}' is left out: {reason}", file=sys.stderr)
