@@ -74,6 +74,11 @@ class ZooCLI(AnomalibCLI):
         AnomalibCLI.add_arguments_to_parser(parser)
         parser.set_defaults({"default_root_dir": DEFAULT_ROOT})
 
+    def add_predict_arguments(self, parser: ArgumentParser) -> None:
+        """Let predictions go once they are written: anomalib keeps every map in memory."""
+        super().add_predict_arguments(parser)
+        parser.set_defaults({"return_predictions": False})
+
     @staticmethod
     def _add_default_arguments_to_parser(parser: ArgumentParser) -> None:
         parser.add_argument(

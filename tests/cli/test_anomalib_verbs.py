@@ -62,6 +62,12 @@ def test_fit_test_and_predict_keep_anomalibs_flags(data, tmp_path, capsys):
         assert name in printed
 
 
+def test_predictions_are_not_kept_in_memory(data):
+    from zoo.command import ZooCLI
+
+    assert ZooCLI(["predict", *SMALL, *data]).settings["return_predictions"] is False
+
+
 def test_a_recipe_is_known_by_its_name(data, capsys):
     words = ["train", "--config", "patchcore/embedded", *data, "--print_config"]
     with pytest.raises(SystemExit):
