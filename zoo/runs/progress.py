@@ -52,7 +52,7 @@ class GridProgress:
         self.close()
         if counts:
             self._durations.append(time.perf_counter() - self._begin)
-        self._print(f"{self._head()}: {result}{self._left(self._index + 1)}\n")
+        self._print(f"{self._head()}: {result}{self._left()}\n")
 
     def close(self) -> None:
         """Stop the sign of life."""
@@ -63,8 +63,8 @@ class GridProgress:
 
     def _watch(self, stop: threading.Event) -> None:
         while not stop.wait(_LIVE_SECONDS if self.live else _LOG_SECONDS):
-            seconds = duration(time.perf_counter() - self._begin)
-            text = f"{self._head()}: {self._doing}, {seconds}{self._left()}"
+            elapsed = time.perf_counter() - self._begin
+            text = f"{self._head()}: {self._doing}, {duration(elapsed)}{self._left(elapsed, 1)}"
             if self.live:
                 text = text[: shutil.get_terminal_size().columns - 1]
             self._print(text if self.live else f"{text}\n")
@@ -76,11 +76,20 @@ class GridProgress:
     def _head(self) -> str:
         return f"[{self._index + 1}/{self.n_runs}] {self._label}"
 
-    def _left(self, done: int | None = None) -> str:
-        remaining = self.n_runs - (self._index if done is None else done)
-        if not self._durations or remaining <= 0:
+    def _left(self, elapsed: float = 0.0, running: int = 0) -> str:
+        """Say how long the rest may take, from the mean of what was finished.
+
+        Args:
+            elapsed: Seconds since the current run began, if one is running.
+            running: 1 if a run is running, else 0.
+        """
+        waiting = self.n_runs - self._index - 1
+        if not self._durations or waiting + running == 0:
             return ""
-        seconds = remaining * sum(self._durations) / len(self._durations)
+        # A run that takes longer than the others so far tells of those to come.
+        known = [*self._durations, elapsed]
+        typical = max(sum(self._durations) / len(self._durations), sum(known) / len(known))
+        seconds = waiting * typical + running * max(0.0, typical - elapsed)
         return f", about {duration(seconds)} left"
 
 
