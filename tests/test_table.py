@@ -50,7 +50,7 @@ def test_means_over_objects_and_the_relative_drop(runs):
     assert row["test_private_mixed"] == pytest.approx(0.3)
     assert row["drop"] == pytest.approx(0.25)
     assert row["test_public"] is None
-    assert "| m/quick | m | 2 | 1 | - | 0.400 | 0.300 | 25.0 % | 3 | 20 | 1000 |" in render(
+    assert "| m/quick | m | 2 | 1 | - | 40.0 % | 30.0 % | 25.0 % | 3 | 20 | 1000 |" in render(
         rows_of([runs])
     )
 
@@ -58,7 +58,7 @@ def test_means_over_objects_and_the_relative_drop(runs):
 def test_seeds_are_averaged_with_their_spread(runs):
     for name, private in (("a", 0.7), ("b", 0.5)):
         write_run(runs, name, 1, private, 0.3)
-    assert "0.500 ± 0.100" in render(rows_of([runs]))
+    assert "50.0 % ± 10.0" in render(rows_of([runs]))
 
 
 def test_a_withheld_truth_is_a_dash_and_never_a_mean_of_some(runs):

@@ -35,8 +35,8 @@ KEY = ("recipe", "method", "object", "split", "seed")
 COST = ("fit_s", "total_s", "p50_ms", "peak_rss_mb", "threads", "device", "processor")
 PACKAGES = ("anomalib-zoo", "anomalib", "torch", "timm")
 PUBLISHED_NOTE = (
-    "Published on **MVTec AD 2** (VAND 3.0 challenge, arXiv 2509.17615, table 2), SegF1 in percent "
-    "of its server.\nAnother data set: not comparable with the rows above."
+    "Published on **MVTec AD 2** (VAND 3.0 challenge, arXiv 2509.17615, table 2), SegF1 of its "
+    "server.\nAnother data set: not comparable with the rows above."
 )
 
 
@@ -158,7 +158,8 @@ def _markdown(table: pd.DataFrame, rows: pd.DataFrame) -> str:
 def _score(value: float | None, spread: float | None) -> str:
     if pd.isna(value):
         return "-"
-    return f"{value:.3f}" if pd.isna(spread) else f"{value:.3f} ± {spread:.3f}"
+    percent = f"{100 * value:.1f} %"
+    return percent if pd.isna(spread) else f"{percent} ± {100 * spread:.1f}"
 
 
 def _rows(path: Path) -> list[dict[str, object]]:
