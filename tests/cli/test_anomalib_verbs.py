@@ -33,7 +33,11 @@ def test_train_writes_a_run_folder_whose_config_replays(data, tmp_path, capsys):
     assert main(["train", "--config", str(config), "--default_root_dir", str(again)]) == 0
     second = json.loads(next(again.rglob("metrics.json")).read_text())
     assert first["splits"] == second["splits"]
-    assert "SegF1 public" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "SegF1 public" in printed
+    assert (
+        "(Quantile(q=0.999, factor=1.0, min_area_px=10), 3 normal images of validation" in printed
+    )
 
 
 def test_the_seed_is_applied_and_the_applied_value_written(data, tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zoo.command import ZooCLI
 from zoo.data import layout
+from zoo.post.calibration import Calibration
 from zoo.recipes import find_recipe
 from zoo.runs.execute import check_splits
 from zoo.runs.progress import GridProgress
@@ -38,5 +39,6 @@ def train(command: ZooCLI) -> int:
     finally:
         progress.close()
     progress.end(splits_text(spec.splits, metrics))
+    print(Calibration.load(spec.folder / "calibration.json").describe())
     print(f"written to {spec.folder}")
     return 0
