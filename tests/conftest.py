@@ -14,7 +14,7 @@ import pytest
 
 # Before torch is imported anywhere: equal thread counts make runs comparable to the last digit.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
-# Waiting threads that spin make a convolution 50 times slower where cores are shared.
+# Waiting threads that spin make a forward pass 40 times slower where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "Agg")
 

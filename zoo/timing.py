@@ -5,7 +5,8 @@ Schema of `cost.json` (times in seconds unless the key says ms; memory in MB of 
     phases         {phase: {"wall_s", "cpu_s"}} where the time of a run went
     latency        {"p50_ms", "p95_ms", "mean_ms", "passes", "batch_size": 1} one image, from the
                    decoded image at model size to its finished mask at native size
-    memory         {"peak_rss_mb", "above_start_mb", "peak_device_mb"} of the process, sampled
+    memory         {"peak_rss_mb", "above_start_mb", "peak_device_mb"} of the process, sampled;
+                   what earlier runs of the same process left behind counts in the first
     parameters     number of parameters of the network
     device         "cpu" or the name of the accelerator
     processor      name of the machine's processor

@@ -27,6 +27,7 @@ def test_train_writes_a_run_folder_whose_config_replays(data, tmp_path, capsys):
     folder = out / "ZooPatchcore" / "part" / "seed0"
     first = json.loads((folder / "metrics.json").read_text())
     assert first["splits"]["test_public"]["n_images"] == 4
+    assert first["command"] == "zoo train --config config.yaml"
     config = folder / "config.yaml"
     assert yaml.safe_load(config.read_text())["seed_everything"] == 0
     again = tmp_path / "again"
@@ -64,6 +65,21 @@ def test_fit_test_and_predict_keep_anomalibs_flags(data, tmp_path, capsys):
     printed = capsys.readouterr().out
     for name in ("image_auroc", "pixel_auroc_model_size", "segf1_model_size"):
         assert name in printed
+
+
+def test_train_goes_on_from_a_checkpoint(data, tmp_path, monkeypatch):
+    from zoo.runs.engine import RunEngine
+
+    asked = []
+
+    def fit(self, model, datamodule, ckpt_path):
+        asked.append(ckpt_path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunEngine, "fit", fit)
+    root = ["--default_root_dir", str(tmp_path)]
+    assert main(["train", *SMALL, *data, *root, "--ckpt_path", "before.ckpt"]) == 130
+    assert [str(path) for path in asked] == ["before.ckpt"]
 
 
 def test_predictions_are_not_kept_in_memory(data):

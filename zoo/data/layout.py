@@ -81,6 +81,20 @@ def splits_on_disk(root: Path, object_name: str) -> list[str]:
     return [split for split in TEST_SPLITS if (Path(root) / object_name / split).is_dir()]
 
 
+def check_splits(
+    root: Path, object_name: str, wanted: list[str] | tuple[str, ...] | None
+) -> list[str]:
+    """Return the wanted test splits (all on disk when None), or say which one is not there."""
+    found = splits_on_disk(root, object_name)
+    if not found:
+        raise ZooError(f"object '{object_name}' in {root} has no test split: nothing to score")
+    for split in wanted or []:
+        if split not in found:
+            near = nearest(split, found)
+            raise ZooError(f"object '{object_name}' in {root} has no split '{split}'{near}")
+    return [split for split in found if not wanted or split in wanted]
+
+
 def samples(root: Path, object_name: str, split: str) -> list[Sample]:
     """List one split, sorted by path.
 

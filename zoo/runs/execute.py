@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from anomalib.models import AnomalibModule
 
@@ -14,7 +15,6 @@ from zoo.data import layout
 from zoo.data.batch import NativeBatch
 from zoo.data.datamodule import MVTecAD2Layout
 from zoo.data.images import read_mask
-from zoo.errors import ZooError, nearest
 from zoo.metrics import save_splits
 from zoo.post.finish import finish
 from zoo.post.processor import BlobPostProcessor
@@ -39,6 +39,7 @@ def execute(
     facts: dict[str, Any],
     folder: Path,
     say: Say = lambda text: None,
+    ckpt_path: str | None = None,
 ) -> dict[str, Any]:
     """Carry out one run and write everything but `config.yaml` into its folder.
 
@@ -50,6 +51,7 @@ def execute(
         facts: Stands first in `metrics.json`: recipe, method, object, seed, config hash.
         folder: Where to write; exists.
         say: Receives what is being done, for the progress display.
+        ckpt_path: Checkpoint that the fit goes on from, if any.
 
     Returns:
         What was written to `metrics.json`.
@@ -66,7 +68,7 @@ def execute(
     with PeakMemory() as memory:
         say("fit")
         with watch.phase("fit"):
-            engine = _fit(model, datamodule, trainer_settings, folder)
+            engine = _fit(model, datamodule, trainer_settings, folder, ckpt_path)
         say("calibrate")
         with watch.phase("calibrate"):
             _calibrate(model, datamodule, post_processor)
@@ -89,13 +91,17 @@ def execute(
 
 
 def _fit(
-    model: AnomalibModule, datamodule: MVTecAD2Layout, settings: dict[str, Any], folder: Path
+    model: AnomalibModule,
+    datamodule: MVTecAD2Layout,
+    settings: dict[str, Any],
+    folder: Path,
+    ckpt_path: str | None,
 ) -> RunEngine:
     engine = RunEngine(settings, folder)
     # Calibration comes after the last step, once, on the final weights: not in every epoch.
     model.post_processor = None
     try:
-        engine.fit(model=model, datamodule=datamodule)
+        engine.fit(model=model, datamodule=datamodule, ckpt_path=ckpt_path)
     except SystemExit as error:  # lightning turns Ctrl-C into an exit
         raise KeyboardInterrupt from error
     if engine.trainer.interrupted:
@@ -128,7 +134,7 @@ def _judge(
         if sample.mask_path is not None:
             truth = read_mask(sample.mask_path, scored.native_size)
         elif sample.label == 0:
-            truth = finished.mask & False
+            truth = np.zeros_like(finished.mask)
         evaluation.update(finished, scored.score, truth)
         cases.update(sample.image_path, finished, truth)
     cases.save(folder / "cases" / split, calibration)
@@ -174,15 +180,3 @@ def _cost(
         "threads": torch.get_num_threads(),
         "versions": versions(),
     }
-
-
-def check_splits(root: Path, object_name: str, wanted: Sequence[str] | None) -> list[str]:
-    """Return the wanted test splits (all on disk when None), or say which one is not there."""
-    found = layout.splits_on_disk(root, object_name)
-    if not found:
-        raise ZooError(f"object '{object_name}' in {root} has no test split: nothing to score")
-    for split in wanted or []:
-        if split not in found:
-            near = nearest(split, found)
-            raise ZooError(f"object '{object_name}' in {root} has no split '{split}'{near}")
-    return [split for split in found if not wanted or split in wanted]

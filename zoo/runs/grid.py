@@ -12,7 +12,6 @@ from pathlib import Path
 from zoo.data import layout
 from zoo.errors import ZooError, one_line
 from zoo.recipes import Recipe, check_object_free, find_recipe, read_yaml
-from zoo.runs.execute import check_splits
 from zoo.runs.folder import note_failure
 from zoo.runs.progress import GridProgress, duration
 from zoo.runs.spec import RunSpec, splits_text, train_words
@@ -64,13 +63,17 @@ def plan(
             if key not in (config or {}):
                 raise ZooError(f"recipe {recipe.path} has no '{key}': see recipes/quickstart.yaml")
         check_object_free(config, layout.object_names(root))
-    splits_of = {name: tuple(check_splits(root, name, splits)) for name in names}
+    splits_of = {name: tuple(layout.check_splits(root, name, splits)) for name in names}
     fingerprints = {name: layout.fingerprint(root, name) for name in names}
     return [
         RunSpec(
             recipe=recipe.name,
             slug=recipe.slug,
             words=train_words(str(recipe.path), root, name, seed, out),
+            # `$ZOO_DATA` stands for the data set's folder, wherever somebody has it.
+            command=(
+                f"zoo bench {recipe.name} --data.root $ZOO_DATA --objects {name} --seeds {seed}"
+            ),
             object_name=name,
             seed=seed,
             splits=splits_of[name],

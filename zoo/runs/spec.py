@@ -26,6 +26,7 @@ class RunSpec:
         recipe: Name of the recipe, such as patchcore/embedded.
         slug: The same as a folder's name.
         words: Command line of `zoo train` that says the same.
+        command: What repeats this run, for the record.
         object_name: The object.
         seed: The seed.
         splits: Test splits to judge.
@@ -36,6 +37,7 @@ class RunSpec:
     recipe: str
     slug: str
     words: tuple[str, ...]
+    command: str
     object_name: str
     seed: int
     splits: tuple[str, ...]
@@ -51,14 +53,6 @@ class RunSpec:
     def label(self) -> str:
         """Names the run for people."""
         return f"{self.recipe} · {self.object_name} · seed {self.seed}"
-
-    @property
-    def command(self) -> str:
-        """The command that repeats this run; `$ZOO_DATA` is the data set's folder."""
-        return (
-            f"zoo bench {self.recipe} --data.root $ZOO_DATA "
-            f"--objects {self.object_name} --seeds {self.seed}"
-        )
 
     def parse(self) -> ZooCLI:
         """Check the configuration without building anything."""
@@ -105,6 +99,7 @@ class RunSpec:
                 facts,
                 folder,
                 say,
+                command.settings.get("ckpt_path"),
             )
 
 

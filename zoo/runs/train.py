@@ -8,7 +8,6 @@ from zoo.command import ZooCLI
 from zoo.data import layout
 from zoo.post.calibration import Calibration
 from zoo.recipes import find_recipe
-from zoo.runs.execute import check_splits
 from zoo.runs.progress import GridProgress
 from zoo.runs.spec import RunSpec, splits_text
 
@@ -26,9 +25,10 @@ def train(command: ZooCLI) -> int:
         recipe=recipe.name if recipe else model_class,
         slug=recipe.slug if recipe else model_class,
         words=(),
+        command="zoo train --config config.yaml",
         object_name=object_name,
         seed=settings["seed_everything"],
-        splits=tuple(check_splits(data.root, object_name, [data.test_split])),
+        splits=tuple(layout.check_splits(data.root, object_name, [data.test_split])),
         data_fingerprint=layout.fingerprint(data.root, object_name),
         out=out,
     )
