@@ -1,0 +1,112 @@
+"""Other lights as an augmentation of training images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import Transform
+from torchvision.transforms.v2.functional import is_pure_tensor
+
+from zoo.data.relight.apply import as_bytes, check_images, relight
+from zoo.data.relight.draws import integer
+from zoo.data.relight.light import FAMILIES, Light, check_family, check_severity
+from zoo.data.relight.published import PUBLISHED
+from zoo.errors import ZooError, nearest
+
+_OUR_P = 0.5
+_OUR_SEVERITY = 3
+
+
+class Relight(Transform):
+    """Put training images under other lights; masks and everything else stay as they are.
+
+    Draws from torch's global generator, which the run's seed has set, two numbers per call.
+
+    Args:
+        preset: all (the six families of `zoo.data.relight`), or a published family: robis, isvl,
+            filter_former (`zoo.data.relight.published`).
+        severity: Preset all only: strongest severity; each image draws from 1 to this one.
+        families: Preset all only: families to draw from, so that one can be kept for the test.
+        p: Probability that an image is relit; without it the preset's own: 0.5, filter_former 1.
+
+    Raises:
+        ZooError: Unknown preset or family, a number out of range, or an image that is not
+            (3, H, W), uint8 or float32 in [0, 1].
+
+    Example:
+        In a recipe::
+
+            train_augmentations:
+              class_path: zoo.data.relight.Relight
+              init_args: {preset: all, families: [gain, gamma, gradient, spot, shadow]}
+    """
+
+    _transformed_types = (is_pure_tensor, tv_tensors.Image)
+
+    def __init__(
+        self,
+        preset: str = "all",
+        severity: int | None = None,
+        families: Sequence[str] | None = None,
+        p: float | None = None,
+    ) -> None:
+        super().__init__()
+        presets = ("all", *PUBLISHED)
+        if preset not in presets:
+            raise ZooError(f"unknown preset of lights '{preset}'{nearest(preset, presets)}")
+        self.preset = preset
+        if preset == "all":
+            self.severity = _OUR_SEVERITY if severity is None else severity
+            self.families = FAMILIES if families is None else tuple(families)
+            self.p = _OUR_P if p is None else p
+            _check_ours(self.severity, self.families)
+        elif severity is None and families is None:
+            self.p = PUBLISHED[preset].p if p is None else p
+        else:
+            raise ZooError(
+                f"preset '{preset}' has its published ranges: leave severity and families out, "
+                "or use preset 'all'"
+            )
+        if not 0 <= self.p <= 1:
+            raise ZooError(f"probability p of relighting is {self.p}: use a number from 0 to 1")
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw whether the images are relit, and the seed of the light."""
+        lit = float(torch.rand(())) < self.p
+        seed = int(torch.randint(2**32, ()))
+        return {"seed": seed if lit else None}
+
+    def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        """Return the image under the light of `params`, as it came: uint8 or float32."""
+        if params["seed"] is None:
+            return inpt
+        image = _as_floats(inpt.as_subclass(Tensor))
+        check_images(image[None])
+        generator = Generator().manual_seed(params["seed"])
+        if self.preset == "all":
+            relit = relight(image[None], self._drawn(generator))[0]
+        else:
+            relit = _as_floats(PUBLISHED[self.preset].change(as_bytes(image), generator))
+        return tv_tensors.wrap(as_bytes(relit) if inpt.dtype == torch.uint8 else relit, like=inpt)
+
+    def _drawn(self, generator: Generator) -> Light:
+        family = self.families[integer(generator, 0, len(self.families) - 1)]
+        severity = integer(generator, 1, self.severity)
+        return Light(family, severity, integer(generator, 0, 2**32 - 1))
+
+
+def _check_ours(severity: int, families: tuple[str, ...]) -> None:
+    check_severity(severity)
+    for family in families:
+        check_family(family)
+    if not families:
+        raise ZooError(f"no families of lights to draw from: name some of {', '.join(FAMILIES)}")
+
+
+def _as_floats(image: Tensor) -> Tensor:
+    """Return an image in [0, 1] whatever its type."""
+    return image.to(torch.float32) / 255 if image.dtype == torch.uint8 else image
