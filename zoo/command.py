@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from anomalib import __version__ as anomalib_version
 from anomalib.cli import AnomalibCLI
@@ -13,6 +13,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 # Imported so that recipes and options may name their classes without a path.
 import zoo.data.datamodule
+import zoo.data.folders
 import zoo.post.processor
 import zoo.weights  # noqa: F401 - and this registers the embedded backbone with timm
 from zoo import __version__
@@ -22,6 +23,7 @@ from zoo.parse_errors import readable
 from zoo.recipes import find_recipe
 from zoo.registry import load_all
 from zoo.seeding import apply_seed
+from zoo.trust import check_checkpoint, check_words
 
 DEFAULT_SEED = 0
 DEFAULT_ROOT = Path("runs")
@@ -46,9 +48,11 @@ class ZooCLI(AnomalibCLI):
     def __init__(self, args: Sequence[str], parse_only: bool = False) -> None:
         self.verb = args[0]
         self._waiting = parse_only
+        words = _resolve_recipes(args)
+        check_words(words)  # before anything that a recipe names is imported
         import_methods()
         try:
-            super().__init__(args=_resolve_recipes(args), run=False)
+            super().__init__(args=words, run=False)
         except (ArgumentError, TypeError, ValueError) as error:
             raise ZooError(readable(error, self.subcommand_parsers.get(self.verb))) from error
 
@@ -73,6 +77,16 @@ class ZooCLI(AnomalibCLI):
         """Write results to ./runs: ./results of a checkout holds curated tables."""
         AnomalibCLI.add_arguments_to_parser(parser)
         parser.set_defaults({"default_root_dir": DEFAULT_ROOT})
+
+    def add_train_arguments(self, parser: ArgumentParser) -> None:
+        """Let a person say what stays of a run."""
+        super().add_train_arguments(parser)
+        parser.add_argument(
+            "--keep",
+            type=Literal["model", "maps", "none"],
+            default="model",
+            help="What the run's folder keeps: the model, all score maps besides, or neither.",
+        )
 
     def add_predict_arguments(self, parser: ArgumentParser) -> None:
         """Let predictions go once they are written: anomalib keeps every map in memory."""
@@ -107,7 +121,9 @@ class ZooCLI(AnomalibCLI):
         return dict(self.engine._cache.args)
 
     def instantiate(self) -> None:
-        """Build model, data and engine of a command that was only parsed."""
+        """Build model, data and engine of a command that was only parsed, once."""
+        if not self._waiting:
+            return
         self._waiting = False
         try:
             self.before_instantiate_classes()
@@ -123,6 +139,11 @@ class ZooCLI(AnomalibCLI):
         """Build what the configuration names, unless the command is only parsed."""
         if not self._waiting:
             super().instantiate_classes()
+            # Stock data without a seed would be split by whatever the model drew before it.
+            if getattr(self.datamodule, "seed", 0) is None:
+                self.datamodule.seed = self.settings["seed_everything"]
+            if checkpoint := self.settings.get("ckpt_path"):
+                check_checkpoint(checkpoint, self.model.checkpoint_safe_globals())
 
     def instantiate_engine(self) -> None:
         """Build the engine that writes plain folders, with the settings anomalib collected."""

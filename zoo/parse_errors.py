@@ -33,6 +33,8 @@ def readable(error: Exception, parser: ArgumentParser | None) -> str:
 
     if raised := _raised_by_constructor(text):
         return raised
+    if found := re.search(r"class_path '[^']+':\s+Option '(\w+)' is required", text):
+        return f"{where}no {found[1]} given: add --{key or 'data'}.{found[1]} VALUE"
     if re.search(r"Problem with given class_path '([^']+)':\s+Option '([^']+)'", text):
         # Nested problems come outermost first; the last one is the one to mend.
         path, option = re.findall(

@@ -7,26 +7,35 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import islice
 
 from zoo import __version__
 from zoo.cli.process import quiet, share_cores
 from zoo.errors import ZooError, nearest, one_line
+from zoo.trust import trusting
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).
-ZOO_VERBS = ("bench", "table", "demo", "tiny", "list", "show", "doctor")
+ZOO_VERBS = ("fit", "predict", "calibrate", "bench", "table", "demo", "tiny")
+ZOO_VERBS += ("list", "show", "doctor")
 ANOMALIB_VERBS = {
     "train": "fit, calibrate on normal images, score the test split; writes a run folder",
-    "fit": "anomalib's fit",
+    "fit": "anomalib's fit, when an option of its own comes first",
     "validate": "anomalib's validate",
     "test": "anomalib's test, metrics at model size",
-    "predict": "anomalib's predict",
+    "predict": "anomalib's predict, when an option of its own comes first",
     "export": "anomalib's export to Torch, ONNX or OpenVINO",
 }
 INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line and offer the nearest valid word."""
+    """An argument parser whose errors are one line and offer the nearest valid word.
+
+    Attributes:
+        passes: Options that begin so go on to anomalib, each with its value, as `args.passed`.
+    """
+
+    passes: tuple[str, ...] = ()
 
     def error(self, message: str) -> None:
         """Raise the message as an error for people."""
@@ -35,7 +44,9 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: object = None) -> object:
         """Parse, and name the nearest option for one that does not exist."""
+        args, passed = _parted(args or [], self.passes)
         known, unknown = self.parse_known_args(args, namespace)
+        known.passed = passed
         if unknown:
             options = [option for action in self._actions for option in action.option_strings]
             near = nearest(unknown[0], options) if unknown[0].startswith("-") else ""
@@ -47,12 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors for people become one line on stderr."""
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    trust = "--trust" in words
+    words = [word for word in words if word not in {"--debug", "--trust"}]
     share_cores()
     if not debug:
         quiet()
     try:
-        return _dispatch(words, debug)
+        with trusting(trust):
+            return _dispatch(words, debug)
     except ZooError as error:
         if debug:
             raise
@@ -85,9 +98,10 @@ def _dispatch(words: list[str], debug: bool) -> int:
         module = import_module(f"zoo.cli.{verb}")
         parser = Parser(prog=f"zoo {verb}", description=module.HELP, allow_abbrev=False)
         module.add_arguments(parser)
-        args = parser.parse_args(words[1:])
-        args.debug = debug
-        return module.run(args)
+        if not _is_anomalibs(words, parser):
+            args = parser.parse_args(words[1:])
+            args.debug = debug
+            return module.run(args)
     if verb in ANOMALIB_VERBS:
         from zoo.cli.anomalib_verbs import run_anomalib_verb
 
@@ -95,10 +109,30 @@ def _dispatch(words: list[str], debug: bool) -> int:
     raise ZooError(f"unknown command '{verb}'{nearest(verb, [*ZOO_VERBS, *ANOMALIB_VERBS])}")
 
 
+def _is_anomalibs(words: list[str], parser: Parser) -> bool:
+    """Whether a verb that both have is meant as anomalib's: an option of its own comes first."""
+    first = words[1].partition("=")[0] if len(words) > 1 else "--help"
+    foreign = first.startswith("-") and first not in parser._option_string_actions
+    return words[0] in ANOMALIB_VERBS and foreign
+
+
+def _parted(words: Sequence[str], beginnings: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Part words from options that begin so, each with the value that follows it."""
+    kept, taken = [], []
+    rest = iter(words)
+    for word in rest:
+        if word.startswith(beginnings):
+            taken += [word, *islice(rest, 0 if "=" in word else 1)]
+        else:
+            kept.append(word)
+    return kept, taken
+
+
 def _help() -> str:
     lines = ["usage: zoo VERB ...   (zoo VERB --help tells more)", "", "verbs of the zoo:"]
-    lines += [f"  {verb:<10}{import_module(f'zoo.cli.{verb}').HELP}" for verb in ZOO_VERBS]
+    lines += [f"  {verb:<11}{import_module(f'zoo.cli.{verb}').HELP}" for verb in ZOO_VERBS]
     lines += ["", "anomalib's verbs, with its own flags and recipes and every method known:"]
-    lines += [f"  {verb:<10}{text}" for verb, text in ANOMALIB_VERBS.items()]
+    lines += [f"  {verb:<11}{text}" for verb, text in ANOMALIB_VERBS.items()]
     lines += ["", "  --version  print the version", "  --debug    show the traceback of an error"]
+    lines += ["  --trust    use recipes and checkpoints unchecked: they may run any code"]
     return "\n".join(lines)
