@@ -173,3 +173,36 @@ def test_doctor_reports_an_unknown_method_as_a_failure(capsys, monkeypatch):
     monkeypatch.setattr(doctor, "CHECKS", (doctor.check_methods,))
     assert run(doctor, "god") == 1
     assert "no method 'god'" in capsys.readouterr().out
+
+
+def test_doctor_without_cuda_says_so_in_one_failing_line(capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "CHECKS", (doctor.check_gpu,))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert run(doctor, "--gpu") == 1
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("FAIL  gpu ")
+    assert "sees no CUDA device; " in line
+    assert run(doctor) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_doctor_compares_every_method_on_cuda_and_goes_on_after_a_failure(capsys, monkeypatch):
+    from zoo.testing import devices
+
+    def compare(name):
+        if name == "fails":
+            raise RuntimeError("CUDA out of memory\nsomewhere")
+        return devices.DeviceComparison(("cpu", "cuda"), 0.5 if name == "odd" else 0.0, 0.0, 321.0)
+
+    monkeypatch.setattr(doctor, "CHECKS", (doctor.check_gpu,))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "A Card")
+    monkeypatch.setattr(devices, "compare_devices", compare)
+    assert run(doctor, "--gpu") == 1
+    lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["gpu"].endswith("A Card")
+    assert lines["fails"].endswith("RuntimeError: CUDA out of memory somewhere")
+    assert lines["good"].startswith("ok")
+    assert lines["good"].endswith("peak 321 MB")
+    assert lines["odd"].startswith("FAIL")
+    assert run(doctor, "good", "--gpu") == 0

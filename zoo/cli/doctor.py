@@ -22,7 +22,7 @@ from urllib.request import url2pathname
 
 import zoo
 from zoo import recipes, registry
-from zoo.errors import ZooError
+from zoo.errors import ZooError, one_line
 
 HELP = "check this machine, and that every method can be imported"
 
@@ -56,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help="methods to import; all if none")
     parser.add_argument("--json", action="store_true", help="print the checks as a JSON list")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds per import (120)")
+    parser.add_argument(
+        "--gpu",
+        action="store_true",
+        help="fit each method on two images, on CPU and CUDA, and compare the score maps",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -194,6 +199,28 @@ def method_problem(method: registry.Method, timeout: float) -> str | None:
     return None if done.returncode == 0 else f"{method.target} cannot be imported: {last}"
 
 
-# In the order of the report; a later flag such as --gpu adds its own.
+def check_gpu(args: argparse.Namespace) -> Iterator[Check]:
+    """With --gpu: check that each method fits and scores on CUDA as it does on the CPU."""
+    if not args.gpu:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        hint = "look at card and driver" if torch.version.cuda else "install a build with CUDA"
+        yield Check(False, "gpu", f"torch {torch.__version__} sees no CUDA device; {hint}")
+        return
+    yield Check(True, "gpu", torch.cuda.get_device_name())
+
+    from zoo.testing.devices import compare_devices
+
+    for name in args.names or registry.methods():
+        try:
+            compared = compare_devices(name)
+            yield Check(compared.ok, name, str(compared))
+        except Exception as error:  # the next method may be sound
+            yield Check(False, name, one_line(error))
+
+
+# In the order of the report.
 CHECKS = (check_python, check_zoo, check_versions, check_weights)
-CHECKS += (check_cache, check_recipes, check_methods)
+CHECKS += (check_cache, check_recipes, check_methods, check_gpu)

@@ -1,0 +1,54 @@
+"""What a saved run gives back: the very maps and masks of the model that was in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from zoo.detector import Detector
+from zoo.runs.folder import MODEL
+from zoo.runs.load import load
+from zoo.testing.subject import Subject
+
+_MEND = "keep what was learned in parameters and buffers, all of it"
+
+
+def writes_a_run(subject: Subject) -> Iterable[str]:
+    """Find a method that `zoo train` cannot carry through."""
+    _ = subject.run  # trains when it is asked for
+    return ()
+
+
+def comes_back_as_a_run(subject: Subject) -> Iterator[str]:
+    """Find a run that `zoo.load` does not rebuild exactly."""
+    folder, model = subject.run
+    kept = Detector(model, model.post_processor.calibration)
+    # Trusted: this very process wrote it.
+    yield from _differences(subject, kept, load(folder, device="cpu", trust=True), "zoo.load")
+
+
+def comes_back_as_a_checkpoint(subject: Subject) -> Iterator[str]:
+    """Find a checkpoint that anomalib does not load safely and exactly."""
+    folder, model = subject.run
+    name = f"{type(model).__name__}.load_from_checkpoint"
+    loaded = type(model).load_from_checkpoint(folder / MODEL, map_location="cpu", weights_only=True)
+    calibration = getattr(loaded.post_processor, "calibration", None)
+    if calibration is None:
+        yield f"after {name} there is no calibration; leave the post-processor to ZooMethod"
+        return
+    kept = Detector(model, model.post_processor.calibration)
+    yield from _differences(subject, kept, Detector(loaded, calibration), name)
+
+
+def _differences(subject: Subject, kept: Detector, loaded: Detector, how: str) -> Iterator[str]:
+    """Compare all that two detectors say about the test images, to the last bit."""
+    paths = [sample.image_path for sample in subject.samples]
+    pairs = list(zip(kept.predict(paths), loaded.predict(paths), strict=True))
+    for what in ("score_map", "mask", "score"):
+        values = [(getattr(before, what), getattr(after, what)) for before, after in pairs]
+        different = sum(not np.array_equal(before, after) for before, after in values)
+        if different:
+            yield (
+                f"after {how} the {what} of {different} of {len(pairs)} images is another; {_MEND}"
+            )

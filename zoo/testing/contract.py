@@ -1,0 +1,156 @@
+"""The contract that every method of the zoo keeps, as one call.
+
+Checks run in the order of `CHECKS` on images that are made on the spot, with a handful of fits: a
+quick build of the method is worth its `arguments`. Methods that learn by epochs get twenty steps.
+Nothing is printed, nothing stays on disk.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ZooError, nearest
+from zoo.testing.check import Check, Violation
+from zoo.testing.checks import construction, identity, literals, maps, saved, stock
+from zoo.testing.quiet import quiet
+from zoo.testing.subject import Subject
+
+_ALL = (
+    Check("class", identity.is_a_model, "make `module:Class` of the entry point importable"),
+    Check("class name", identity.has_its_own_name, "rename the class", ("class",)),
+    Check("card", identity.has_a_card, "see plugins/README.md"),
+    Check("object names", literals.names_no_object, "mend that file", ("class",)),
+    Check(
+        "constructor",
+        construction.downloads_nothing,
+        "give every argument a default, or pass arguments={...} to check_method",
+        ("class",),
+    ),
+    Check(
+        "components",
+        construction.takes_components,
+        "take pre_processor, post_processor, evaluator and visualizer as AnomalibModule does",
+        ("constructor",),
+    ),
+    Check(
+        "post-processor",
+        construction.shares_the_post_processor,
+        "put ZooMethod first among the bases",
+        ("constructor",),
+    ),
+    Check(
+        "pre-processor",
+        construction.keeps_its_transform,
+        "use PreProcessor of anomalib, or a subclass with both checkpoint hooks",
+        ("constructor",),
+    ),
+    Check(
+        "recipe",
+        construction.fits_a_recipe,
+        "annotate the constructor with types that a recipe can hold, such as int or nn.Module",
+        ("constructor",),
+    ),
+    Check("fit", maps.fits, "mend training_step and fit", ("recipe",)),
+    Check("score map", maps.gives_score_maps, "mend what the model returns", ("fit",)),
+    Check("sign", maps.scores_defects_higher, "mend the score map", ("score map",)),
+    Check("batch", maps.ignores_the_batch, "score any number of images", ("score map",)),
+    Check("run", saved.writes_a_run, "`zoo train` shows where", ("score map", "post-processor")),
+    Check("seed", maps.follows_the_seed, "mend the second fit in one process", ("run",)),
+    Check(
+        "saved run",
+        saved.comes_back_as_a_run,
+        "keep what was learned in parameters and buffers, and let the constructor make them all",
+        ("run", "pre-processor"),
+    ),
+    Check(
+        "checkpoint",
+        saved.comes_back_as_a_checkpoint,
+        "keep constructor arguments and state plain: weights and numbers",
+        ("run", "pre-processor"),
+    ),
+    Check(
+        "stock engine",
+        stock.runs_in_the_engine,
+        "use nothing of a batch or a trainer that anomalib's own do not have",
+        ("constructor", "post-processor"),
+    ),
+    Check(
+        "stock command line",
+        stock.runs_from_the_command_line,
+        "use nothing of a batch or a trainer that anomalib's own do not have",
+        ("recipe", "stock engine"),
+    ),
+)
+CHECKS: dict[str, Check] = {check.name: check for check in _ALL}
+
+
+class ContractError(AssertionError):
+    """A method breaks the contract.
+
+    Attributes:
+        violations: What is wrong, one by one.
+        skipped: Checks that were not made, each with those that it needs and that failed.
+    """
+
+    def __init__(
+        self, name: str, violations: list[Violation], skipped: dict[str, tuple[str, ...]]
+    ) -> None:
+        self.violations = violations
+        self.skipped = skipped
+        lines = [f"{name} breaks the contract of the zoo", *map(str, violations)]
+        lines += [f"{check}: skipped, it needs {' and '.join(skipped[check])}" for check in skipped]
+        super().__init__("\n  ".join(lines))
+
+
+def check_method(
+    method: str | type,
+    arguments: dict[str, Any] | None = None,
+    trainer: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
+    only: Iterable[str] | None = None,
+) -> None:
+    """Raise unless a method keeps the contract.
+
+    Args:
+        method: Entry name, class name, or the class itself.
+        arguments: Constructor arguments for a quick build, plain values as in a recipe.
+        trainer: Trainer settings. A method that learns by epochs, as its card says, gets 20 steps;
+            if its maps are still those of chance then, give it more max_epochs and max_steps.
+        data: Data settings, such as {"train_batch_size": 1}; 2 images a batch by default.
+        only: Names of `CHECKS` to make, with those that they need; all by default.
+
+    Raises:
+        ContractError: One line per fault, `check name: what is wrong; how to mend`.
+        ZooError: There is no method or no check of that name.
+    """
+    __tracebackhide__ = True  # pytest then shows the lines, not this function
+    wanted = _with_needs(CHECKS if only is None else only)
+    violations: list[Violation] = []
+    failed: set[str] = set()
+    skipped: dict[str, tuple[str, ...]] = {}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, quiet():
+        subject = Subject(method, arguments, trainer, data, Path(folder))
+        for check in wanted:
+            if unmet := tuple(need for need in check.needs if need in failed or need in skipped):
+                skipped[check.name] = unmet
+            elif found := check(subject):
+                failed.add(check.name)
+                violations += found
+    if violations:
+        causes = [violation.error for violation in violations if violation.error]
+        raise ContractError(subject.name, violations, skipped) from next(iter(causes), None)
+
+
+def _with_needs(names: Iterable[str]) -> list[Check]:
+    """Return checks and all that they need, in order."""
+    todo, wanted = list(names), set()
+    while todo:
+        name = todo.pop()
+        if name not in CHECKS:
+            raise ZooError(f"the contract has no check '{name}'{nearest(name, CHECKS)}")
+        wanted.add(name)
+        todo += CHECKS[name].needs
+    return [check for check in _ALL if check.name in wanted]
