@@ -3,20 +3,28 @@
 Raw scores stay raw: nothing is normalised or clamped, neither here nor in an exported model. In
 anomalib's own flow the calibration is derived after each validation epoch, `pred_mask` is a preview
 of the finished mask at model size, and `pred_label` says whether the finished mask keeps a blob.
+
+Without validation (limit_val_batches=0, say) only images held out of train can calibrate. They do
+before a checkpoint is saved and at the end of the fit. One checkpoint lacks the calibration all the
+same: a `ModelCheckpoint` with save_weights_only, for which lightning asks no callback.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from anomalib.data import Batch, InferenceBatch
+from anomalib.models import AnomalibModule
 from anomalib.post_processing import PostProcessor
 
+from zoo.data.images import image_size
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
+from zoo.post.engine_images import EngineImages
 from zoo.post.finish import finish
 from zoo.post.rules import Quantile, Rule
 from zoo.post.spool import ScoreMapSpool
@@ -39,6 +47,9 @@ class BlobPostProcessor(PostProcessor):
         self.rule = rule if rule is not None else Quantile()
         self.calibration: Calibration | None = None
         self._spool: ScoreMapSpool | None = None
+        self._has_said = False
+        self._images = EngineImages()
+        self._is_stale = True  # the model has learnt since it was calibrated
 
     def checkpoint_config(self) -> dict[str, Any]:
         """Return the calibration as plain data for the checkpoint."""
@@ -49,6 +60,23 @@ class BlobPostProcessor(PostProcessor):
         data = config.get("calibration")
         self.calibration = Calibration.from_dict(data) if data else None
 
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Decide which images calibrate, and say so."""
+        if stage in ("fit", "validate"):
+            self._images = EngineImages(trainer, pl_module, fitting=stage == "fit")
+            self._is_stale = True
+
+    def teardown(self, *args: Any, **kwargs: Any) -> None:
+        """Give back what was held out of train."""
+        self._images.give_back()
+        self._images = EngineImages()
+
+    on_exception = teardown
+
+    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        """Note that the model has learnt."""
+        self._is_stale = True
+
     def on_validation_epoch_start(self, *args: Any, **kwargs: Any) -> None:
         """Begin to collect score maps of normal images."""
         self._spool = ScoreMapSpool()
@@ -56,21 +84,53 @@ class BlobPostProcessor(PostProcessor):
     def on_validation_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Batch, *args: Any, **kwargs: Any
     ) -> None:
-        """Collect the maps of the normal images of a validation batch."""
+        """Collect the maps of the calibration images of a validation batch."""
         if self._spool is None or getattr(outputs, "anomaly_map", None) is None:
             return
-        labels = outputs.gt_label
-        for index, (score_map, native_size) in enumerate(_maps(outputs)):
-            if labels is None or not bool(labels[index]):
-                self._spool.append(score_map, native_size)
+        for admitted, entry in zip(self._images.admits(outputs), _maps(outputs), strict=True):
+            if admitted:
+                self._spool.append(*entry)
 
-    def on_validation_epoch_end(self, *args: Any, **kwargs: Any) -> None:
+    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Derive the calibration from the collected maps."""
-        if self._spool is not None and len(self._spool):
-            self.calibration = self.rule(self._spool)
-        if self._spool is not None:
-            self._spool.close()
+        if self._spool is None:
+            return
+        with self._spool as spool:
+            if len(spool):
+                self._derive(spool)
         self._spool = None
+        if not trainer.sanity_checking:
+            self._calibrate_on_held_out(pl_module)
+
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict) -> None:
+        """Calibrate the weights that are about to be saved."""
+        if getattr(pl_module, "_is_fitted", True):  # a memory bank is empty until the epoch's end
+            self._calibrate_on_held_out(pl_module)
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Calibrate the final weights."""
+        self._calibrate_on_held_out(pl_module)
+
+    def _calibrate_on_held_out(self, model: AnomalibModule) -> None:
+        """Derive the calibration from images held out of train, if the model has learnt since."""
+        if not (self._images.held_out and self._is_stale):
+            return
+        with ScoreMapSpool() as spool:
+            for scored in self._images.scores(model):
+                spool.append(scored.score_map, scored.native_size)
+            self._derive(spool)
+        self._is_stale = False
+
+    def _derive(self, spool: ScoreMapSpool) -> None:
+        """Derive the calibration; relit images and synthetic defects are only made by our runs."""
+        rule = self.rule.map_only()
+        if rule is not self.rule and not self._has_said:
+            print(
+                f"calibration: {type(rule).__name__} stands in for {type(self.rule).__name__}, "
+                "whose relit or painted images only zoo train, bench and fit make"
+            )
+            self._has_said = True
+        self.calibration = rule(spool, self._images.source)
 
     def post_process_batch(self, batch: Batch) -> None:
         """Set verdicts and preview masks of a batch; score map and score stay raw."""
@@ -104,5 +164,13 @@ def _maps(batch: Batch) -> list[tuple[np.ndarray, tuple[int, int]]]:
     """Return each score map of a batch as (h, w) float32 with the native size of its image."""
     score_maps = batch.anomaly_map.detach().float().cpu().numpy()
     score_maps = score_maps.reshape(-1, *score_maps.shape[-2:])  # (B, 1, h, w) or (B, h, w)
-    sizes = getattr(batch, "native_size", None) or [tuple(batch.image.shape[-2:])] * len(score_maps)
-    return list(zip(score_maps, sizes, strict=True))
+    return list(zip(score_maps, _native_sizes(batch), strict=True))
+
+
+def _native_sizes(batch: Batch) -> list[tuple[int, int]]:
+    """Return the size of each image; of images in memory, which have no file, it is the model's."""
+    if getattr(batch, "native_size", None):
+        return batch.native_size
+    if getattr(batch, "image_path", None):  # anomalib's own items do not say
+        return [image_size(Path(path)) for path in batch.image_path]
+    return [tuple(batch.image.shape[-2:])] * len(batch.image)

@@ -1,0 +1,125 @@
+"""What a stock anomalib datamodule lists, as samples: the images it trains, validates and tests on.
+
+Only its tables are read, never its items: those break on missing mask paths with pandas 3, and
+carry no native size.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anomalib.data import AnomalibDataModule
+from anomalib.data.datasets.base import (
+    AnomalibDataset,
+    AnomalibDepthDataset,
+    AnomalibVideoDataset,
+)
+from anomalib.data.utils import TestSplitMode
+
+from zoo.data.sample import Sample
+from zoo.errors import ZooError
+
+
+@dataclass(frozen=True)
+class ManyMasks(Sample):
+    """An image with one mask per defect, as in MVTec LOCO; together they are its truth.
+
+    Attributes:
+        more_masks: All masks but the first.
+    """
+
+    more_masks: tuple[Path, ...] = ()
+
+    def truth(self, native_size: tuple[int, int]) -> np.ndarray | None:
+        """See `Sample`."""
+        masks = [self.mask_path, *self.more_masks]
+        parts = [Sample(self.image_path, mask, 1, self.any_value) for mask in masks]
+        return np.logical_or.reduce([part.truth(native_size) for part in parts])
+
+
+def lists_pictures(datamodule: Any) -> bool:
+    """Whether this is an anomalib datamodule, set up, whose items are plain image files."""
+    dataset = getattr(datamodule, "train_data", None)
+    is_plain = isinstance(dataset, AnomalibDataset) and not isinstance(
+        dataset, AnomalibDepthDataset | AnomalibVideoDataset
+    )
+    return isinstance(datamodule, AnomalibDataModule) and is_plain
+
+
+def listed(datamodule: AnomalibDataModule) -> dict[str, list[Sample]]:
+    """Return the samples of train, validation and test of a datamodule that is set up.
+
+    Raises:
+        ZooError: Its tables have no labels, or name a mask that is not there.
+    """
+    return {
+        "train": samples(datamodule.train_data),
+        "validation": samples(getattr(datamodule, "val_data", None)),
+        "test": _tested(datamodule),
+    }
+
+
+def samples(dataset: AnomalibDataset | None) -> list[Sample]:
+    """Return the samples of a dataset in its order, none of no dataset.
+
+    Raises:
+        ZooError: Its table has no labels, or names a mask that is not there.
+    """
+    if dataset is None or not len(dataset):
+        return []
+    table = dataset.samples
+    if "label_index" not in table:
+        raise ZooError(
+            f"{type(dataset).__name__} does not say which images are normal: "
+            "its samples need a column label_index"
+        )
+    masks = table["mask_path"] if "mask_path" in table else [None] * len(table)
+    rows = zip(table["image_path"], table["label_index"], masks, strict=True)
+    return [_sample(*row) for row in rows]
+
+
+def _tested(datamodule: AnomalibDataModule) -> list[Sample]:
+    """Return all test images.
+
+    The loader is asked, as `MVTecAD2` keeps the complete split there. With test_split_mode "none"
+    anomalib drops the normal test images; they are listed once more, and added.
+    """
+    if getattr(datamodule, "test_data", None) is None:
+        return []
+    asked = copy.copy(datamodule)
+    asked.num_workers = 0  # a loader with many of them warns
+    tested = samples(asked.test_dataloader().dataset)
+    if datamodule.test_split_mode != TestSplitMode.NONE:
+        return tested
+    asked._setup()
+    whole = samples(asked.test_dataloader().dataset)
+    elsewhere = [*tested, *samples(datamodule.train_data)]
+    elsewhere += samples(getattr(datamodule, "val_data", None))
+    known = {sample.image_path for sample in elsewhere}
+    dropped = [s for s in whole if s.label == 0 and s.image_path not in known]
+    return sorted([*tested, *dropped], key=lambda sample: sample.image_path)
+
+
+def _sample(image: str, label: Any, mask: Any) -> Sample:
+    image_path = Path(image)
+    known = None if pd.isna(label) or int(label) not in (0, 1) else int(label)
+    masks = _paths(mask) if known != 0 else []  # a good image is good, whatever lies beside it
+    for path in masks:
+        if not path.is_file():
+            raise ZooError(f"no mask for {image_path}: {path} does not exist; add it")
+    if len(masks) > 1:
+        return ManyMasks(image_path, masks[0], known, True, tuple(masks[1:]))
+    return Sample(image_path, masks[0] if masks else None, known, any_value=True)
+
+
+def _paths(mask: Any) -> list[Path]:
+    """Return the paths in a cell: a text, a path, a list of them, or any sign of nothing."""
+    if isinstance(mask, Sequence | np.ndarray) and not isinstance(mask, str):
+        return [path for one in mask for path in _paths(one)]
+    return [Path(mask)] if isinstance(mask, str | Path) and str(mask) else []
