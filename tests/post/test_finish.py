@@ -146,4 +146,5 @@ def test_a_blob_is_plain_data():
         "centroid": (1.0, 0.5),
         "peak": 1.0,
         "mean": 1.0,
+        "integrated": 6.0,
     }

@@ -10,32 +10,56 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.post.background import Normalisation, normalised
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Calibration:
     """What turns a score map into a mask; plain numbers that travel as JSON and in checkpoints.
 
+    Lengths and areas are in pixels of the native image. Thresholds, like `normal_min` and
+    `normal_max`, are in units of the normalised score, which is the raw score for "none".
+
     Attributes:
-        threshold: A pixel is a candidate if its raw score is greater.
-        min_area_px: Candidates in 8-connected blobs smaller than this, in pixels of the native
-            image, are dropped; 0 or 1 keeps all.
+        threshold: A pixel is a candidate if its score is greater.
+        min_area_px: Blobs (8-connected) smaller than this are dropped; 0 or 1 keeps all.
+        seed_threshold: A blob is kept only if some score in it is greater than this too.
+        min_mass: Blobs whose scores above the threshold sum up to less are dropped.
+        normalisation: What is taken off each image's own map first, see `zoo.post.background`.
+        spread_floor: Smallest spread that "robust" divides by.
+        close_px: Length of gaps that are bridged along lines.
+        fill_holes_px: Area up to which enclosed holes are filled.
+        erode_px: Side of the square that masks are eroded by.
+        border_px: Width of a frame in which nothing counts.
+        sweep: If given, each image has its own threshold at or above `threshold`, see
+            `zoo.post.mebin`: `step` and `shortest_run`.
         rule: Name of the rule that set the numbers.
         parameters: The rule's parameters.
+        findings: What the rule measured on the way to its decisions, for the record.
         split: Where the normal images came from.
         n_images: How many there were.
         n_pixels: How many pixels at native size they had.
-        normal_min: Smallest raw score of a normal pixel; with the next one it scales pictures.
-        normal_max: Largest raw score of a normal pixel.
+        normal_min: Smallest score of a normal pixel; with the next one it scales pictures.
+        normal_max: Largest score of a normal pixel.
         version: Version of this format.
     """
 
     threshold: float
     min_area_px: int = 0
+    seed_threshold: float | None = None
+    min_mass: float = 0.0
+    normalisation: Normalisation = "none"
+    spread_floor: float = 0.0
+    close_px: int = 0
+    fill_holes_px: int = 0
+    erode_px: int = 0
+    border_px: int = 0
+    sweep: dict[str, int] | None = None
     rule: str = "fixed"
     parameters: dict[str, Any] = field(default_factory=dict)
+    findings: dict[str, Any] = field(default_factory=dict)
     split: str = ""
     n_images: int = 0
     n_pixels: int = 0
@@ -72,20 +96,32 @@ class Calibration:
         return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
 
     def for_display(self, score_map: np.ndarray) -> np.ndarray:
-        """Scale raw scores to [0, 1] for the eye: normal minimum at 0, threshold at one half.
+        """Scale scores to [0, 1] for the eye: normal minimum at 0, threshold at one half.
 
         The scale is the same for all images, so that pictures compare; never measure on it.
+
+        Args:
+            score_map: Raw scores, (H, W) or (..., H, W).
         """
         half = self.threshold - self.normal_min
         if half <= 0:
             half = max(self.normal_max - self.normal_min, np.finfo(np.float32).tiny)
-        return np.clip(0.5 * (score_map - self.normal_min) / half, 0, 1)
+        maps = score_map.reshape(-1, *score_map.shape[-2:])
+        scores = np.stack([normalised(m, self.normalisation, self.spread_floor) for m in maps])
+        return np.clip(0.5 * (scores - self.normal_min) / half, 0, 1).reshape(score_map.shape)
 
     def describe(self) -> str:
         """Say in one line which rule set which number from what."""
-        given = ", ".join(f"{key}={value}" for key, value in self.parameters.items())
+        said = {key: value for key, value in self.parameters.items() if value not in (0, "none")}
+        given = ", ".join(f"{key}={value}" for key, value in said.items())
+        unit = {"none": "", "median": " above the image's median"}
+        level = f"threshold {self.threshold:.6g}" + unit.get(
+            self.normalisation, " spreads above the image's median"
+        )
+        if self.seed_threshold is not None:
+            level += f", peak > {self.seed_threshold:.6g}"
         return (
-            f"threshold {self.threshold:.6g}, blobs >= {self.min_area_px} px "
+            f"{level}, blobs >= {self.min_area_px} px "
             f"({self.rule}({given}), {self.n_images} normal images of {self.split}, "
             f"{self.n_pixels} px)"
         )

@@ -11,7 +11,10 @@ from dataclasses import asdict, dataclass, field
 import cv2
 import numpy as np
 
+from zoo.post.background import background
 from zoo.post.calibration import Calibration
+from zoo.post.mebin import swept_threshold
+from zoo.post.morphology import shaped
 from zoo.post.resize import to_native
 
 
@@ -20,12 +23,13 @@ class Blob:
     """One 8-connected region that was marked as defective.
 
     Attributes:
-        id: Its number in the label image, from 1.
+        id: Its rank, from 1: the largest peak first.
         area_px: Pixels of the native image.
         box: x, y, width, height in pixels.
         centroid: x, y in pixels.
         peak: Largest raw score inside.
         mean: Mean raw score inside.
+        integrated: Sum of the raw scores inside.
     """
 
     id: int
@@ -34,6 +38,7 @@ class Blob:
     centroid: tuple[float, float]
     peak: float
     mean: float
+    integrated: float
 
     def to_dict(self) -> dict:
         """Return the blob as plain data."""
@@ -46,8 +51,8 @@ class Finished:
 
     Attributes:
         mask: bool array of shape (H, W), True where defective.
-        blobs: The regions of the mask, largest peak first.
         score_map: The raw score map at native size, float32 (H, W).
+        blobs: The regions of the mask, largest peak first.
     """
 
     mask: np.ndarray
@@ -68,61 +73,97 @@ def finish(
     Args:
         score_map: Raw scores at any size, shape (h, w); larger = more anomalous.
         native_size: (H, W) of the image in pixels.
-        calibration: Threshold and blob limits.
+        calibration: Thresholds and blob limits.
 
     Raises:
         ZooError: The map is not two-dimensional or holds scores that are not finite.
     """
     score_map = to_native(score_map, native_size)  # (H, W)
-    candidates = (score_map > calibration.threshold).astype(np.uint8)
-    if not candidates.any():
-        return Finished(candidates.astype(bool), score_map)
-    count, labels, statistics, centroids = cv2.connectedComponentsWithStats(
-        candidates, connectivity=8, ltype=cv2.CV_32S
+    level, spread = background(score_map, calibration.normalisation, calibration.spread_floor)
+    # Thresholds go to the raw scores, rather than every score to the thresholds.
+    threshold = level + spread * calibration.threshold
+    if calibration.sweep is not None:
+        threshold = swept_threshold(score_map, threshold, calibration.sweep)
+    candidates = shaped(
+        (score_map > threshold).view(np.uint8),
+        calibration.close_px,
+        calibration.fill_holes_px,
+        calibration.erode_px,
+        calibration.border_px,
     )
-    areas = statistics[:, cv2.CC_STAT_AREA]
-    keep = areas >= calibration.min_area_px
+    left, top, width, height = cv2.boundingRect(candidates)
+    mask = np.zeros(candidates.shape, bool)
+    if width == 0:
+        return Finished(mask, score_map)
+    box = slice(top, top + height), slice(left, left + width)
+    components = Components.of(candidates[box], score_map[box])
+    keep = components.areas >= calibration.min_area_px
+    if calibration.seed_threshold is not None:
+        keep &= components.peaks > level + spread * calibration.seed_threshold
+    if calibration.min_mass:
+        keep &= components.mass_above(threshold) >= spread * calibration.min_mass
     keep[0] = False  # label 0 is the background
-    kept = np.flatnonzero(keep)
-    blobs = _blobs(score_map, labels, count, kept, statistics, centroids)
-    return Finished(keep[labels], score_map, blobs)
+    mask[box] = keep[components.labels]
+    return Finished(mask, score_map, components.blobs(keep, left, top))
 
 
-def _blobs(
-    score_map: np.ndarray,
-    labels: np.ndarray,
-    count: int,
-    kept: np.ndarray,
-    statistics: np.ndarray,
-    centroids: np.ndarray,
-) -> list[Blob]:
-    """Measure the kept blobs, looking at marked pixels only."""
-    if kept.size == 0:
-        return []
-    inside = labels > 0
-    owner, scores = labels[inside], score_map[inside]
-    sums = np.bincount(owner, weights=scores, minlength=count)
-    peaks = np.full(count, -np.inf, dtype=np.float32)
-    np.maximum.at(peaks, owner, scores)
-    left, top, width, height, area = (
-        statistics[:, column]
-        for column in (
-            cv2.CC_STAT_LEFT,
-            cv2.CC_STAT_TOP,
-            cv2.CC_STAT_WIDTH,
-            cv2.CC_STAT_HEIGHT,
-            cv2.CC_STAT_AREA,
+@dataclass(frozen=True)
+class Components:
+    """The 8-connected components of a binary image with the scores inside; index 0 is background.
+
+    Attributes:
+        labels: int32 (H, W).
+        statistics: int32 (n, 5), OpenCV's columns.
+        centroids: float64 (n, 2), x and y.
+        peaks: float32 (n,), largest score of each.
+        sums: float64 (n,), sum of the scores of each.
+    """
+
+    labels: np.ndarray
+    statistics: np.ndarray
+    centroids: np.ndarray
+    peaks: np.ndarray
+    sums: np.ndarray
+
+    @classmethod
+    def of(cls, candidates: np.ndarray, score_map: np.ndarray) -> Components:
+        """Label candidates, uint8 (H, W), and measure the scores under them, float32 (H, W)."""
+        count, labels, statistics, centroids = cv2.connectedComponentsWithStats(
+            candidates, connectivity=8, ltype=cv2.CV_32S
         )
-    )
-    ordered = kept[np.argsort(-peaks[kept], kind="stable")]
-    return [
-        Blob(
-            id=int(label),
-            area_px=int(area[label]),
-            box=(int(left[label]), int(top[label]), int(width[label]), int(height[label])),
-            centroid=(float(centroids[label][0]), float(centroids[label][1])),
-            peak=float(peaks[label]),
-            mean=float(sums[label] / area[label]),
+        inside = candidates.view(bool)
+        owner, scores = labels[inside], score_map[inside]
+        peaks = np.full(count, -np.inf, dtype=np.float32)
+        np.maximum.at(peaks, owner, scores)
+        sums = np.bincount(owner, weights=scores, minlength=count)
+        return cls(labels, statistics, centroids, peaks, sums)
+
+    @property
+    def areas(self) -> np.ndarray:
+        """Pixels of each component, int32 (n,)."""
+        return self.statistics[:, cv2.CC_STAT_AREA]
+
+    def mass_above(self, threshold: float) -> np.ndarray:
+        """Return the sum of (score - threshold) over each component, float64 (n,)."""
+        return self.sums - threshold * self.areas
+
+    def blobs(self, keep: np.ndarray, left: int = 0, top: int = 0) -> list[Blob]:
+        """Return the kept components, largest peak first, moved by an offset in pixels."""
+        kept = np.flatnonzero(keep)
+        ordered = kept[np.argsort(-self.peaks[kept], kind="stable")]
+        return [self._blob(rank, label, left, top) for rank, label in enumerate(ordered, start=1)]
+
+    def _blob(self, rank: int, label: int, left: int, top: int) -> Blob:
+        x, y, width, height, area = (int(value) for value in self.statistics[label])
+        return Blob(
+            id=rank,
+            area_px=area,
+            box=(x + left, y + top, width, height),
+            centroid=(
+                float(self.centroids[label][0]) + left,
+                float(self.centroids[label][1]) + top,
+            ),
+            peak=float(self.peaks[label]),
+            mean=float(self.sums[label] / area),
+            integrated=float(self.sums[label]),
         )
-        for label in ordered
-    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from anomalib.data import Batch
 from anomalib.models import AnomalibModule
+from torchvision.tv_tensors import Image
 
-from zoo.data.datamodule import MVTecAD2Layout
+from zoo.data.batch import NativeBatch
+from zoo.data.native import NativeDataModule
 from zoo.errors import ZooError
 
 
@@ -45,7 +47,30 @@ def score_batch(model: AnomalibModule, batch: Batch) -> list[Scored]:
         return list(_unpack(model.test_step(batch, 0)))
 
 
-def score_split(model: AnomalibModule, datamodule: MVTecAD2Layout, split: str) -> Iterator[Scored]:
+def score_pixels(
+    model: AnomalibModule, images: Sequence[np.ndarray], native_size: tuple[int, int]
+) -> list[Scored]:
+    """Score variants of one image, uint8 (h, w, 3) at the model's size, as one batch.
+
+    Args:
+        model: A fitted module, in evaluation mode.
+        images: The variants.
+        native_size: (H, W) of the image they were made from.
+    """
+    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)  # (B, 3, h, w)
+    n = len(images)
+    batch = NativeBatch(
+        image=Image(stacked.to(torch.float32) / 255),
+        image_path=[""] * n,
+        mask_path=[""] * n,
+        native_size=[native_size] * n,
+    )
+    return score_batch(model, batch)
+
+
+def score_split(
+    model: AnomalibModule, datamodule: NativeDataModule, split: str
+) -> Iterator[Scored]:
     """Yield the raw score map of every image of a split, in sorted order."""
     model.eval()
     for batch in datamodule.dataloader(split):

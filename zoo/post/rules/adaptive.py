@@ -1,0 +1,94 @@
+"""The default rule: normal images under other lights say what must be taken off each map.
+
+Under another lamp the scores of whole images move, and a threshold from the training light marks
+half of them. Taking each image's own median off its map mends that at a small price where the light
+never changes; where light also stretches the scores, dividing by the spread mends more. Relit
+normal images tell which of the three an object and a method need; no label is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from zoo.metrics import ScoreHistogram
+from zoo.post.background import Normalisation, normalised
+from zoo.post.calibration import Calibration
+from zoo.post.rules.base import Rule
+from zoo.post.rules.midway import Midway
+from zoo.post.scenes import Scenes, ScoreMaps
+
+_Q = 0.998
+
+
+@dataclass(frozen=True)
+class Adaptive(Midway):
+    """`Midway`, with the normalisation that relit normal images ask for.
+
+    The measure is the excess: how many times more pixels of relit normal images than of clean ones
+    exceed the clean .998 quantile. A light that changes nothing gives 1.
+
+    Attributes:
+        some: Raw scores with a smaller excess are used as they are.
+        much: If the excess after taking off the median is still greater, spreads are divided away.
+        normalisation: Without relit images, as in anomalib's own flow, this is used.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"relit"})
+
+    some: float = 2.0
+    much: float = 7.5
+
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        super().__post_init__()
+        for name in ("some", "much"):
+            if not getattr(self, name) >= 0:
+                self.refuse(name, "it must be 0 or more")
+
+    def derive(self, scenes: Scenes, split: str) -> Calibration:
+        """See `Rule`."""
+        clean = scenes.clean_of_changed
+        raw, median = (excess(clean, scenes.relit, each) for each in ("none", "median"))
+        chosen: Normalisation = "robust"
+        if raw < self.some:
+            chosen = "none"
+        elif median <= self.much:
+            chosen = "median"
+        findings = {"excess_raw": raw, "excess_median": median, "n_relit": len(scenes.relit)}
+        return self.derive_for(scenes, split, chosen, findings)
+
+    def map_only(self) -> Rule:
+        """Return `Midway` with the same parameters: it needs no relit images."""
+        given = self.parameters()
+        return Midway(**{name: value for name, value in given.items() if name not in _OWN})
+
+
+_OWN = {"some", "much"}
+
+
+def excess(clean: ScoreMaps, relit: ScoreMaps, normalisation: Normalisation) -> float:
+    """Return how many times more relit than clean pixels exceed the clean .998 quantile.
+
+    Args:
+        clean: Raw maps of normal images.
+        relit: Raw maps of the same images under other lights.
+        normalisation: What is taken off each map first.
+    """
+    usual, changed = _histogram(clean, normalisation), _histogram(relit, normalisation)
+    level = usual.quantile(_Q)
+    shares = [
+        float(each.counts[each.edges[:-1] >= level].sum()) / each.total for each in (usual, changed)
+    ]
+    # At least one pixel: a map of equal scores has none above its own quantile.
+    return shares[1] / max(shares[0], 1 / usual.total)
+
+
+def _histogram(maps: Iterable[np.ndarray], normalisation: Normalisation) -> ScoreHistogram:
+    histogram = ScoreHistogram()
+    for each in maps:
+        histogram.update(normalised(each, normalisation))
+    return histogram

@@ -1,0 +1,53 @@
+"""The rule that looks for the best threshold on defects that were painted into normal images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from zoo.metrics import PixelScores, ScoreHistogram
+from zoo.post.background import Normalisation, normalised
+from zoo.post.calibration import Calibration
+from zoo.post.rules.base import SHAPE, NormalScores, Rule, check_normalisation
+from zoo.post.rules.midway import Midway
+from zoo.post.scenes import Scenes
+
+
+@dataclass(frozen=True)
+class SyntheticDefects(Rule):
+    """The threshold with the best F1 on synthetic defects, never below a quantile of normal pixels.
+
+    Attributes:
+        lowest_q: Quantile of normal pixels that the threshold does not fall below.
+        normalisation: What is taken off each image's own map first.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"defects"})
+
+    lowest_q: float = 0.99
+    normalisation: Normalisation = "none"
+
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        super().__post_init__()
+        if not 0 <= self.lowest_q <= 1:
+            self.refuse("lowest_q", "it must lie in [0, 1]")
+        check_normalisation(self)
+
+    def derive(self, scenes: Scenes, split: str) -> Calibration:
+        """See `Rule`."""
+        normal = NormalScores(scenes.clean, self.normalisation)
+        pixels = PixelScores(normal=normal.histogram + ScoreHistogram())
+        for score_map, mask in zip(scenes.defects, scenes.defect_masks, strict=True):
+            pixels.update(normalised(score_map, self.normalisation, normal.spread_floor), mask)
+        # Marked is what is greater; the best threshold itself is marked.
+        best = float(np.nextafter(np.float32(pixels.oracle_threshold), np.float32(-np.inf)))
+        threshold = max(best, float(normal.histogram.quantile(self.lowest_q)))
+        return self.calibration(normal, split, threshold=threshold)
+
+    def map_only(self) -> Rule:
+        """Return `Midway` of the same normalisation and shape: it needs no defects."""
+        shape = {name: getattr(self, name) for name in SHAPE}
+        return Midway(normalisation=self.normalisation, **shape)

@@ -1,0 +1,101 @@
+"""Makes the scenes that a rule reads: normal images, the same relit, the same with defects in them.
+
+Every image is read once. Lights are put on at model size, where they cost little and look the same;
+defects at native size, where small ones are small. Both are drawn by a fixed seed and the number of
+the image, so that a calibration can be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+from anomalib.models import AnomalibModule
+
+from zoo.data.dataset import to_model_size
+from zoo.data.images import read_image
+from zoo.data.native import leading_resize
+from zoo.data.relight import FAMILIES, Light, relight_image
+from zoo.data.synthetic import KINDS, defects, put_defect
+from zoo.post.scenes import Scenes, ScoreMaps
+from zoo.post.spool import ScoreMapSpool
+from zoo.scoring import score_pixels
+
+# Enough to tell what light does to a method, few enough to cost less than a fit.
+MOST_IMAGES = 12
+SEVERITIES = (2, 4)
+DEFECTS_PER_IMAGE = 4
+_SEED = 20_503  # any; fixed, so that a run and its recalibration see the same lights
+
+
+@contextmanager
+def scenes(
+    model: AnomalibModule,
+    paths: Sequence[Path],
+    clean: ScoreMaps,
+    needs: Set[str],
+    families: Sequence[str] = FAMILIES,
+    seed: int = _SEED,
+) -> Iterator[Scenes]:
+    """Give the scenes that a rule needs; their maps lie on disk until the block ends.
+
+    Args:
+        model: A fitted module, in evaluation mode.
+        paths: The normal images.
+        clean: Their score maps, in the same order.
+        needs: "relit", "defects", both or none, see `Rule.needs`.
+        families: Kinds of light.
+        seed: Draws lights and defects.
+    """
+    chosen = evenly(len(paths), MOST_IMAGES)
+    with ExitStack() as stack:
+        relit = stack.enter_context(ScoreMapSpool()) if "relit" in needs else ()
+        painted = stack.enter_context(ScoreMapSpool()) if "defects" in needs else ()
+        masks: list[np.ndarray] = []
+        for index in chosen if needs else ():
+            pixels = read_image(paths[index])
+            if "relit" in needs:
+                _relit(model, pixels, _lights(families, seed + index), relit)
+            if "defects" in needs:
+                masks += _painted(model, pixels, seed + index, painted)
+        yield Scenes(clean, relit, painted, masks, tuple(chosen))
+
+
+def evenly(n_found: int, n_wanted: int) -> list[int]:
+    """Return at most `n_wanted` of `n_found` indices, evenly spread.
+
+    Example:
+        >>> evenly(10, 4)
+        [0, 3, 6, 9]
+    """
+    if n_found <= n_wanted:
+        return list(range(n_found))
+    return np.unique(np.linspace(0, n_found - 1, n_wanted).round().astype(int)).tolist()
+
+
+def _lights(families: Sequence[str], seed: int) -> list[Light]:
+    return [Light(family, each, seed) for family in families for each in SEVERITIES]
+
+
+def _relit(
+    model: AnomalibModule, pixels: np.ndarray, lights: Sequence[Light], spool: ScoreMapSpool
+) -> None:
+    native_size = pixels.shape[:2]
+    small = to_model_size(pixels, leading_resize(getattr(model.pre_processor, "transform", None)))
+    for scored in score_pixels(model, [relight_image(small, each) for each in lights], native_size):
+        spool.append(scored.score_map, native_size)
+
+
+def _painted(
+    model: AnomalibModule, pixels: np.ndarray, seed: int, spool: ScoreMapSpool
+) -> list[np.ndarray]:
+    """Score one image with several defects, one at a time, and return their masks."""
+    resize = leading_resize(getattr(model.pre_processor, "transform", None))
+    wanted = defects(seed, DEFECTS_PER_IMAGE, KINDS)
+    pairs = [put_defect(pixels, each) for each in wanted]
+    small = [to_model_size(painted, resize) for painted, _ in pairs]
+    for scored in score_pixels(model, small, pixels.shape[:2]):
+        spool.append(scored.score_map, pixels.shape[:2])
+    return [mask for _, mask in pairs]
