@@ -70,6 +70,27 @@ def test_folds_are_no_runs_of_neighbours():
     assert SEEN[0] == set(range(10)) - {0, 5}
 
 
+@pytest.mark.parametrize("n", [2, 12, 13, 56, 60])
+def test_a_rule_finds_relit_images_whatever_fold_is_left_out(n):
+    # Twelve of 56, evenly spread, are every fifth image.
+    changed = np.unique(np.linspace(0, n - 1, min(n, 12)).round().astype(int)).tolist()
+    relit = [np.full((3, 4), index, np.float32) for index in changed for _ in range(2)]
+    seen = []
+
+    @dataclass(frozen=True)
+    class Relit(Rule):
+        needs = frozenset({"relit"})
+
+        def derive(self, scenes, split):
+            seen.append({int(each[0, 0]) for each in scenes.relit})
+            assert seen[-1] <= {int(each[0, 0]) for each in scenes.clean}
+            return Calibration(threshold=1e9)
+
+    scenes = Scenes(numbered(n), relit=relit, changed=tuple(changed))
+    assert expected_false_alarms(Relit(), scenes).n_images == n
+    assert min(len(each) for each in seen) >= len(changed) // 2
+
+
 def test_one_image_cannot_tell():
     assert expected_false_alarms(Quantile(), noise(1)) is None
 

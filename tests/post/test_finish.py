@@ -1,13 +1,47 @@
-"""`finish` against scipy's labelling, on maps a method could give."""
+"""`finish` against scipy and scikit-image, on maps a method could give."""
+
+import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy import ndimage
+from skimage import measure
+from skimage.filters import apply_hysteresis_threshold
 
 from zoo.errors import ZooError
 from zoo.post import Calibration, finish
+from zoo.post.background import background, normalised
+from zoo.post.morphology import shaped
+
+# The same examples at every run, and no deadline: a busy machine must not fail a test.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 EIGHT = np.ones((3, 3))
+# Few values and small sides, so that blobs touch, tie and lie at thresholds.
+MAPS = hnp.arrays(
+    np.float32,
+    hnp.array_shapes(min_dims=2, max_dims=2, max_side=14),
+    elements=st.sampled_from([-1.5, 0.0, 0.1, 0.25, 0.3, 0.5, 2.0]),
+)
+LEVELS = st.sampled_from([-2.0, -1.5, 0.0, 0.1, 0.2, 0.25, 0.5, 2.0])
+CALIBRATIONS = st.builds(
+    Calibration,
+    threshold=LEVELS,
+    min_area_px=st.integers(0, 6),
+    seed_threshold=st.none() | LEVELS,
+    min_mass=st.sampled_from([0.0, 0.3, 2.0]),
+    normalisation=st.sampled_from(["none", "median", "robust"]),
+    spread_floor=st.sampled_from([0.0, 0.5]),
+    close_px=st.integers(0, 4),
+    fill_holes_px=st.integers(0, 5),
+    erode_px=st.integers(0, 3),
+    border_px=st.integers(0, 2),
+    sweep=st.none() | st.just({"step": 16, "shortest_run": 2}),
+)
 
 
 def _map(seed, shape=(60, 80), smooth=1.5):
@@ -148,3 +182,213 @@ def test_a_blob_is_plain_data():
         "mean": 1.0,
         "integrated": 6.0,
     }
+
+
+def _blobs_of(mask, score_map):
+    return measure.regionprops(measure.label(mask, connectivity=2), score_map)
+
+
+@given(MAPS, CALIBRATIONS)
+def test_whatever_the_calibration_mask_blobs_and_verdict_agree(score_map, calibration):
+    before = score_map.copy()
+    finished = finish(score_map, score_map.shape, calibration)
+    np.testing.assert_array_equal(score_map, before)
+    assert finished.mask.dtype == bool
+    assert finished.mask.shape == score_map.shape
+    assert finished.is_anomalous == bool(finished.blobs) == bool(finished.mask.any())
+    regions = _blobs_of(finished.mask, finished.score_map)
+    found = {
+        (blob.box, blob.area_px): (blob.peak, blob.mean, *blob.centroid, blob.integrated)
+        for blob in finished.blobs
+    }
+    expected = {}
+    for each in regions:
+        top, left, bottom, right = each.bbox
+        box = (left, top, right - left, bottom - top)
+        scores = score_map[tuple(each.coords.T)].astype(np.float64)
+        y, x = each.centroid
+        expected[box, each.area] = (scores.max(), scores.mean(), x, y, scores.sum())
+    if len(expected) == len(regions):  # two blobs may share a box and an area
+        assert found.keys() == expected.keys()
+        for key, numbers in found.items():
+            assert numbers == pytest.approx(expected[key], rel=1e-6, abs=1e-6)
+    assert sum(blob.area_px for blob in finished.blobs) == finished.mask.sum()
+    assert [blob.id for blob in finished.blobs] == list(range(1, len(regions) + 1))
+    peaks = [blob.peak for blob in finished.blobs]
+    assert peaks == sorted(peaks, reverse=True)
+    json.dumps([blob.to_dict() for blob in finished.blobs])
+
+
+@given(MAPS, LEVELS, LEVELS)
+def test_a_seed_threshold_is_hysteresis(score_map, threshold, seed):
+    low, high = min(threshold, seed), max(threshold, seed)
+    finished = finish(score_map, score_map.shape, Calibration(low, seed_threshold=high))
+    low, high = np.float32(low), np.float32(high)
+    # scikit-image joins by edges only, so its 8-connected twin is written out.
+    labels = measure.label(score_map > low, connectivity=2)
+    expected = np.isin(labels, np.setdiff1d(labels[score_map > high], 0))
+    np.testing.assert_array_equal(finished.mask, expected)
+    assert (finished.mask >= apply_hysteresis_threshold(score_map, low, high)).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_hysteresis_is_scikit_images_where_no_pixels_meet_at_corners(seed):
+    score_map = np.repeat(np.repeat(_map(seed, (20, 30), 1), 4, axis=0), 4, axis=1)
+    score_map = ndimage.gaussian_filter(score_map, 3).astype(np.float32)
+    low, high = (float(q) for q in np.quantile(score_map, [0.8, 0.97]))
+    four = measure.label(score_map > np.float32(low), connectivity=1)
+    assert four.max() == measure.label(score_map > np.float32(low), connectivity=2).max() > 2
+    finished = finish(score_map, score_map.shape, Calibration(low, seed_threshold=high))
+    expected = apply_hysteresis_threshold(score_map, np.float32(low), np.float32(high))
+    np.testing.assert_array_equal(finished.mask, expected)
+    assert 0 < len(finished.blobs) < four.max()
+
+
+def test_a_seed_at_the_largest_score_keeps_nothing():
+    score_map = _map(0)
+    calibration = Calibration(0.1, seed_threshold=float(score_map.max()))
+    assert not finish(score_map, score_map.shape, calibration).is_anomalous
+
+
+@given(MAPS, LEVELS, st.sampled_from([0.1, 0.75, 2.0, 5.5]))
+def test_a_blob_must_have_mass_above_the_threshold(score_map, threshold, least):
+    finished = finish(score_map, score_map.shape, Calibration(threshold, min_mass=least))
+    expected = np.zeros(score_map.shape, bool)
+    for each in _blobs_of(score_map > np.float32(threshold), score_map):
+        inside = tuple(each.coords.T)
+        mass = np.sum(score_map[inside].astype(np.float64) - threshold)
+        expected[inside] = mass >= least
+    np.testing.assert_array_equal(finished.mask, expected)
+
+
+def test_mass_weighs_faint_large_blobs_against_bright_small_ones():
+    score_map = np.zeros((20, 30), np.float32)
+    score_map[2:12, 2:12] = 0.75  # 100 * 0.25
+    score_map[15:17, 20:22] = 5.5  # 4 * 5
+    kept = {
+        least: len(finish(score_map, (20, 30), Calibration(0.5, min_mass=least)).blobs)
+        for least in (20.0, 20.5, 25.0, 25.5)
+    }
+    assert kept == {20.0: 2, 20.5: 1, 25.0: 1, 25.5: 0}
+
+
+@pytest.mark.parametrize("normalisation", ["median", "robust"])
+@pytest.mark.parametrize("offset", [0.0, -40.0, 1000.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_thresholds_count_in_units_of_the_normalised_map(normalisation, offset, seed):
+    score_map = _map(seed) * 3 + np.float32(offset)
+    scores = normalised(score_map, normalisation)
+    low, high = (float(q) for q in np.quantile(scores, [0.9, 0.99]))
+    numbers = {"min_area_px": 3, "seed_threshold": high, "min_mass": 0.5}
+    raw = finish(
+        score_map, score_map.shape, Calibration(low, **numbers, normalisation=normalisation)
+    )
+    on_scores = finish(scores, scores.shape, Calibration(low, **numbers))
+    level, spread = background(score_map, normalisation)
+    near = np.abs(scores - low) < 1e-3 / spread  # what float32 may round to the other side
+    assert not (raw.mask ^ on_scores.mask)[~near].any()
+    assert len(raw.blobs) == len(on_scores.blobs) > 0
+    for blob, other in zip(raw.blobs, on_scores.blobs, strict=True):
+        assert (blob.peak - level) / spread == pytest.approx(other.peak, abs=1e-3)
+
+
+@pytest.mark.parametrize("normalisation", ["median", "robust"])
+def test_light_that_shifts_all_scores_moves_no_mask(normalisation):
+    score_map = np.round(_map(5) * 1024) / 1024  # exact under the shift
+    calibration = Calibration(0.25, 3, normalisation=normalisation)
+    plain = finish(score_map, score_map.shape, calibration)
+    shifted = finish(score_map + 8, score_map.shape, calibration)
+    assert plain.is_anomalous
+    np.testing.assert_array_equal(plain.mask, shifted.mask)
+    assert [blob.peak + 8 for blob in plain.blobs] == [blob.peak for blob in shifted.blobs]
+
+
+def test_light_that_stretches_all_scores_moves_no_mask_under_robust():
+    score_map = _map(6)
+    calibration = Calibration(1.5, 3, normalisation="robust")
+    plain = finish(score_map, score_map.shape, calibration)
+    assert plain.is_anomalous
+    stretched = finish(score_map * 4, score_map.shape, calibration)
+    np.testing.assert_array_equal(plain.mask, stretched.mask)
+
+
+def test_areas_are_taken_after_closing_filling_and_erosion():
+    ring = np.zeros((30, 30), np.float32)
+    ring[5:17, 5:17] = 1
+    ring[7:15, 7:15] = 0
+    ring[5:7, 9:11] = 0  # broken, so no hole before it is closed
+    numbers = {"close_px": 2, "fill_holes_px": 64, "erode_px": 3}
+    [blob] = finish(ring, ring.shape, Calibration(0.5, 100, **numbers)).blobs
+    assert (blob.area_px, blob.box) == (100, (6, 6, 10, 10))
+    assert not finish(ring, ring.shape, Calibration(0.5, 101, **numbers)).is_anomalous
+    assert len(finish(ring, ring.shape, Calibration(0.5)).blobs) == 1
+
+
+@given(MAPS, CALIBRATIONS)
+def test_no_mask_leaves_what_its_shape_allows(score_map, calibration):
+    mask = finish(score_map, score_map.shape, calibration).mask
+    level, spread = background(score_map, calibration.normalisation, calibration.spread_floor)
+    above = score_map > np.float32(level + spread * calibration.threshold)
+    allowed = shaped(above.astype(np.uint8), calibration.close_px, 10_000, 0, calibration.border_px)
+    if calibration.sweep is None:
+        assert not (mask & ~allowed.astype(bool)).any()
+    if border := calibration.border_px:
+        inner = np.zeros(mask.shape, bool)
+        inner[border:-border, border:-border] = True
+        assert not (mask & ~inner).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("order", ["C", "F", "sliced", "reversed", "read-only"])
+def test_types_and_layouts_do_not_matter(dtype, order):
+    plain = _map(7).astype(np.float16).astype(dtype)
+    view = {
+        "C": plain,
+        "F": np.asfortranarray(plain),
+        "sliced": np.repeat(plain, 3, axis=1)[:, ::3],
+        "reversed": np.ascontiguousarray(plain[::-1, ::-1])[::-1, ::-1],
+        "read-only": plain.copy(),
+    }[order]
+    view.setflags(write=order != "read-only")
+    calibration = Calibration(
+        0.5, 3, 1.0, normalisation="robust", close_px=3, fill_holes_px=9, erode_px=2, border_px=1
+    )
+    for size in ((60, 80), (120, 160)):
+        one = finish(view, size, calibration)
+        other = finish(plain.astype(np.float32), size, calibration)
+        np.testing.assert_array_equal(one.mask, other.mask)
+        assert one.blobs == other.blobs != []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (1, 400), (400, 1), (2, 400), (400, 2)])
+def test_thin_images_are_images(shape):
+    score_map = np.zeros(shape, np.float32)
+    score_map[-1, -1] = 1
+    numbers = {"close_px": 3, "fill_holes_px": 5, "normalisation": "none"}
+    [blob] = finish(score_map, shape, Calibration(0.5, 1, **numbers)).blobs
+    assert blob.box == (shape[1] - 1, shape[0] - 1, 1, 1)
+    assert blob.centroid == (shape[1] - 1, shape[0] - 1)
+    whole = finish(score_map + 1, shape, Calibration(0.5, erode_px=6))
+    assert whole.mask.all()  # beyond the image there is candidate
+    assert not finish(score_map + 1, shape, Calibration(0.5, border_px=1)).is_anomalous
+
+
+@pytest.mark.parametrize("normalisation", ["median", "robust"])
+@pytest.mark.parametrize("value", [0.0, -5.0, 100.05, 1e-9, 1e30])
+def test_a_constant_map_is_clean_under_every_normalisation(normalisation, value):
+    score_map = np.full((12, 13), value, np.float32)
+    for seed in (None, 0.0):
+        calibration = Calibration(0.0, 0, seed, normalisation=normalisation)
+        assert not finish(score_map, score_map.shape, calibration).is_anomalous
+
+
+def test_masks_do_not_depend_on_the_images_before():
+    calibration = Calibration(
+        0.3, 3, 0.6, normalisation="robust", close_px=3, sweep={"step": 4, "shortest_run": 4}
+    )
+    maps = [_map(seed) * 10**seed for seed in range(4)]
+    forth = [finish(each, each.shape, calibration) for each in maps]
+    back = [finish(each, each.shape, calibration) for each in reversed(maps)][::-1]
+    for one, other in zip(forth, back, strict=True):
+        np.testing.assert_array_equal(one.mask, other.mask)
+        assert one.blobs == other.blobs

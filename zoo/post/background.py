@@ -17,6 +17,8 @@ NORMALISATIONS: tuple[Normalisation, ...] = ("none", "median", "robust")
 # Enough for a percentile, few enough to cost a millisecond at any size.
 _MOST_SAMPLES = 1 << 16
 _HIGH_PERCENT = 90
+# Less is no spread to divide by: float32 would overflow.
+_NO_SPREAD = 1e-30
 
 
 def background(
@@ -27,19 +29,24 @@ def background(
     Args:
         score_map: Raw scores at native size, (H, W); more than half of it is taken to be normal.
         normalisation: "none" gives (0, 1), "median" (median, 1), "robust" the median and the
-            distance from there to the 90th percentile.
+            distance from there to the 90th percentile; 1 for a map without spread.
         spread_floor: The spread is at least this much, so that a flat map stays flat.
     """
     if normalisation == "none":
         return 0.0, 1.0
+    level, spread = level_and_spread(score_map)
+    spread = max(spread, spread_floor)
+    return level, spread if normalisation == "robust" and spread > _NO_SPREAD else 1.0
+
+
+def level_and_spread(score_map: np.ndarray) -> tuple[float, float]:
+    """Return median and distance from there to the 90th percentile of a map (H, W)."""
     step = max(1, int(np.ceil(np.sqrt(score_map.size / _MOST_SAMPLES))))
     sample = score_map[::step, ::step].ravel()
     middle, high = len(sample) // 2, min(len(sample) * _HIGH_PERCENT // 100, len(sample) - 1)
     ordered = np.partition(sample, [middle, high])
     level = float(ordered[middle])
-    if normalisation == "median":
-        return level, 1.0
-    return level, max(float(ordered[high]) - level, spread_floor, np.finfo(np.float32).tiny)
+    return level, float(ordered[high]) - level
 
 
 def normalised(

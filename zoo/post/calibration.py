@@ -13,6 +13,7 @@ from zoo.errors import ZooError
 from zoo.post.background import Normalisation, normalised
 
 FORMAT_VERSION = 2
+_READABLE = (1, 2)  # 2 only adds fields
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,14 @@ class Calibration:
         Raises:
             ZooError: The data was written by another version of this format.
         """
-        if data.get("version") != FORMAT_VERSION:
+        if data.get("version") not in _READABLE:
             raise ZooError(
                 f"calibration of format {data.get('version')}, this version reads "
                 f"{FORMAT_VERSION}: calibrate again"
             )
         known = {entry.name for entry in fields(cls)}
-        return cls(**{key: value for key, value in data.items() if key in known})
+        given = {key: value for key, value in data.items() if key in known}
+        return cls(**{**given, "version": FORMAT_VERSION})
 
     def save(self, path: Path) -> None:
         """Write the calibration as JSON."""
@@ -115,11 +117,14 @@ class Calibration:
         said = {key: value for key, value in self.parameters.items() if value not in (0, "none")}
         given = ", ".join(f"{key}={value}" for key, value in said.items())
         unit = {"none": "", "median": " above the image's median"}
-        level = f"threshold {self.threshold:.6g}" + unit.get(
+        kind = "threshold" if self.sweep is None else "each image's own threshold, at least"
+        level = f"{kind} {self.threshold:.6g}" + unit.get(
             self.normalisation, " spreads above the image's median"
         )
         if self.seed_threshold is not None:
             level += f", peak > {self.seed_threshold:.6g}"
+        if self.min_mass:
+            level += f", mass >= {self.min_mass:.6g}"
         return (
             f"{level}, blobs >= {self.min_area_px} px "
             f"({self.rule}({given}), {self.n_images} normal images of {self.split}, "

@@ -83,7 +83,7 @@ def finish(
     # Thresholds go to the raw scores, rather than every score to the thresholds.
     threshold = level + spread * calibration.threshold
     if calibration.sweep is not None:
-        threshold = swept_threshold(score_map, threshold, calibration.sweep)
+        threshold = swept_threshold(score_map, threshold, calibration.sweep, calibration.erode_px)
     candidates = shaped(
         (score_map > threshold).view(np.uint8),
         calibration.close_px,
@@ -101,7 +101,8 @@ def finish(
     if calibration.seed_threshold is not None:
         keep &= components.peaks > level + spread * calibration.seed_threshold
     if calibration.min_mass:
-        keep &= components.mass_above(threshold) >= spread * calibration.min_mass
+        # Divided as in `zoo.post.rules.budget`: no rounding may let a normal blob back in.
+        keep &= components.mass_above(threshold) / spread >= calibration.min_mass
     keep[0] = False  # label 0 is the background
     mask[box] = keep[components.labels]
     return Finished(mask, score_map, components.blobs(keep, left, top))

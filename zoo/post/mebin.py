@@ -16,7 +16,9 @@ SHORTEST_RUN = 4
 ERODE_PX = 6
 
 
-def blob_counts(score_map: np.ndarray, low: float, high: float, step: int = STEP) -> np.ndarray:
+def blob_counts(
+    score_map: np.ndarray, low: float, high: float, step: int = STEP, erode_px: int = ERODE_PX
+) -> np.ndarray:
     """Count blobs of the eroded map at falling thresholds between two scores.
 
     Args:
@@ -24,18 +26,18 @@ def blob_counts(score_map: np.ndarray, low: float, high: float, step: int = STEP
         low: Score of level 0; what lies below counts as this.
         high: Score of level 255, greater than `low`.
         step: Levels between two thresholds.
+        erode_px: Side of the square that erodes; outside the image counts as foreground.
 
     Returns:
         int (n,), 8-connected blobs above the levels 255, 255 - step, ..., the last one above 0.
     """
-    scaled = (np.maximum(score_map, low).astype(np.float32) - low) * (255.0 / (high - low))
-    # A minimum filter of the map erodes every thresholded map at once.
-    scaled = cv2.erode(
-        scaled.astype(np.float32),
-        np.ones((ERODE_PX, ERODE_PX), np.uint8),
-        borderType=cv2.BORDER_CONSTANT,
-        borderValue=float(np.finfo(np.float32).max),
-    )
+    low_, range_ = np.float32(low), np.float32(high - low)
+    scaled = (np.maximum(score_map, low_) - low_) / range_ * np.float32(255)
+    # Levels are whole numbers, so that rounding up changes no comparison with them.
+    scaled = np.minimum(np.ceil(scaled), 255).astype(np.uint8)
+    if erode_px > 1:
+        # A minimum filter of the map erodes every thresholded map at once.
+        scaled = cv2.erode(scaled, np.ones((erode_px, erode_px), np.uint8))
     counts = []
     for level in range(255, 0, -step):
         above = (scaled > level).view(np.uint8)
@@ -79,19 +81,21 @@ def stable_level(
     return 255 - step * longest[count][1], count
 
 
-def swept_threshold(score_map: np.ndarray, low: float, sweep: dict[str, int]) -> float:
+def swept_threshold(
+    score_map: np.ndarray, low: float, sweep: dict[str, int], erode_px: int = ERODE_PX
+) -> float:
     """Return an image's own threshold, at least `low`; infinite if the image holds no defect.
 
     Args:
         score_map: Raw scores (H, W).
         low: No normal image reaches this score, nor may the threshold fall below it.
         sweep: `step` and `shortest_run`.
+        erode_px: Side of the square that erodes before blobs are counted.
     """
     high = float(score_map.max())
     if not high > low:
         return np.inf
-    counts = blob_counts(score_map, low, high, sweep.get("step", STEP))
-    level, count = stable_level(
-        counts, sweep.get("step", STEP), sweep.get("shortest_run", SHORTEST_RUN)
-    )
+    step, shortest_run = sweep.get("step", STEP), sweep.get("shortest_run", SHORTEST_RUN)
+    counts = blob_counts(score_map, low, high, step, erode_px)
+    level, count = stable_level(counts, step, shortest_run)
     return low + level / 255.0 * (high - low) if count else np.inf

@@ -21,7 +21,7 @@ def shaped(
 
     Args:
         candidates: uint8 (H, W), 0 or 1; left as it is.
-        close_px: Gaps up to about this length are bridged along rows, columns and diagonals.
+        close_px: Gaps up to this length are bridged along rows, columns and diagonals.
         fill_holes_px: Enclosed holes up to this area are filled.
         erode_px: Side of the square that erodes; an even one takes one pixel more at the top and
             left, as in the reference of MEBin. Outside the image counts as candidate.
@@ -37,30 +37,18 @@ def shaped(
     left, top, width, height = cv2.boundingRect(candidates)
     if width == 0:
         return candidates
-    # Room for a closing to bridge around a corner, as far as the image goes.
-    top_, left_ = max(0, top - close_px), max(0, left - close_px)
-    box = slice(top_, top + height + close_px), slice(left_, left + width + close_px)
+    box = slice(top, top + height), slice(left, left + width)
     part = candidates[box]
-    if close_px > 1:
+    if close_px:
         part = _closed_along_lines(part, close_px)
     if fill_holes_px:
         part = _filled(part, fill_holes_px)
     if erode_px > 1:
-        part = _eroded(part, erode_px, [edge_at(candidates.shape, box, side) for side in range(4)])
+        bottom, right = top + height == len(candidates), left + width == candidates.shape[1]
+        part = _eroded(part, erode_px, [top == 0, bottom, left == 0, right])
     result = np.zeros_like(candidates)
     result[box] = part
     return result
-
-
-def edge_at(shape: tuple[int, int], box: tuple[slice, slice], side: int) -> bool:
-    """Whether a box touches the image's edge at top, bottom, left or right (side 0..3)."""
-    rows, columns = box
-    return (
-        rows.start == 0,
-        rows.stop >= shape[0],
-        columns.start == 0,
-        columns.stop >= shape[1],
-    )[side]
 
 
 def _without_border(candidates: np.ndarray, border_px: int) -> np.ndarray:
@@ -72,14 +60,22 @@ def _without_border(candidates: np.ndarray, border_px: int) -> np.ndarray:
     return inner
 
 
-def _closed_along_lines(part: np.ndarray, length: int) -> np.ndarray:
+def _closed_along_lines(part: np.ndarray, gap: int) -> np.ndarray:
     """Return the union of closings by a line in four directions: bridges, but no swelling."""
-    row = np.ones((1, length), np.uint8)
-    diagonal = np.eye(length, dtype=np.uint8)
-    closed = part
-    for line in (row, row.T, diagonal, np.ascontiguousarray(diagonal[::-1])):
-        closed = closed | cv2.morphologyEx(part, cv2.MORPH_CLOSE, line)
-    return closed
+    # Room for the lines, so that the edge of the image is no candidate to bridge to.
+    padded = cv2.copyMakeBorder(part, gap, gap, gap, gap, cv2.BORDER_CONSTANT, value=0)
+    row = np.ones((1, gap + 1), np.uint8)
+    diagonal = np.eye(gap + 1, dtype=np.uint8)
+    closed = padded
+    for line in (row, row.T, diagonal, diagonal[::-1]):
+        line = np.ascontiguousarray(line)
+        # Lines of even length have no middle: what shrinks must mirror what grew, which
+        # cv2.morphologyEx does not see to.
+        grown_at = line.shape[1] // 2, line.shape[0] // 2
+        shrunk_at = line.shape[1] - 1 - grown_at[0], line.shape[0] - 1 - grown_at[1]
+        grown = cv2.dilate(padded, line, anchor=grown_at)
+        closed = closed | cv2.erode(grown, line, anchor=shrunk_at)
+    return closed[gap:-gap, gap:-gap]
 
 
 def _filled(part: np.ndarray, most_px: int) -> np.ndarray:
@@ -94,14 +90,15 @@ def _filled(part: np.ndarray, most_px: int) -> np.ndarray:
 
 
 def _eroded(part: np.ndarray, side: int, at_edge: list[bool]) -> np.ndarray:
-    """Erode by a square; beyond the image's edge there is candidate, elsewhere there is none."""
-    top, bottom, left, right = at_edge
-    room = side
-    padded = np.zeros((part.shape[0] + 2 * room, part.shape[1] + 2 * room), np.uint8)
-    padded[: room if top else 0] = 1
-    padded[len(padded) - (room if bottom else 0) :] = 1
-    padded[:, : room if left else 0] = 1
-    padded[:, padded.shape[1] - (room if right else 0) :] = 1
-    padded[room:-room, room:-room] = part
-    eroded = cv2.erode(padded, np.ones((side, side), np.uint8))
-    return np.ascontiguousarray(eroded[room:-room, room:-room])
+    """Erode by a square; beyond the image's edge there is candidate, elsewhere there is none.
+
+    Args:
+        part: uint8 (h, w), 0 or 1.
+        side: Side of the square.
+        at_edge: Whether the image ends at top, bottom, left and right of the part.
+    """
+    rooms = [0 if edge else side for edge in at_edge]
+    padded = cv2.copyMakeBorder(part, *rooms, cv2.BORDER_CONSTANT, value=0)
+    eroded = cv2.erode(padded, np.ones((side, side), np.uint8))  # beyond `padded` is candidate
+    top, _, left, _ = rooms
+    return eroded[top : top + part.shape[0], left : left + part.shape[1]]

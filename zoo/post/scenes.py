@@ -50,7 +50,8 @@ class Scenes:
         """The clean maps of the images that were relit and painted on."""
         if not self.changed:
             return self.clean
-        return Subset(self.clean, [index in set(self.changed) for index in range(len(self.clean))])
+        changed = set(self.changed)
+        return Subset(self.clean, [index in changed for index in range(len(self.clean))])
 
     def subset(self, chosen: Sequence[bool]) -> Scenes:
         """Return the scenes of some of the images.

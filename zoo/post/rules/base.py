@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -47,8 +48,9 @@ class Rule(ABC):
     def __post_init__(self) -> None:
         """Check the parameters where they are written, not after hours of fitting."""
         for name in SHAPE:
-            if getattr(self, name) < 0:
-                self.refuse(name, "it must be 0 or more")
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 0:
+                self.refuse(name, "it must be a whole number, 0 or more")
 
     def __call__(
         self, score_maps: Scenes | Iterable[np.ndarray], split: str = "validation"
@@ -130,11 +132,16 @@ class NormalScores:
         self.spread_floor = spread_floor
         self.histogram = ScoreHistogram()
         self.n_images = 0
-        self._sum = self._squares = 0.0
+        self._origin: float | None = None
+        self._sum = self._squares = 0.0  # of scores less the origin
         for each in maps:
             scores = normalised(each, normalisation, spread_floor)
             self.histogram.update(scores)
+            if self._origin is None and scores.size:
+                # Squares of large scores that differ little would drown what they differ by.
+                self._origin = float(scores.flat[0])
             wide = scores.astype(np.float64)
+            wide -= self._origin or 0.0
             self._sum += float(wide.sum())
             self._squares += float(np.einsum("ij,ij->", wide, wide))
             self.n_images += 1
@@ -142,12 +149,13 @@ class NormalScores:
     @property
     def mean(self) -> float:
         """Mean score."""
-        return self._sum / self.histogram.total
+        return (self._origin or 0.0) + self._sum / self.histogram.total
 
     @property
     def std(self) -> float:
         """Standard deviation of the scores."""
-        variance = self._squares / self.histogram.total - self.mean**2
+        total = self.histogram.total
+        variance = self._squares / total - (self._sum / total) ** 2
         return float(np.sqrt(max(variance, 0.0)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -52,12 +52,14 @@ class FalseAlarmBudget(Rule):
         blobs = np.concatenate([normal_blobs(each, base) for each in scenes.clean])  # (n, 3)
         column = {"peak": 0, "mass": 1, "area": 2}[self.limit]
         limit = smallest_limit(blobs[:, column], self.per_image * normal.n_images)
+        if limit == -np.inf:
+            return base
         numbers = {
             "peak": {"seed_threshold": max(limit, threshold)},
-            "mass": {"min_mass": np.nextafter(limit, np.inf)},
+            "mass": {"min_mass": float(np.nextafter(limit, np.inf))},
             "area": {"min_area_px": max(self.min_area_px, int(limit) + 1)},
         }[self.limit]
-        return self.calibration(normal, split, threshold=threshold, **numbers)
+        return replace(base, **numbers)
 
 
 def normal_blobs(score_map: np.ndarray, calibration: Calibration) -> np.ndarray:
@@ -80,12 +82,12 @@ def normal_blobs(score_map: np.ndarray, calibration: Calibration) -> np.ndarray:
 
 
 def smallest_limit(values: np.ndarray, allowed: float) -> float:
-    """Return the smallest value that at most `allowed` of the values exceed; 0 for none.
+    """Return the smallest of the values that at most `allowed` exceed; -inf if all may stay.
 
     Example:
         >>> smallest_limit(np.array([5.0, 1.0, 3.0]), 1)
         3.0
     """
     ordered = np.sort(values)[::-1]
-    index = int(allowed)
-    return float(ordered[index]) if index < len(ordered) else 0.0
+    index = int(allowed + 1e-9)  # 0.29 * 100 is a hair below 29
+    return float(ordered[index]) if index < len(ordered) else -np.inf

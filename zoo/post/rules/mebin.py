@@ -5,7 +5,7 @@ Sources and differences from the reference: `zoo.post.mebin`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Mebin(Rule):
     q: float = 1.0
     step: int = STEP
     shortest_run: int = SHORTEST_RUN
-    erode_px: int = ERODE_PX
+    erode_px: int = field(default=ERODE_PX, kw_only=True)  # as in `Rule`, by name only
 
     def __post_init__(self) -> None:
         """Check the parameters."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.post.background import Normalisation, background
+from zoo.post.background import Normalisation, level_and_spread
 from zoo.post.calibration import Calibration
 from zoo.post.rules.base import NormalScores, Rule, check_normalisation
 from zoo.post.rules.budget import normal_blobs, smallest_limit
@@ -58,7 +58,7 @@ class Midway(Rule):
         if normalisation == "robust":
             # Spreads that normal images have anyway are left alone; only what exceeds them is
             # divided away. Dividing by every spread would blow up the noise of flat maps.
-            floor = max(background(each, "robust")[1] for each in scenes.clean)
+            floor = max(level_and_spread(each)[1] for each in scenes.clean)
         normal = NormalScores(scenes.clean, normalisation, floor)
         upper = float(normal.histogram.quantile(self.q))
         threshold = (upper + normal.mean + self.k * normal.std) / 2

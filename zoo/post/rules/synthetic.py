@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from zoo.errors import ZooError
 from zoo.metrics import PixelScores, ScoreHistogram
 from zoo.post.background import Normalisation, normalised
 from zoo.post.calibration import Calibration
@@ -42,12 +43,27 @@ class SyntheticDefects(Rule):
         pixels = PixelScores(normal=normal.histogram + ScoreHistogram())
         for score_map, mask in zip(scenes.defects, scenes.defect_masks, strict=True):
             pixels.update(normalised(score_map, self.normalisation, normal.spread_floor), mask)
-        # Marked is what is greater; the best threshold itself is marked.
-        best = float(np.nextafter(np.float32(pixels.oracle_threshold), np.float32(-np.inf)))
-        threshold = max(best, float(normal.histogram.quantile(self.lowest_q)))
+        threshold = max(best_threshold(pixels), float(normal.histogram.quantile(self.lowest_q)))
         return self.calibration(normal, split, threshold=threshold)
 
     def map_only(self) -> Rule:
         """Return `Midway` of the same normalisation and shape: it needs no defects."""
         shape = {name: getattr(self, name) for name in SHAPE}
         return Midway(normalisation=self.normalisation, **shape)
+
+
+def best_threshold(pixels: PixelScores) -> float:
+    """Return the threshold with the best F1, in the middle between what it parts.
+
+    Raises:
+        ZooError: There is no defect pixel.
+    """
+    best = pixels.oracle_threshold
+    if best is None:
+        raise ZooError("SyntheticDefects: the masks of the synthetic defects are all empty")
+    # Marked is what is greater, and `best` itself is to be marked. Halfway to the next lower score
+    # this still holds after rounding, when each image's own level is added.
+    below = np.nextafter(np.float32(best), np.float32(-np.inf))
+    whole = pixels.normal + pixels.defect
+    unmarked = whole.edges[1:][(whole.counts > 0) & (whole.edges[:-1] < best)]
+    return float(min(below, (unmarked.max() + best) / 2) if unmarked.size else below)
