@@ -110,3 +110,44 @@ def test_the_readme_shows_the_committed_results():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     table = render(rows_of([ROOT / "results" / "real_photographs.csv"]))
     assert with_block(text, table, "README.md") == text, "run `make readme`"
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Return a folder with two runs on somebody's own pictures: with bad ones, and without."""
+    with_bad = {"n_images": 24, "n_good": 4, "detection_rate": 0.95, "false_alarm_rate": 0.25}
+    with_bad |= {"image_auroc": 0.988, "segf1": None}
+    for name, splits in (("a", {"test": with_bad}), ("b", {})):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        metrics = {"recipe": "m/quick", "method": "m", "object": "screws", "seed": 0}
+        metrics |= {"splits": splits, "expected_false_alarms": {"per_1000": 41.7}, "command": "c"}
+        (tmp_path / "own" / name / "metrics.json").write_text(json.dumps(metrics))
+    return tmp_path / "own"
+
+
+def test_runs_on_own_pictures_have_a_table_of_their_own(own, capsys):
+    assert main(["table", str(own)]) == 0
+    printed = capsys.readouterr().out
+    counts = "| m/quick | screws | 0 | test | 4 | 20 | 95.0 % | 25.0 % | 42 | 98.8 % | - | - | - |"
+    assert counts in printed
+    assert "| m/quick | screws | 0 | - | - | - | - | - | 42 | - | - | - | - |" in printed
+    assert "VAND" not in printed
+
+
+def test_both_kinds_of_runs_stand_below_each_other(own, runs, tmp_path):
+    text = render(rows_of([own, runs]))
+    assert text.startswith(render(rows_of([runs])))
+    assert text.endswith(render(rows_of([own])))
+    (tmp_path / "rows.csv").write_text(render(rows_of([own, runs]), "csv"))
+    assert render(rows_of([tmp_path / "rows.csv"])) == text
+
+
+def test_a_single_run_folder_is_a_source_and_foreign_files_are_none(own):
+    assert len(rows_of([own / "a"])) == 1
+    (own / "other").mkdir()
+    (own / "other" / "metrics.json").write_text('{"accuracy": 1}')
+    (own / "torn").mkdir()
+    (own / "torn" / "metrics.json").write_text('{"recipe": ')
+    assert len(rows_of([own])) == 2
+    with pytest.raises(ZooError, match="no finished run"):
+        rows_of([own / "other"])

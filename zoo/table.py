@@ -1,7 +1,8 @@
 """Results as rows and tables: one row per run and split, summarised per recipe, beside VAND's rows.
 
 Never imports torch. `rows_of` reads run folders and CSV files that were made from them; `render`
-prints the summary (markdown) or the rows themselves (CSV, JSON).
+prints the summary (markdown) or the rows themselves (CSV, JSON). Runs on other splits than those of
+MVTec AD 2, such as those on your own pictures, have a table of their own.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import pandas as pd
 
 from zoo.data.layout import TEST_SPLITS
 from zoo.errors import ZooError
+from zoo.runs.folder import COST as COST_FILE
+from zoo.runs.folder import METRICS as METRICS_FILE
+from zoo.runs.folder import UNFINISHED, read_metrics
 
-METRICS_FILE = "metrics.json"
 METRICS = (
     "segf1",
     "precision",
@@ -28,11 +31,15 @@ METRICS = (
     "pixel_auroc",
     "au_pro_005",
     "false_blobs_per_good_image",
+    "false_alarm_rate",
+    "detection_rate",
     "n_images",
     "n_good",
 )
 KEY = ("recipe", "method", "object", "split", "seed")
+_FACTS = {"recipe", "method", "object", "seed", "splits"}  # of every run's metrics
 COST = ("fit_s", "total_s", "p50_ms", "peak_rss_mb", "threads", "device", "processor")
+EXPECTED = "expected_false_alarms_per_1000"
 PACKAGES = ("anomalib-zoo", "anomalib", "torch", "timm")
 PUBLISHED_NOTE = (
     "Published on **MVTec AD 2** (VAND 3.0 challenge, arXiv 2509.17615, table 2), SegF1 of its "
@@ -51,9 +58,8 @@ def rows_of(sources: Sequence[Path]) -> pd.DataFrame:
         if source.is_file():
             frames.append(pd.read_csv(source))
         elif source.is_dir():
-            files = [path for path in sorted(source.rglob(METRICS_FILE)) if is_run(path.parent)]
-            found = [row for path in files for row in _rows(path)]
-            frames.append(pd.DataFrame(found))
+            files = sorted(source.rglob(METRICS_FILE))
+            frames.append(pd.DataFrame([row for path in files for row in _rows(path)]))
         else:
             raise ZooError(f"no results at {source}: the folder does not exist; run `zoo bench`")
     rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
@@ -61,11 +67,6 @@ def rows_of(sources: Sequence[Path]) -> pd.DataFrame:
         where = ", ".join(str(source) for source in sources)
         raise ZooError(f"no finished run in {where}: run `zoo bench` with --out there")
     return rows.sort_values(list(KEY), ignore_index=True)
-
-
-def is_run(folder: Path) -> bool:
-    """Whether a folder has the name of a finished run, `seed<N>`."""
-    return folder.name.removeprefix("seed").isdigit()
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -108,7 +109,13 @@ def render(rows: pd.DataFrame, form: str = "md") -> str:
     if form == "json":
         records = json.loads(rows.to_json(orient="records"))
         return json.dumps(records, indent=2)
-    return f"{_markdown(summary(rows), rows)}\n\n{published_table()}"
+    in_layout = rows["split"].isin(TEST_SPLITS)
+    parts = []
+    if in_layout.any():
+        parts += [_markdown(summary(rows[in_layout]), rows[in_layout]), published_table()]
+    if not in_layout.all():
+        parts.append(_image_table(rows[~in_layout]))
+    return "\n\n".join(parts)
 
 
 def published_table() -> str:
@@ -155,7 +162,34 @@ def _markdown(table: pd.DataFrame, rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _score(value: float | None, spread: float | None) -> str:
+def _image_table(rows: pd.DataFrame) -> str:
+    """Return what image labels tell, and masks where there are any, one line per run and split."""
+    lines = [
+        "Found: bad images with a blob. False alarms: good images with one; to expect: per 1,000 "
+        "good images, from those held out for the threshold.",
+        "",
+        "| recipe | object | seed | split | good | bad | found | false alarms | to expect "
+        "| image AUROC | SegF1 | seconds | ms |",
+        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    columns = [*KEY, *METRICS, *COST, EXPECTED]
+    for row in rows.reindex(columns=columns).to_dict("records"):  # older CSV files lack some
+        counts = [row["n_good"], row["n_images"] - row["n_good"]]
+        rates = [row["detection_rate"], row["false_alarm_rate"]]
+        scores = [row["image_auroc"], row["segf1"]]
+        cells = [*map(_count, counts), *map(_score, rates), _count(row[EXPECTED])]
+        cells += [*map(_score, scores), _count(row["total_s"]), _count(row["p50_ms"])]
+        split = "-" if pd.isna(row["split"]) else row["split"]
+        head = f"| {row['recipe']} | {row['object']} | {row['seed']} | {split} "
+        lines.append(f"{head}| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _count(value: float | None) -> str:
+    return "-" if pd.isna(value) else f"{value:.0f}"
+
+
+def _score(value: float | None, spread: float | None = None) -> str:
     if pd.isna(value):
         return "-"
     percent = f"{100 * value:.1f} %"
@@ -163,11 +197,15 @@ def _score(value: float | None, spread: float | None) -> str:
 
 
 def _rows(path: Path) -> list[dict[str, object]]:
-    metrics = json.loads(path.read_text(encoding="utf-8"))
-    cost_file = path.with_name("cost.json")
+    """Return a row per split of a run, or one without a split; none if the file is no run's."""
+    metrics = read_metrics(path.parent) or {}
+    if path.parent.name.endswith(UNFINISHED) or not set(metrics) >= _FACTS:
+        return []
+    cost_file = path.with_name(COST_FILE)
     cost = json.loads(cost_file.read_text(encoding="utf-8")) if cost_file.is_file() else {}
     phases, version = cost.get("phases", {}), cost.get("versions", {})
     shared = {
+        EXPECTED: (metrics.get("expected_false_alarms") or {}).get("per_1000"),
         "fit_s": phases.get("fit", {}).get("wall_s"),
         "total_s": cost.get("total_s"),
         "p50_ms": cost.get("latency", {}).get("p50_ms"),
@@ -185,7 +223,7 @@ def _rows(path: Path) -> list[dict[str, object]]:
             **{name: values.get(name) for name in METRICS},
             **shared,
         }
-        for split, values in metrics["splits"].items()
+        for split, values in (metrics["splits"] or {None: {}}).items()
     ]
 
 

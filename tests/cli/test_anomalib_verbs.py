@@ -35,7 +35,7 @@ def test_train_writes_a_run_folder_whose_config_replays(data, tmp_path, capsys):
     second = json.loads(next(again.rglob("metrics.json")).read_text())
     assert first["splits"] == second["splits"]
     printed = capsys.readouterr().out
-    assert "SegF1 public" in printed
+    assert "public SegF1" in printed
     assert (
         "(Quantile(q=0.999, factor=1.0, min_area_px=10), 3 normal images of validation" in printed
     )

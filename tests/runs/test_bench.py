@@ -26,6 +26,8 @@ KEYS = {
     "pixel_auroc",
     "au_pro_005",
     "false_blobs_per_good_image",
+    "false_alarm_rate",
+    "detection_rate",
     "n_images",
     "n_good",
 }

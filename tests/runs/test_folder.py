@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.runs.folder import appearing, config_hash, is_finished, note_failure, write_json
+from zoo.errors import ZooError
+from zoo.runs.folder import (
+    appearing,
+    check_free,
+    config_hash,
+    is_finished,
+    note_failure,
+    write_json,
+)
 
 CONFIG = {
     "model": {"class_path": "A", "init_args": {"k": 1}},
@@ -63,6 +71,59 @@ def test_a_killed_run_is_neither_finished_nor_in_the_way(tmp_path):
     assert not is_finished(folder, "h")
     with appearing(folder) as aside:
         assert not list(aside.iterdir())
+
+
+def write_run(folder, **files) -> None:
+    with appearing(folder) as aside:
+        (aside / "model.ckpt").write_text("new")
+        write_json(aside / "metrics.json", {"config_hash": "new"})
+        for name, text in files.items():
+            (aside / name).mkdir()
+            (aside / name / "file").write_text(text)
+
+
+def test_somebodys_own_folder_is_left_alone(tmp_path):
+    folder = tmp_path / "holidays"
+    folder.mkdir()
+    (folder / "beach.jpg").write_text("sun")
+    for taken in (folder, folder / "beach.jpg"):
+        with pytest.raises(ZooError, match=r"is not empty and holds no run|is a file"):
+            write_run(taken)
+    write_json(folder / "metrics.json", {"accuracy": 1})  # of another program
+    with pytest.raises(ZooError, match="holds no run"):
+        write_run(folder)
+    note_failure(folder, {"reason": "x"})
+    assert sorted(path.name for path in folder.iterdir()) == ["beach.jpg", "metrics.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["holidays"]
+
+
+def test_what_lies_beside_an_older_run_stays(tmp_path):
+    folder = tmp_path / "run"
+    write_run(folder, cases="old", maps="old", calibrations="old")
+    (folder / "notes.txt").write_text("mine")
+    write_run(folder, cases="new")
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "cases" / "file").read_text() == "new"
+    for name in ("maps", "calibrations"):  # they belong to the model that is gone
+        assert not (folder / name).exists()
+    assert is_finished(folder, "new")
+    assert not (tmp_path / "run.unfinished").exists()
+
+
+def test_a_failed_run_gives_way(tmp_path):
+    note_failure(tmp_path / "run", {"reason": "x"})
+    write_run(tmp_path / "run")
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"metrics.json", "model.ckpt"}
+
+
+def test_an_empty_folder_or_the_current_one_may_be_filled(tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".DS_Store").touch()
+    monkeypatch.chdir(tmp_path / "empty")
+    check_free(".")
+    write_run(".")
+    assert is_finished(tmp_path / "empty", "new")
 
 
 def test_nan_never_reaches_a_file(tmp_path):

@@ -17,6 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--objects", nargs="+", default=["all"], metavar="NAME", help="or all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N")
     parser.add_argument("--splits", nargs="+", metavar="SPLIT", help="default: all on disk")
+    parser.add_argument(
+        "--keep",
+        choices=("model", "maps", "none"),
+        default="model",
+        help="of each run: the model, all score maps besides, or neither",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
 
 
@@ -30,7 +36,14 @@ def run(args: argparse.Namespace) -> int:
     for name in args.recipes:
         find_recipe(name)
     return bench(
-        args.recipes, args.root, args.objects, args.seeds, args.splits, args.out, args.debug
+        args.recipes,
+        args.root,
+        args.objects,
+        args.seeds,
+        args.splits,
+        args.out,
+        args.debug,
+        args.keep,
     )
 
 
@@ -42,13 +55,14 @@ def bench(
     splits: list[str] | None,
     out: Path,
     debug: bool = False,
+    keep: str = "model",
 ) -> int:
     """Run a grid, print the table of its folder, and return the exit code."""
     from zoo.runs.grid import plan, run_grid
     from zoo.runs.progress import GridProgress
     from zoo.table import render, rows_of
 
-    specs = plan(recipes, root, objects, seeds, splits, out)
+    specs = plan(recipes, root, objects, seeds, splits, out, keep)
     print(f"{len(specs)} runs into {out}; Ctrl-C keeps what is finished, the same command goes on")
     result = run_grid(specs, GridProgress(len(specs), debug=debug))
     if result.finished or result.skipped:

@@ -10,7 +10,7 @@ from importlib import import_module
 from itertools import islice
 
 from zoo import __version__
-from zoo.cli.process import quiet, share_cores
+from zoo.cli.process import quiet, return_memory, share_cores
 from zoo.errors import ZooError, nearest, one_line
 from zoo.trust import trusting
 
@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     trust = "--trust" in words
     words = [word for word in words if word not in {"--debug", "--trust"}]
     share_cores()
+    return_memory()
     if not debug:
         quiet()
     try:

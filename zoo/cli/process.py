@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 import os
+import sys
 import warnings
 
+_M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+_MMAP_FROM_BYTES = 1 << 20
 _LIBRARIES = r"(anomalib|lightning|timm|torch|torchmetrics|kornia|jsonargparse)"
 
 
@@ -16,6 +21,17 @@ def share_cores() -> None:
     instead of 0.05 s); alone on a machine the difference is small. Your own setting is kept.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def return_memory() -> None:
+    """Let glibc give large blocks back to the system as soon as they are freed.
+
+    Its threshold for that grows to 32 MB, below which anomalib's coreset left 16 MB behind per
+    step: 4.4 GB instead of 1.0 GB for 24,000 patches. Other systems and libraries are left alone.
+    """
+    if sys.platform == "linux" and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MMAP_FROM_BYTES)
 
 
 def quiet() -> None:

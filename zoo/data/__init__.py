@@ -1,11 +1,14 @@
-"""Data in the MVTec AD 2 layout: reading, caching, batches with native sizes, a tiny set."""
+"""Data: the MVTec AD 2 layout, your own folders, caching, batches with native sizes, a tiny set."""
 
 from importlib import import_module
 
 # Resolved on first use: light verbs come through this package and must not import torch.
-_LAZY = {"MVTecAD2Layout": "zoo.data.datamodule"}
+_LAZY = {
+    "MVTecAD2Layout": "zoo.data.datamodule",
+    "PictureFolders": "zoo.data.folders",
+}
 
-__all__ = ["MVTecAD2Layout"]
+__all__ = ["MVTecAD2Layout", "PictureFolders"]
 
 
 def __getattr__(name: str) -> object:

@@ -15,8 +15,8 @@ from torchvision.tv_tensors import Image, Mask
 
 from zoo.data.batch import NativeBatch, NativeItem
 from zoo.data.cache import ImageCache
-from zoo.data.images import image_size, read_image, read_mask
-from zoo.data.layout import Sample
+from zoo.data.images import image_size, read_image
+from zoo.data.sample import Sample
 
 
 class LayoutDataset(AnomalibDataset):
@@ -27,7 +27,7 @@ class LayoutDataset(AnomalibDataset):
     mask again from `mask_path`; the one in the item serves anomalib's own metrics.
 
     Args:
-        listed: The samples, from `zoo.data.layout.samples`.
+        listed: The samples, in the order in which they are read.
         object_name: Name of the object.
         split: Name of the split.
         cache: Where decoded and resized images are kept.
@@ -89,8 +89,7 @@ class LayoutDataset(AnomalibDataset):
             return read_image(path)  # native size: a cache would only copy the data set
 
         def make() -> np.ndarray:
-            pixels = torch.from_numpy(read_image(path)).permute(2, 0, 1)
-            return np.ascontiguousarray(resize(Image(pixels)).permute(1, 2, 0).numpy())
+            return to_model_size(read_image(path), resize)
 
         recipe = f"{resize.size}|{resize.interpolation}|{resize.max_size}|{resize.antialias}"
         return self.cache.get(path, recipe, make)
@@ -105,14 +104,23 @@ class LayoutDataset(AnomalibDataset):
         """
         if not self.with_truth:
             return sample.label, None
-        if sample.mask_path is not None:
-            truth = read_mask(sample.mask_path, native_size)
-            mask = Mask(torch.from_numpy(truth.astype(np.uint8))[None])
-            label = int(truth.any()) if sample.label is None else sample.label
-            return label, resize_mask(mask, list(size))
-        if sample.label == 0:
-            return 0, Mask(torch.zeros((1, *size), dtype=torch.uint8))
-        return sample.label, None
+        truth = sample.truth(native_size)
+        if truth is None:
+            return sample.label, None
+        mask = Mask(torch.from_numpy(truth.astype(np.uint8))[None])
+        label = int(truth.any()) if sample.label is None else sample.label
+        return label, resize_mask(mask, list(size))
+
+
+def to_model_size(pixels: np.ndarray, resize: Resize | None) -> np.ndarray:
+    """Return an image (H, W, 3) uint8 at the model's size, (h, w, 3) uint8.
+
+    Everything that feeds a model resizes here, so that equal pixels give equal maps.
+    """
+    if resize is None:
+        return pixels
+    channels_first = torch.from_numpy(pixels).permute(2, 0, 1)
+    return np.ascontiguousarray(resize(Image(channels_first)).permute(1, 2, 0).numpy())
 
 
 def _frame(listed: Sequence[Sample], split: str) -> DataFrame:

@@ -8,38 +8,15 @@ where somebody has it, it lies in `private_ground_truth/<split>/<stem>_mask.png`
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.data.sample import Sample
+from zoo.data.sample import fingerprint as fingerprint_files
 from zoo.errors import ZooError, nearest
 
 FIT_SPLITS = ("train", "validation")
 TEST_SPLITS = ("test_public", "test_private", "test_private_mixed")
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
-
-# Of every file, from its beginning, middle and end: enough to tell two images apart.
-_BLOCK_BYTES = 4096
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One image of a split.
-
-    Attributes:
-        image_path: The image.
-        mask_path: Its ground truth (8 bit, 0 or 255), or None: a good image, or truth withheld.
-        label: 0 good, 1 defective, None when only a mask, if there is one, can tell.
-    """
-
-    image_path: Path
-    mask_path: Path | None = None
-    label: int | None = None
-
-    @property
-    def has_truth(self) -> bool:
-        """Whether the right mask of this image is known."""
-        return self.label == 0 or self.mask_path is not None
 
 
 def object_names(root: Path) -> list[str]:
@@ -116,21 +93,10 @@ def samples(root: Path, object_name: str, split: str) -> list[Sample]:
 
 
 def fingerprint(root: Path, object_name: str) -> str:
-    """Return 16 hex digits that change when a file of the object is added, removed or altered.
-
-    Relative path, size and three blocks of 4 KiB of every image count; neither the location nor
-    the time stamp does, so that a copied data set is the same data set.
-    """
+    """Return 16 hex digits that change when an image of the object is added, removed or altered."""
     folder = Path(root) / object_name
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES):
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder).as_posix()}:{size}:".encode())
-        with path.open("rb") as file:
-            for start in (0, size // 2, size - _BLOCK_BYTES):
-                file.seek(max(0, start))
-                digest.update(file.read(_BLOCK_BYTES))
-    return digest.hexdigest()[:16]
+    images = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    return fingerprint_files((path.relative_to(folder).as_posix(), path) for path in images)
 
 
 def _public(folder: Path, object_name: str) -> list[Sample]:

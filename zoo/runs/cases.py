@@ -1,4 +1,4 @@
-"""A few telling images of a split: the worst and best masks, and the loudest false alarms."""
+"""A few telling images of a split: the worst and best masks, the loudest good images."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from zoo.data.images import read_image
 from zoo.metrics import PixelCounts
 from zoo.post.calibration import Calibration
 from zoo.post.finish import Finished
+from zoo.post.overlay import MASK_COLOUR, TRUTH_COLOUR, overlay
 
 _LONG_SIDE_PX = 400
-_TRUTH_COLOUR = (60, 220, 60)  # RGB
-_MASK_COLOUR = (255, 40, 40)
+_LONGEST_NAME = 50  # file systems end at 255 bytes, and a letter may take four
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Case:
 
     Attributes:
         path: The image.
-        value: SegF1 of this image alone, or the flagged share of a good image.
+        value: What its kind is ranked by: SegF1 of this image alone, or the flagged share where
+            there is no mask to compare; the largest score of a good image without alarm.
         score_map: Raw scores, float32 (h, w) with a long side of at most 400 px.
         mask: bool, same shape.
         truth: bool, same shape, or None.
@@ -38,7 +39,10 @@ class Case:
 
 
 class CaseCollector:
-    """Keeps the few worst and best defective images and the worst good ones of a split.
+    """Keeps the few worst and best defective images and the loudest good ones of a split.
+
+    A good image is a false alarm if a blob was kept; of the others those with the largest scores
+    show what the method finds suspicious.
 
     Args:
         keep: How many of each kind.
@@ -49,31 +53,41 @@ class CaseCollector:
         self.worst: list[Case] = []
         self.best: list[Case] = []
         self.false_alarms: list[Case] = []
+        self.loudest: list[Case] = []
 
-    def update(self, path: Path, finished: Finished, truth: np.ndarray | None) -> None:
-        """Consider one image; without truth there is nothing to rank by."""
-        if truth is None:
-            return
-        if truth.any():
-            counts = PixelCounts()
-            counts.update(finished.mask, truth)
-            self._offer(self.worst, path, counts.segf1, finished, truth, smallest=True)
-            self._offer(self.best, path, counts.segf1, finished, truth, smallest=False)
-        elif finished.blobs:
-            flagged = float(finished.mask.mean())
+    def update(
+        self, path: Path, finished: Finished, truth: np.ndarray | None, label: int | None = None
+    ) -> None:
+        """Consider one image; without truth and label there is nothing to rank by."""
+        if label is None and truth is not None:
+            label = int(truth.any())
+        flagged = float(finished.mask.mean())
+        if label == 0 and finished.is_anomalous:
             self._offer(self.false_alarms, path, flagged, finished, truth, smallest=False)
+        elif label == 0:
+            peak = float(finished.score_map.max())
+            self._offer(self.loudest, path, peak, finished, truth, smallest=False)
+        elif label == 1:
+            value = flagged
+            if truth is not None:
+                counts = PixelCounts()
+                counts.update(finished.mask, truth)
+                value = counts.segf1
+            self._offer(self.worst, path, value, finished, truth, smallest=True)
+            self._offer(self.best, path, value, finished, truth, smallest=False)
 
     def save(self, folder: Path, calibration: Calibration) -> None:
         """Write each case as one picture: image, score map, truth (green) and mask (red)."""
-        kinds = {"worst": self.worst, "best": self.best, "false_alarm": self.false_alarms}
+        kinds = {"worst": self.worst, "best": self.best}
+        kinds |= {"false_alarm": self.false_alarms, "loudest_good": self.loudest}
         if any(kinds.values()):
             Path(folder).mkdir(parents=True, exist_ok=True)
         for kind, cases in kinds.items():
             for rank, case in enumerate(cases, start=1):
-                name = (
-                    f"{kind}_{rank}_{case.path.parent.name}_{case.path.stem}_{case.value:.3f}.png"
-                )
-                cv2.imwrite(str(Path(folder) / name), _picture(case, calibration)[..., ::-1])
+                image = f"{case.path.parent.name}_{case.path.stem}"[-_LONGEST_NAME:]
+                name = f"{kind}_{rank}_{image}_{case.value:.3f}.png"
+                encoded = cv2.imencode(".png", _picture(case, calibration)[..., ::-1])[1]
+                (Path(folder) / name).write_bytes(encoded)  # imwrite fails on some umlauts
 
     def _offer(
         self,
@@ -81,18 +95,16 @@ class CaseCollector:
         path: Path,
         value: float,
         finished: Finished,
-        truth: np.ndarray,
+        truth: np.ndarray | None,
         smallest: bool,
     ) -> None:
         worst_kept = kept[-1].value if len(kept) == self.keep else None
         if worst_kept is not None and (value >= worst_kept if smallest else value <= worst_kept):
             return
-        size = _shown_size(truth.shape)
-        small = [
-            cv2.resize(array.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-            for array in (finished.score_map, finished.mask, truth)
-        ]
-        kept.append(Case(path, value, small[0], small[1] > 0.5, small[2] > 0.5))
+        size = _shown_size(finished.mask.shape)
+        score_map = cv2.resize(finished.score_map, size, interpolation=cv2.INTER_AREA)
+        mask, truth = _smaller(finished.mask, size), _smaller(truth, size)
+        kept.append(Case(path, value, score_map, mask, truth))
         kept.sort(key=lambda case: case.value, reverse=not smallest)
         del kept[self.keep :]
 
@@ -102,16 +114,20 @@ def _shown_size(shape: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 
 
+def _smaller(mask: np.ndarray | None, size: tuple[int, int]) -> np.ndarray | None:
+    if mask is None:
+        return None
+    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+
+
 def _picture(case: Case, calibration: Calibration) -> np.ndarray:
     """Return image, heat map and outlined image side by side, (h, 3w, 3) uint8 RGB."""
     height, width = case.score_map.shape
     image = cv2.resize(read_image(case.path), (width, height), interpolation=cv2.INTER_AREA)
     heat = calibration.for_display(case.score_map)
     heat = cv2.applyColorMap((255 * heat).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    outlined = image.copy()
-    for mask, colour in ((case.truth, _TRUTH_COLOUR), (case.mask, _MASK_COLOUR)):
-        outlines, _ = cv2.findContours(
-            mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-        )
-        cv2.drawContours(outlined, outlines, -1, colour, 1)
+    outlined = image
+    for mask, colour in ((case.truth, TRUTH_COLOUR), (case.mask, MASK_COLOUR)):
+        if mask is not None:
+            outlined = overlay(outlined, mask, colour=colour)
     return np.ascontiguousarray(np.concatenate([image, heat, outlined], axis=1))

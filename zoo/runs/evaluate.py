@@ -11,9 +11,20 @@ from zoo.metrics import PixelCounts, PixelScores, image_auroc
 from zoo.post.finish import Finished
 
 NO_TRUTH = "no ground truth on this machine"
+NO_MASKS = "defective images without masks"
 ONE_CLASS = "needs good and defective images"
 NO_DEFECT = "no defective pixel in the ground truth"
 NO_GOOD = "no good image in the split"
+NO_BAD = "no defective image in the split"
+
+_OF_ANY_IMAGE = {"flagged_fraction", "n_images"}
+_OF_LABELS = {
+    "image_auroc",
+    "false_blobs_per_good_image",
+    "false_alarm_rate",
+    "detection_rate",
+    "n_good",
+}
 
 
 @dataclass
@@ -29,33 +40,44 @@ class SplitEvaluation:
     pixels: PixelScores = field(default_factory=PixelScores)
     n_images: int = 0
     n_with_truth: int = 0
+    n_with_label: int = 0
     flagged_px: int = 0
     total_px: int = 0
     false_blobs: int = 0
+    false_alarms: int = 0
+    found: int = 0
     _scores: list[float] = field(default_factory=list)
     _labels: list[int] = field(default_factory=list)
 
-    def update(self, finished: Finished, score: float, truth: np.ndarray | None) -> None:
+    def update(
+        self, finished: Finished, score: float, truth: np.ndarray | None, label: int | None = None
+    ) -> None:
         """Count one image.
 
         Args:
             finished: Mask, blobs and raw score map at native size (H, W).
             score: The method's image score.
-            truth: bool (H, W), all False for a good image; None where it is withheld.
+            truth: bool (H, W), all False for a good image; None where it is not known.
+            label: 0 good, 1 defective; None to read it off the truth, if that is known.
         """
         self.n_images += 1
         self.flagged_px += int(np.count_nonzero(finished.mask))
         self.total_px += finished.mask.size
-        if truth is None:
+        if truth is not None:
+            self.n_with_truth += 1
+            self.counts.update(finished.mask, truth)
+            self.pixels.update(finished.score_map, truth)
+            label = int(truth.any()) if label is None else label
+        if label is None:
             return
-        self.n_with_truth += 1
-        self.counts.update(finished.mask, truth)
-        self.pixels.update(finished.score_map, truth)
-        label = int(truth.any())
+        self.n_with_label += 1
         self._scores.append(score)
         self._labels.append(label)
-        if not label:
+        if label:
+            self.found += int(finished.is_anomalous)
+        else:
             self.false_blobs += len(finished.blobs)
+            self.false_alarms += int(finished.is_anomalous)
 
     @property
     def n_good(self) -> int:
@@ -64,7 +86,7 @@ class SplitEvaluation:
 
     def result(self) -> dict[str, Any]:
         """Return the split's entry in `metrics.json`; beside null values stands the reason."""
-        n_good = self.n_good
+        n_good, n_bad = self.n_good, self.n_with_label - self.n_good
         values: dict[str, Any] = {
             "segf1": self.counts.segf1,
             "precision": self.counts.precision,
@@ -76,14 +98,19 @@ class SplitEvaluation:
             "pixel_auroc": self.pixels.pixel_auroc,
             "au_pro_005": self.pixels.au_pro(0.05),
             "false_blobs_per_good_image": self.false_blobs / n_good if n_good else None,
+            "false_alarm_rate": self.false_alarms / n_good if n_good else None,
+            "detection_rate": self.found / n_bad if n_bad else None,
             "n_images": self.n_images,
             "n_good": n_good,
         }
-        reasons = {"image_auroc": ONE_CLASS, "false_blobs_per_good_image": NO_GOOD}
+        reasons = dict.fromkeys(("false_blobs_per_good_image", "false_alarm_rate"), NO_GOOD)
+        reasons |= {"image_auroc": ONE_CLASS, "detection_rate": NO_BAD}
         if self.n_with_truth < self.n_images:
-            known = {"flagged_fraction", "n_images"}
+            labelled = self.n_with_label == self.n_images
+            known = _OF_ANY_IMAGE | (_OF_LABELS if labelled else set())
+            reason = NO_MASKS if labelled else NO_TRUTH
+            reasons |= {key: reason for key in values if key not in known}
             values = {key: value if key in known else None for key, value in values.items()}
-            reasons = dict.fromkeys(values, NO_TRUTH)
         missing = {
             key: reasons.get(key, NO_DEFECT) for key, value in values.items() if value is None
         }

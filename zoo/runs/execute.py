@@ -4,42 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import torch
 from anomalib.models import AnomalibModule
 
 from zoo import __version__
-from zoo.data import layout
 from zoo.data.batch import NativeBatch
-from zoo.data.datamodule import MVTecAD2Layout
-from zoo.data.images import read_mask
+from zoo.data.native import VALIDATION, NativeDataModule
 from zoo.metrics import save_splits
+from zoo.post.false_alarms import FalseAlarms, expected_false_alarms
 from zoo.post.finish import finish
 from zoo.post.processor import BlobPostProcessor
 from zoo.post.spool import ScoreMapSpool
 from zoo.runs.cases import CaseCollector
 from zoo.runs.engine import RunEngine
 from zoo.runs.evaluate import SplitEvaluation
-from zoo.runs.folder import METRICS, write_json
-from zoo.runs.scoring import score_batch, score_split
+from zoo.runs.folder import (
+    CALIBRATION,
+    CASES,
+    COST,
+    FORMAT_VERSION,
+    HISTOGRAMS,
+    METRICS,
+    MODEL,
+    write_json,
+)
+from zoo.runs.maps import MapWriter
+from zoo.runs.scenes import scenes
+from zoo.scoring import score_batch, score_split
 from zoo.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
 
 Say = Callable[[str], None]
-CALIBRATION_SPLIT = "validation"
+Keep = Literal["model", "maps", "none"]
 _LATENCY_IMAGES = 4
 
 
 def execute(
     model: AnomalibModule,
-    datamodule: MVTecAD2Layout,
+    datamodule: NativeDataModule,
     trainer_settings: dict[str, Any],
     splits: Sequence[str],
     facts: dict[str, Any],
     folder: Path,
     say: Say = lambda text: None,
     ckpt_path: str | None = None,
+    keep: Keep = "model",
 ) -> dict[str, Any]:
     """Carry out one run and write everything but `config.yaml` into its folder.
 
@@ -52,6 +62,7 @@ def execute(
         folder: Where to write; exists.
         say: Receives what is being done, for the progress display.
         ckpt_path: Checkpoint that the fit goes on from, if any.
+        keep: "model" keeps the fitted model, "maps" all raw score maps besides, "none" neither.
 
     Returns:
         What was written to `metrics.json`.
@@ -71,28 +82,35 @@ def execute(
             engine = _fit(model, datamodule, trainer_settings, folder, ckpt_path)
         say("calibrate")
         with watch.phase("calibrate"):
-            _calibrate(model, datamodule, post_processor)
+            false_alarms = _calibrate(model, datamodule, post_processor, folder, keep)
         model.post_processor = post_processor
-        engine.trainer.save_checkpoint(folder / "model.ckpt", weights_only=True)
-        post_processor.calibration.save(folder / "calibration.json")
+        if keep != "none":
+            engine.trainer.save_checkpoint(folder / MODEL, weights_only=True)
+        post_processor.calibration.save(folder / CALIBRATION)
 
         evaluations = {}
         for split in splits:
             with watch.phase(split):
-                evaluations[split] = _judge(model, datamodule, split, folder, say)
+                evaluations[split] = _judge(model, datamodule, split, folder, say, keep)
         say("latency")
         latency = _latency(model, datamodule, splits)
-    write_json(folder / "cost.json", _cost(model, watch, memory, latency))
-    save_splits(folder / "histograms.npz", {k: v.pixels for k, v in evaluations.items()})
+    write_json(folder / COST, _cost(model, watch, memory, latency))
+    save_splits(folder / HISTOGRAMS, {k: v.pixels for k, v in evaluations.items()})
     results = {split: evaluation.result() for split, evaluation in evaluations.items()}
-    metrics = {**facts, "zoo_version": __version__, "splits": results}
+    metrics = {
+        **facts,
+        "format": FORMAT_VERSION,
+        "zoo_version": __version__,
+        "expected_false_alarms": false_alarms.to_dict() if false_alarms else None,
+        "splits": results,
+    }
     write_json(folder / METRICS, metrics)
     return metrics
 
 
 def _fit(
     model: AnomalibModule,
-    datamodule: MVTecAD2Layout,
+    datamodule: NativeDataModule,
     settings: dict[str, Any],
     folder: Path,
     ckpt_path: str | None,
@@ -110,42 +128,72 @@ def _fit(
     return engine
 
 
+def _maps(folder: Path, split: str, keep: Keep) -> MapWriter | None:
+    return MapWriter(folder, split) if keep == "maps" else None
+
+
 def _calibrate(
-    model: AnomalibModule, datamodule: MVTecAD2Layout, post_processor: BlobPostProcessor
-) -> None:
+    model: AnomalibModule,
+    datamodule: NativeDataModule,
+    post_processor: BlobPostProcessor,
+    folder: Path,
+    keep: Keep,
+) -> FalseAlarms | None:
+    """Derive the calibration, keep a few cases, and return what it will cost in false alarms."""
+    writer = _maps(folder, VALIDATION, keep)
     with ScoreMapSpool() as spool:
-        for scored in score_split(model, datamodule, CALIBRATION_SPLIT):
+        for scored in score_split(model, datamodule, VALIDATION):
             spool.append(scored.score_map, scored.native_size)
-        post_processor.calibration = post_processor.rule(spool, CALIBRATION_SPLIT)
+            if writer:
+                writer.append(scored)
+        if writer:
+            writer.close()
+        listed, rule = datamodule.listed(VALIDATION), post_processor.rule
+        paths = [sample.image_path for sample in listed]
+        with scenes(model, paths, spool, rule.needs) as made:
+            calibration = post_processor.calibration = rule(made, datamodule.source(VALIDATION))
+            false_alarms = expected_false_alarms(rule, made)
+        cases = CaseCollector()
+        for sample, score_map in zip(listed, spool, strict=True):
+            finished = finish(score_map, score_map.shape, calibration)
+            cases.update(sample.image_path, finished, None, sample.label)
+        cases.save(folder / CASES / VALIDATION, calibration)
+        return false_alarms
 
 
 def _judge(
-    model: AnomalibModule, datamodule: MVTecAD2Layout, split: str, folder: Path, say: Say
+    model: AnomalibModule,
+    datamodule: NativeDataModule,
+    split: str,
+    folder: Path,
+    say: Say,
+    keep: Keep,
 ) -> SplitEvaluation:
     """Score one split, and keep a few cases."""
-    listed = layout.samples(datamodule.root, datamodule.category, split)
+    listed = datamodule.listed(split)
     calibration = model.post_processor.calibration
     evaluation, cases = SplitEvaluation(), CaseCollector()
+    writer = _maps(folder, split, keep)
     scored_images = score_split(model, datamodule, split)
     for index, (sample, scored) in enumerate(zip(listed, scored_images, strict=True)):
         say(f"{split} {index}/{len(listed)}")
         finished = finish(scored.score_map, scored.native_size, calibration)
-        truth = None
-        if sample.mask_path is not None:
-            truth = read_mask(sample.mask_path, scored.native_size)
-        elif sample.label == 0:
-            truth = np.zeros_like(finished.mask)
-        evaluation.update(finished, scored.score, truth)
-        cases.update(sample.image_path, finished, truth)
-    cases.save(folder / "cases" / split, calibration)
+        truth = sample.truth(scored.native_size)
+        evaluation.update(finished, scored.score, truth, sample.label)
+        cases.update(sample.image_path, finished, truth, sample.label)
+        if writer:
+            writer.append(scored)
+    if writer:
+        writer.close()
+    cases.save(folder / CASES / split, calibration)
     return evaluation
 
 
 def _latency(
-    model: AnomalibModule, datamodule: MVTecAD2Layout, splits: Sequence[str]
+    model: AnomalibModule, datamodule: NativeDataModule, splits: Sequence[str]
 ) -> dict[str, Any]:
     """Time one image at a time, from the decoded image at model size to its finished mask."""
-    dataset = datamodule.dataset(splits[0] if splits else CALIBRATION_SPLIT)
+    dataset = datamodule.dataset(splits[0] if splits else VALIDATION)
     dataset.with_truth = False
     items = [dataset[index] for index in range(min(_LATENCY_IMAGES, len(dataset)))]
     calibration = model.post_processor.calibration

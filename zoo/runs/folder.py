@@ -6,18 +6,34 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from zoo.errors import ZooError
+
+FORMAT_VERSION = 1  # of the folder: raised when an older run could be misread
+CONFIG = "config.yaml"
+MODEL = "model.ckpt"
+CALIBRATION = "calibration.json"
 METRICS = "metrics.json"
 FAILED = "failed.json"
-_ASIDE = ".unfinished"
+COST = "cost.json"
+HISTOGRAMS = "histograms.npz"
+CASES = "cases"
+MAPS = "maps"
+# What a run writes; whatever else lies in its folder is somebody's own.
+_OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS)
+_OURS += ("calibrations",)  # older ones, see `zoo.runs.history`: they are of that run's model
+UNFINISHED = ".unfinished"
 
 # Where something is read from, written to or cached never changes a number.
 _WITHOUT_EFFECT = {
     ("data", "init_args", "root"),
+    ("data", "init_args", "good"),
+    ("data", "init_args", "bad"),
+    ("data", "init_args", "masks"),
     ("data", "init_args", "cache_mb"),
     ("data", "init_args", "num_workers"),
     ("default_root_dir",),
@@ -25,6 +41,7 @@ _WITHOUT_EFFECT = {
     ("trainer", "enable_progress_bar"),
     ("logging",),
     ("config",),
+    ("keep",),
 }
 
 
@@ -44,9 +61,10 @@ def config_hash(config: dict[str, Any], **facts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def is_finished(folder: Path, wanted_hash: str) -> bool:
-    """Whether the folder holds a finished run of exactly this configuration."""
-    return (read_metrics(folder) or {}).get("config_hash") == wanted_hash
+def is_finished(folder: Path, wanted_hash: str, wanted_files: Iterable[str] = ()) -> bool:
+    """Whether the folder holds a finished run of exactly this configuration, and these files."""
+    same = (read_metrics(folder) or {}).get("config_hash") == wanted_hash
+    return same and all((Path(folder) / name).exists() for name in wanted_files)
 
 
 def read_metrics(folder: Path) -> dict[str, Any] | None:
@@ -55,6 +73,17 @@ def read_metrics(folder: Path) -> dict[str, Any] | None:
         return json.loads((Path(folder) / METRICS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def check_free(folder: Path) -> None:
+    """Raise where no run may be written: in a file's place, or in somebody's own folder."""
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ZooError(f"{folder} is a file: a run needs a folder, give another one")
+    if "config_hash" in (read_metrics(folder) or {}) or (folder / FAILED).is_file():
+        return  # a run of ours gives way to a newer one
+    if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise ZooError(f"{folder} is not empty and holds no run: give a new folder")
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -68,26 +97,46 @@ def appearing(folder: Path) -> Iterator[Path]:
     """Give a folder to write into that takes the final name only when the block ends well.
 
     An interrupted or failed block leaves nothing behind under the final name, and an older run
-    there stays until the new one is complete.
+    there stays until the new one is complete. What people laid beside an older run is not touched.
+
+    Raises:
+        ZooError: The final name belongs to a file, or to a folder that holds no run.
     """
-    folder = Path(folder)
-    aside = folder.with_name(folder.name + _ASIDE)
+    folder = Path(folder).resolve()  # `.` has no name that another one could stand beside
+    check_free(folder)
+    aside = folder.with_name(folder.name + UNFINISHED)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
         yield aside
-    except BaseException:
+        if folder.exists():
+            _replace(folder, aside)
+        else:
+            aside.replace(folder)
+    finally:
         shutil.rmtree(aside, ignore_errors=True)
-        raise
-    if folder.exists():
-        shutil.rmtree(folder)
-    aside.replace(folder)
+
+
+def _replace(folder: Path, aside: Path) -> None:
+    """Move a run into a folder that exists; the metrics come last, they say that it is whole."""
+    for name in dict.fromkeys([*_OURS, *(path.name for path in aside.iterdir())]):
+        _remove(folder / name)
+    for path in sorted(aside.iterdir(), key=lambda path: path.name == METRICS):
+        shutil.move(path, folder / path.name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def note_failure(folder: Path, facts: dict[str, Any]) -> None:
-    """Leave the reason of a failed run where its result would be; a finished run is kept."""
-    with contextlib.suppress(OSError):  # the disk may be what failed
+    """Leave the reason of a failed run where its result would be; what is there is kept."""
+    with contextlib.suppress(OSError, ZooError):  # the disk may be what failed
         folder = Path(folder)
+        check_free(folder)
         if read_metrics(folder) is None:
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / FAILED, facts)

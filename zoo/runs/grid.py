@@ -12,9 +12,10 @@ from pathlib import Path
 from zoo.data import layout
 from zoo.errors import ZooError, one_line
 from zoo.recipes import Recipe, check_object_free, find_recipe, read_yaml
-from zoo.runs.folder import note_failure
+from zoo.runs.execute import Keep
+from zoo.runs.folder import note_failure, run_folder
 from zoo.runs.progress import GridProgress, duration
-from zoo.runs.spec import RunSpec, splits_text, train_words
+from zoo.runs.spec import RunSpec, splits_text
 
 _LEAST_FREE_BYTES = 1_000_000
 
@@ -41,6 +42,7 @@ def plan(
     seeds: Sequence[int],
     splits: Sequence[str] | None,
     out: Path,
+    keep: Keep = "model",
 ) -> list[RunSpec]:
     """List the runs of a grid, checking recipes, objects and splits before the first one starts.
 
@@ -68,8 +70,7 @@ def plan(
     return [
         RunSpec(
             recipe=recipe.name,
-            slug=recipe.slug,
-            words=train_words(str(recipe.path), root, name, seed, out),
+            words=_words(recipe, root, name, seed, out, keep),
             # `$ZOO_DATA` stands for the data set's folder, wherever somebody has it.
             command=(
                 f"zoo bench {recipe.name} --data.root $ZOO_DATA --objects {name} --seeds {seed}"
@@ -78,12 +79,27 @@ def plan(
             seed=seed,
             splits=splits_of[name],
             data_fingerprint=fingerprints[name],
-            out=out,
+            folder=run_folder(out, recipe.slug, name, seed),
         )
         for recipe in recipes
         for name in names
         for seed in seeds
     ]
+
+
+def _words(
+    recipe: Recipe, root: Path, object_name: str, seed: int, out: Path, keep: Keep
+) -> tuple[str, ...]:
+    """Return the `zoo train` command line of one run."""
+    return (
+        "train",
+        *("--config", str(recipe.path)),
+        *("--data.root", str(root)),
+        *("--data.category", object_name),
+        *("--seed_everything", str(seed)),
+        *("--default_root_dir", str(out)),
+        *("--keep", keep),
+    )
 
 
 def run_grid(specs: Sequence[RunSpec], progress: GridProgress) -> GridResult:
@@ -116,9 +132,9 @@ def _run(spec: RunSpec, result: GridResult, progress: GridProgress) -> None:
         progress.end(f"{splits_text(spec.splits, metrics)} ({duration(seconds)})")
         result.finished.append(spec.label)
     except Exception as error:
-        if _disk_is_full(error, spec.out):
+        if _disk_is_full(error, spec.folder):
             raise ZooError(
-                f"no space left for {spec.out}: free some and repeat the command; finished "
+                f"no space left for {spec.folder}: free some and repeat the command; finished "
                 "runs are kept"
             ) from error
         _note(spec, error, result, progress)

@@ -74,7 +74,8 @@ class GridProgress:
         self.stream.flush()
 
     def _head(self) -> str:
-        return f"[{self._index + 1}/{self.n_runs}] {self._label}"
+        place = f"[{self._index + 1}/{self.n_runs}] " if self.n_runs > 1 else ""
+        return f"{place}{self._label}"
 
     def _left(self, elapsed: float = 0.0, running: int = 0) -> str:
         """Say how long the rest may take, from the mean of what was finished.

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from jsonargparse._util import import_object
 
 from zoo import __version__
 from zoo.command import ZooCLI
-from zoo.data.datamodule import MVTecAD2Layout
-from zoo.errors import ZooError
+from zoo.data.native import NativeDataModule
+from zoo.data.stock import adopt
 from zoo.registry import methods
 from zoo.runs.execute import Say, execute
-from zoo.runs.folder import appearing, config_hash, is_finished, read_metrics, run_folder
+from zoo.runs.folder import CONFIG, MODEL, appearing, config_hash, is_finished, read_metrics
+from zoo.runs.maps import FOLDER as MAPS
+
+_KEPT = {"model": (MODEL,), "maps": (MODEL, MAPS), "none": ()}
 
 
 @dataclass(frozen=True)
@@ -24,30 +30,23 @@ class RunSpec:
 
     Attributes:
         recipe: Name of the recipe, such as patchcore/embedded.
-        slug: The same as a folder's name.
         words: Command line of `zoo train` that says the same.
         command: What repeats this run, for the record.
         object_name: The object.
         seed: The seed.
         splits: Test splits to judge.
         data_fingerprint: Of the object's files.
-        out: Folder of all runs.
+        folder: Where the finished run lies.
     """
 
     recipe: str
-    slug: str
     words: tuple[str, ...]
     command: str
     object_name: str
     seed: int
     splits: tuple[str, ...]
     data_fingerprint: str
-    out: Path
-
-    @property
-    def folder(self) -> Path:
-        """Where the finished run lies."""
-        return run_folder(self.out, self.slug, self.object_name, self.seed)
+    folder: Path
 
     @property
     def label(self) -> str:
@@ -67,40 +66,64 @@ class RunSpec:
             splits=self.splits,
             data=self.data_fingerprint,
             zoo=__version__,
+            code=code_fingerprint(command.settings["model"]["class_path"]),
             threads=torch.get_num_threads(),
         )
 
     def finished(self, command: ZooCLI) -> dict[str, Any] | None:
         """Return the metrics of this very run if it was finished before."""
-        return read_metrics(self.folder) if is_finished(self.folder, self.hash(command)) else None
+        kept = _KEPT[command.settings["keep"]]
+        done = is_finished(self.folder, self.hash(command), kept)
+        return read_metrics(self.folder) if done else None
 
-    def run(self, command: ZooCLI, say: Say) -> dict[str, Any]:
-        """Carry the run out; its folder appears when everything in it is written."""
+    def run(
+        self, command: ZooCLI, say: Say, datamodule: NativeDataModule | None = None
+    ) -> dict[str, Any]:
+        """Carry the run out; its folder appears when everything in it is written.
+
+        Args:
+            command: The parsed command line.
+            say: Receives what is being done.
+            datamodule: The data, where it was built already.
+        """
         run_hash = self.hash(command)
         command.instantiate()
-        if not isinstance(command.datamodule, MVTecAD2Layout):
-            name = type(command.datamodule).__name__
-            raise ZooError(f"recipe '{self.recipe}' reads data with {name}; use MVTecAD2Layout")
         facts = {
             "recipe": self.recipe,
             "method": method_name(type(command.model)),
             "object": self.object_name,
             "seed": self.seed,
+            "data_fingerprint": self.data_fingerprint,
             "config_hash": run_hash,
             "command": self.command,
         }
         with appearing(self.folder) as folder:
-            (folder / "config.yaml").write_text(command.settings_yaml, encoding="utf-8")
+            (folder / CONFIG).write_text(command.settings_yaml, encoding="utf-8")
             return execute(
                 command.model,
-                command.datamodule,
+                datamodule or adopt(command.datamodule, self.seed),
                 command.trainer_settings,
                 self.splits,
                 facts,
                 folder,
                 say,
                 command.settings.get("ckpt_path"),
+                command.settings["keep"],
             )
+
+
+def code_fingerprint(class_path: str) -> str:
+    """Return 16 hex digits that change when the source of a class's package folder changes.
+
+    So an author who edits a method is not told that its runs are finished.
+    """
+    source = Path(inspect.getfile(import_object(class_path)))
+    package = source.with_name("__init__.py").is_file()
+    files = sorted(source.parent.glob("*.py")) if package else [source]
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.name}:".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def method_name(model_class: type) -> str:
@@ -111,22 +134,15 @@ def method_name(model_class: type) -> str:
     return model_class.__name__
 
 
-def train_words(config: str, root: Path, object_name: str, seed: int, out: Path) -> tuple[str, ...]:
-    """Return the `zoo train` command line of one run of a recipe."""
-    return (
-        "train",
-        *("--config", config),
-        *("--data.root", str(root)),
-        *("--data.category", object_name),
-        *("--seed_everything", str(seed)),
-        *("--default_root_dir", str(out)),
-    )
-
-
 def splits_text(splits: Sequence[str], metrics: dict[str, Any]) -> str:
-    """Return `private .53 ...`: SegF1 per split in one line."""
+    """Return `SegF1 private 0.530, ...`, or image AUROC where no mask is known, in one line."""
     parts = []
     for split in splits:
-        value = metrics["splits"][split]["segf1"]
-        parts.append(f"{split.removeprefix('test_')} {'-' if value is None else f'{value:.3f}'}")
-    return "SegF1 " + ", ".join(parts)
+        values = metrics["splits"][split]
+        name = split.removeprefix("test_")
+        if values["segf1"] is None and values["image_auroc"] is not None:
+            parts.append(f"{name} image AUROC {values['image_auroc']:.3f}")
+        else:
+            segf1 = values["segf1"]
+            parts.append(f"{name} SegF1 {'-' if segf1 is None else f'{segf1:.3f}'}")
+    return ", ".join(parts) or "no test images"

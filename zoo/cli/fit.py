@@ -1,0 +1,147 @@
+"""`zoo fit RECIPE --good DIR`: a folder of good pictures becomes a detector."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ZooError
+
+HELP = "your own pictures: learn from a folder of good ones, calibrate, judge the bad ones"
+EPILOG = (
+    "Options of the recipe go on to it, such as --model.image_size 512 or --trainer.max_epochs 5. "
+    "The folder that is written is a run: `zoo predict`, `zoo calibrate` and zoo.load take it. "
+    "With an option of anomalib's first, such as --model, this is anomalib's fit."
+)
+_MANY = 100  # false alarms of 1,000 that nobody will bear
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    parser.usage = "zoo fit RECIPE --good DIR [--bad DIR [--masks DIR]] [--out DIR] ..."
+    parser.epilog = EPILOG
+    parser.passes = ("--model.", "--data.", "--trainer.")
+    parser.add_argument("recipe", metavar="RECIPE", help="name or YAML file, see `zoo list`")
+    parser.add_argument(
+        "--good", type=_folder, required=True, metavar="DIR", help="good pictures, any names"
+    )
+    parser.add_argument("--bad", type=_folder, metavar="DIR", help="bad ones, only to measure with")
+    parser.add_argument(
+        "--masks", type=_folder, metavar="DIR", help="masks of the bad ones: 7.png marks 7.jpg"
+    )
+    parser.add_argument(
+        "--out", type=_folder, default=Path("detector"), metavar="DIR", help="default: detector"
+    )
+    parser.add_argument(
+        "--max-good",
+        type=int,
+        default=500,
+        metavar="N",
+        help="use N good ones at most; default: 500",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="decides who is drawn; default: 0"
+    )
+    parser.add_argument(
+        "--keep", choices=("model", "maps"), default="model", help="maps: all score maps besides"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit, and say what came out and how to use it."""
+    from zoo.recipes import find_recipe
+
+    # What would fail after minutes of fitting fails at once, before the seconds of the imports.
+    recipe = find_recipe(args.recipe)
+    check_folders(args)
+
+    from zoo.command import ZooCLI
+    from zoo.runs.train import carry_out
+
+    words = ["train", "--config", str(recipe.path), "--data", "zoo.data.PictureFolders"]
+    for key in ("good", "bad", "masks"):
+        folder = getattr(args, key)
+        # Absolute: config.yaml replays from anywhere, and no name of a folder is read as YAML.
+        words += [] if folder is None else [f"--data.{key}", str(folder.absolute())]
+    words += ["--data.max_good", str(args.max_good), "--data.seed", str(args.seed)]
+    words += ["--seed_everything", str(args.seed), "--keep", args.keep, *args.passed]
+    folder, metrics = carry_out(ZooCLI(words, parse_only=True), args.out, _said(args))
+    for line in report(metrics, folder):
+        print(line)
+    return 0
+
+
+def check_folders(args: argparse.Namespace) -> None:
+    """Check that there are pictures, and that nothing of somebody's is in the way of the run.
+
+    Raises:
+        ZooError: A folder is missing or empty, or the run would be written where it must not.
+    """
+    from zoo.data.pictures import object_name, pictures
+    from zoo.runs.folder import check_free, read_metrics
+
+    check_free(args.out)
+    for folder in filter(None, (args.good, args.bad, args.masks)):
+        if args.out.resolve().is_relative_to(folder.resolve()):
+            raise ZooError(
+                f"{args.out} lies in {folder}, and what is written there would count as pictures "
+                "the next time: give --out a folder elsewhere"
+            )
+        pictures(folder)
+    name, older = object_name(args.good), read_metrics(args.out)
+    if older is not None and older["object"] != name:
+        raise ZooError(
+            f"{args.out} holds a detector of '{older['object']}', this would be one of '{name}': "
+            "give --out another folder, or remove that one"
+        )
+
+
+def report(metrics: dict[str, Any], folder: Path) -> list[str]:
+    """Return what a person wants to know about a run on pictures of their own."""
+    from zoo.post.false_alarms import FalseAlarms
+
+    run = shlex.quote(str(folder))
+    lines = [_judged(values) for values in metrics["splits"].values()]
+    lines = lines or ["no bad pictures were given: nothing tells how many defects it will find"]
+    expected = metrics["expected_false_alarms"]
+    if expected is None:
+        lines.append("one picture for the threshold cannot tell how many false alarms to expect")
+    else:
+        lines.append(FalseAlarms.from_dict(expected).describe())
+        if expected["per_1000"] > _MANY:
+            lines.append(
+                f"that is many: zoo calibrate {run} --rule 'Quantile(q=1.0, factor=1.1)' marks "
+                "less; more good pictures help too"
+            )
+    return [
+        *lines,
+        f"look at {folder / 'cases'}: each picture, what the detector sees in it, what it marks",
+        f"written to {folder}; next: zoo predict {run} PICTURE_OR_FOLDER",
+    ]
+
+
+def _judged(values: dict[str, Any]) -> str:
+    n_good = values["n_good"]
+    n_bad = values["n_images"] - n_good
+    found, alarms = values["detection_rate"] * n_bad, values["false_alarm_rate"] * n_good
+    text = (
+        f"found {found:.0f} of {n_bad} bad pictures, false alarms on {alarms:.0f} of {n_good} good "
+        f"ones (image AUROC {values['image_auroc']:.3f}"
+    )
+    segf1 = values["segf1"]
+    return f"{text})" if segf1 is None else f"{text}, SegF1 {segf1:.3f})"
+
+
+def _said(args: argparse.Namespace) -> str:
+    """Return the command that repeats the run."""
+    words = ["zoo", "fit", args.recipe]
+    for key in ("good", "bad", "masks", "max_good", "seed"):
+        value = getattr(args, key)
+        words += [] if value is None else [f"--{key.replace('_', '-')}", str(value)]
+    return shlex.join([*words, *args.passed])
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser()

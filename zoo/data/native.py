@@ -1,0 +1,183 @@
+"""The base of all our datamodules: named splits, one object, native sizes, nothing drawn twice.
+
+A subclass says which images a split has; reading, caching, resizing and batching are here. Runs
+need no more than this, so that every source of data is judged alike.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from anomalib.data import AnomalibDataModule
+from torch.utils.data import DataLoader
+from torchvision.transforms.v2 import CenterCrop, Compose, Resize, Transform
+
+from zoo.data.cache import DEFAULT_BUDGET_MB, ImageCache
+from zoo.data.dataset import LayoutDataset
+from zoo.data.sample import Sample
+from zoo.errors import ZooError
+
+TRAIN, VALIDATION = "train", "validation"
+
+
+class NativeDataModule(AnomalibDataModule):
+    """Splits of one object: `train` and `validation` are normal images, the others are for tests.
+
+    Args:
+        train_batch_size: Images per training batch.
+        eval_batch_size: Images per batch in validation, test and prediction.
+        num_workers: Processes that read images; 0 reads in the main process, which the cache
+            makes fast enough without a GPU.
+        train_augmentations: Applied to training images at model size, after the resize.
+        cache_mb: Budget of the image cache on disk, in MB; 0 switches it off.
+        seed: Seed of whatever the subclass draws.
+        test_split: What anomalib's `test` and `predict` run on; the first test split by default.
+    """
+
+    def __init__(
+        self,
+        train_batch_size: int = 8,
+        eval_batch_size: int = 8,
+        num_workers: int = 0,
+        train_augmentations: Transform | None = None,
+        cache_mb: int = DEFAULT_BUDGET_MB,
+        seed: int | None = None,
+        test_split: str | None = None,
+    ) -> None:
+        super().__init__(
+            train_batch_size=train_batch_size,
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            train_augmentations=train_augmentations,
+            seed=seed,
+        )
+        self.test_split = test_split
+        self.cache = ImageCache(cache_mb)
+        self._resize: Resize | None = None
+
+    @property
+    @abstractmethod
+    def object_name(self) -> str:
+        """The object that the images show; names the run's folder."""
+
+    @abstractmethod
+    def listed(self, split: str) -> list[Sample]:
+        """Return the images of a split in the order in which they are read.
+
+        Raises:
+            ZooError: There is no such split, or it is empty.
+        """
+
+    @abstractmethod
+    def test_splits(self) -> list[str]:
+        """Return the names of the test splits that are there."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return 16 hex digits that change when an image changes."""
+
+    def source(self, split: str) -> str:
+        """Return where the images of a split come from, in words, for records."""
+        return split
+
+    def dataset(self, split: str) -> LayoutDataset:
+        """Return one split at the model's size."""
+        augmentations = self.train_augmentations if split == TRAIN else None
+        dataset = LayoutDataset(
+            self.listed(split), self.object_name, split, self.cache, augmentations
+        )
+        dataset.resize = self._resize
+        return dataset
+
+    def dataloader(self, split: str) -> DataLoader:
+        """Return one split as batches, in order and without truth.
+
+        Metrics at native size read the masks themselves; decoding them twice would be waste.
+        """
+        dataset = self.dataset(split)
+        dataset.with_truth = False
+        return DataLoader(
+            dataset,
+            batch_size=self.eval_batch_size,
+            num_workers=self.num_workers,
+            collate_fn=dataset.collate_fn,
+        )
+
+    def follow(self, model_transform: Transform | None) -> None:
+        """Resize while reading as the model's pre-processor will, so that small images are cached.
+
+        Raises:
+            ZooError: The transform crops, which would leave the border of every image unjudged.
+        """
+        self._resize = leading_resize(model_transform)
+
+    def _setup(self, _stage: str | None = None) -> None:
+        self.train_data = self.dataset(TRAIN)
+        self.val_data = self.dataset(VALIDATION)
+        split = self._test_split_on_disk()
+        if split is not None:
+            self.test_data = self.dataset(split)
+
+    def _update_augmentations(self) -> None:
+        model = getattr(self.trainer, "model", None)
+        if model is not None:
+            self.follow(getattr(getattr(model, "pre_processor", None), "transform", None))
+        for name in ("train_data", "val_data", "test_data"):
+            if hasattr(self, name):
+                getattr(self, name).resize = self._resize
+
+    def _test_split_on_disk(self) -> str | None:
+        found = self.test_splits()
+        return self.test_split if self.test_split in found else next(iter(found), None)
+
+    def predict_dataloader(self) -> DataLoader:
+        """Return the test split for anomalib's `predict`, which needs no truth.
+
+        Raises:
+            ZooError: There is no test split.
+        """
+        if not hasattr(self, "test_data"):
+            self.test_data = self.dataset(self.test_split or "test")
+        return super().test_dataloader()
+
+    def test_dataloader(self) -> DataLoader:
+        """Return the test split for anomalib's `test`.
+
+        Raises:
+            ZooError: There is no test split, or its truth is withheld.
+        """
+        loader = self.predict_dataloader()
+        if not all(sample.has_truth for sample in self.test_data.listed):
+            raise ZooError(
+                f"'{self.test_split or 'test'}' of '{self.object_name}' has no ground truth here: "
+                "use `zoo predict`, or another --data.test_split"
+            )
+        return loader
+
+    # Splits have names; nothing is split behind their backs.
+    def _create_test_split(self) -> None: ...
+
+    def _create_val_split(self) -> None: ...
+
+
+def leading_resize(transform: Transform | None) -> Resize | None:
+    """Return the resize that a pre-processor begins with, if it does.
+
+    A resize that comes after something else (a padding, say) cannot be anticipated.
+
+    Raises:
+        ZooError: The transform crops.
+    """
+    parts = _parts(transform)
+    if any(isinstance(part, CenterCrop) for part in parts):
+        raise ZooError(
+            "the model's pre-processor crops images to their centre, so that defects at the "
+            "border are never seen: give the model a pre_processor with Resize and Normalize"
+        )
+    return parts[0] if parts and isinstance(parts[0], Resize) else None
+
+
+def _parts(transform: Transform | None) -> list[Transform]:
+    if isinstance(transform, Compose):
+        return [part for inner in transform.transforms for part in _parts(inner)]
+    return [] if transform is None else [transform]
