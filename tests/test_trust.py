@@ -40,6 +40,8 @@ def stranger(tmp_path, monkeypatch):
     (folder / "outer" / "inner.py").write_text(code)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.chdir(tmp_path)
+    for name in ("stranger", "outer", "outer.inner"):
+        sys.modules.pop(name, None)  # of another test
     yield marker
     for name in ("stranger", "outer", "outer.inner"):
         sys.modules.pop(name, None)

@@ -1,0 +1,315 @@
+"""`zoo predict`: JSON lines, masks and overlays of pictures, folders and folders being filled."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+import zoo
+from zoo.cli import main
+from zoo.runs import watch as watch_module
+
+RECIPE = {
+    "model": {
+        "class_path": "ZooPatchcore",
+        "init_args": {"weights": "random", "image_size": 64, "coreset_sampling_ratio": 0.1},
+    },
+    "data": {"class_path": "zoo.data.MVTecAD2Layout"},
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, write_object):
+    folder = tmp_path_factory.mktemp("predict")
+    write_object(folder / "data", "part")
+    (folder / "quick.yaml").write_text(yaml.safe_dump(RECIPE))
+    words = ["bench", str(folder / "quick.yaml"), "--data.root", str(folder / "data")]
+    assert main([*words, "--splits", "test_public", "--out", str(folder / "r")]) == 0
+    return folder / "r" / "quick" / "part" / "seed0"
+
+
+@pytest.fixture
+def bad(run) -> list[Path]:
+    root = yaml.safe_load((run / "config.yaml").read_text())["data"]["init_args"]["root"]
+    return sorted(Path(root, "part", "test_public", "bad").glob("*.png"))
+
+
+@pytest.fixture
+def shots(tmp_path, bad, texture, write_image) -> Path:
+    """Return a folder of a defective and two good pictures, one of another size."""
+    folder = tmp_path / "shots"
+    write_image(folder / "monday" / "1.png", texture(100))
+    write_image(folder / "tuesday" / "1.png", texture(101, (30, 40)))
+    shutil.copy(bad[0], folder / "2.png")
+    return folder
+
+
+@pytest.fixture
+def predict(run, tmp_path, monkeypatch, capsys):
+    """Return a function that predicts and returns exit code, records and what was said."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: object) -> tuple[int, list[dict], str]:
+        code = main(["predict", str(run), *map(str, words)])
+        said = capsys.readouterr()
+        return code, [json.loads(line) for line in said.out.splitlines()], said.err
+
+    return call
+
+
+def kept(out: str | Path = "predictions") -> list[dict]:
+    return [json.loads(line) for line in Path(out, "predictions.jsonl").read_text().splitlines()]
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def test_each_picture_is_a_line_a_mask_and_an_overlay(run, shots, predict):
+    code, lines, said = predict("shots")
+    assert code == 0
+    assert lines == kept()
+    assert [line["path"] for line in lines] == ["shots/2.png", *_in_folders("shots/{}/1.png")]
+    detector = zoo.load(run)
+    for line in lines:
+        expected = detector.predict(line["path"])
+        mask = np.asarray(Image.open(Path("predictions", line["mask"])))
+        assert mask.dtype == np.uint8
+        assert np.array_equal(mask, expected.mask * np.uint8(255))
+        with Image.open(Path("predictions", line["overlay"])) as overlay:
+            assert overlay.size == (line["width"], line["height"])
+        assert {**expected.to_dict(), "mask": line["mask"], "overlay": line["overlay"]} == (
+            line | {"blobs": expected.to_dict()["blobs"]}
+        )
+    assert files(Path("predictions/masks")) == ["2.png", *_in_folders("{}/1.png")]
+    assert files(Path("predictions/overlays")) == ["2.jpg", *_in_folders("{}/1.jpg")]
+    n_anomalous = sum(line["is_anomalous"] for line in lines)
+    assert n_anomalous >= 1
+    assert f"3 pictures, {n_anomalous} anomalous, " in said
+    assert "pictures per second, written to predictions" in said
+    assert said.count("\n") == 1
+
+
+def _in_folders(name: str) -> list[str]:
+    return [name.format(folder) for folder in ("monday", "tuesday")]
+
+
+def test_overlays_can_be_left_out_and_results_written_elsewhere(shots, predict, tmp_path):
+    code, lines, _ = predict(shots, "--no-overlays", "--out", "else/where", "--batch-size", 2)
+    assert code == 0
+    assert not any("overlay" in line for line in lines)
+    assert files(tmp_path / "else" / "where") == [
+        *("masks/2.png", "masks/monday/1.png", "masks/tuesday/1.png"),
+        "predictions.jsonl",
+    ]
+
+
+def test_the_lines_are_those_of_this_command(shots, predict):
+    predict(shots)
+    assert len(predict(shots / "2.png")[1]) == len(kept()) == 1
+
+
+def test_a_damaged_picture_is_a_line_and_the_others_go_on(shots, predict):
+    (shots / "0.png").write_bytes(b"")
+    (shots / "1.jpg").write_bytes((shots / "2.png").read_bytes()[:200])
+    for batch_size in (1, 3):
+        code, lines, said = predict(shots, "--batch-size", batch_size)
+        assert code == 1
+        assert lines == kept()
+        errors = {line["path"]: line["error"] for line in lines if "error" in line}
+        assert list(errors) == [str(shots / "0.png"), str(shots / "1.jpg")]
+        assert "is empty (0 bytes)" in errors[str(shots / "0.png")]
+        assert sum("mask" in line for line in lines) == 3
+        assert "3 pictures, " in said
+        assert ", 2 not readable, " in said
+
+
+def test_pictures_of_one_name_do_not_overwrite_each_other(shots, predict, tmp_path):
+    shutil.copytree(shots, tmp_path / "more" / "shots")
+    Image.open(shots / "2.png").save(shots / "2.bmp")
+    Image.open(shots / "2.png").save(shots / "2.jpg")
+    given = [shots, tmp_path / "more" / "shots", shots / "2.png"]
+    code, lines, _ = predict(*given)
+    assert code == 0
+    assert len(lines) == 3 + 2 + 3
+    assert len({line["mask"] for line in lines}) == len({line["overlay"] for line in lines}) == 8
+    assert len(files(tmp_path / "predictions" / "masks")) == 8
+    masks = {line["path"]: line["mask"] for line in lines}
+    twins = [Path(masks[str(shots / name)]).name for name in ("2.bmp", "2.jpg", "2.png")]
+    assert twins == ["2.png", "2.jpg.png", "2.png.png"]
+    assert masks[str(shots / "monday" / "1.png")] == "masks/shots/monday/1.png"
+    assert masks[str(tmp_path / "more/shots/monday/1.png")] == "masks/more/shots/monday/1.png"
+
+
+def test_pictures_given_one_by_one_keep_their_names(bad, predict):
+    lines = predict(*bad)[1]
+    assert [line["mask"] for line in lines] == [f"masks/{path.name}" for path in bad]
+
+
+@pytest.mark.parametrize("out", ["shots/predictions", "shots", "shots/monday"])
+def test_predictions_are_never_judged(shots, predict, out):
+    for _ in range(2):
+        code, lines, _ = predict("shots", "--out", out)
+        assert code == 0
+        assert len(lines) == 3
+    code, lines, _ = predict("shots", "--out", "elsewhere")
+    assert len(lines) == 3
+
+
+def test_what_is_left_out_is_said_on_stderr(shots, predict):
+    (shots / "clip.mp4").write_bytes(b"film")
+    _, lines, said = predict(shots)
+    assert len(lines) == 3
+    assert "left out clip.mp4" in said
+
+
+def test_a_much_larger_picture_is_said_once(shots, predict, texture, write_image):
+    for index in range(2):
+        write_image(shots / f"large{index}.png", texture(index, (192, 256)))
+    _, lines, said = predict(shots)
+    assert len(lines) == 5
+    assert said.count("16 times larger than those of the calibration") == 1
+    assert f"picture {shots / 'large0.png'} is 16 times" in said
+    assert Image.open(Path("predictions", lines[1]["mask"])).size == (256, 192)
+
+
+def test_nothing_of_a_picture_is_kept(shots, predict, monkeypatch):
+    from zoo.runs.predict import Predictor
+
+    alive, most, real = [], [], Predictor._write
+
+    def write(self, prediction):
+        alive.append(weakref.ref(prediction.image))
+        most.append(sum(ref() is not None for ref in alive))
+        real(self, prediction)
+
+    monkeypatch.setattr(Predictor, "_write", write)
+    for index in range(20):
+        shutil.copy(shots / "2.png", shots / f"copy{index}.png")
+    assert predict(shots)[0] == 0
+    assert len(most) == 23
+    assert max(most) <= 2
+
+
+def watched(monkeypatch, *steps) -> None:
+    """Let each step happen while watching sleeps; after the last one Ctrl-C is pressed."""
+    waiting = iter(steps)
+
+    def sleep(seconds):
+        assert seconds == 0.25
+        step = next(waiting, None)
+        if step is None:
+            raise KeyboardInterrupt
+        step()
+
+    monkeypatch.setattr(watch_module.time, "sleep", sleep)
+
+
+def nothing() -> None:
+    pass
+
+
+def test_watching_judges_what_comes_once_it_is_whole(shots, bad, predict, monkeypatch):
+    new, data = shots / "new.png", bad[1].read_bytes()
+    watched(
+        monkeypatch,
+        nothing,  # those that were there are judged after this
+        new.touch,
+        nothing,
+        lambda: new.write_bytes(data[:300]),
+        lambda: new.write_bytes(data),
+        nothing,  # judged after this
+        nothing,
+        lambda: shutil.copy(bad[0], new),  # overwritten
+        nothing,
+        new.unlink,
+        lambda: shutil.copy2(bad[0], new),  # there again
+        nothing,
+    )
+    code, lines, said = predict(shots, "--watch", "--interval", 0.25)
+    assert code == 130
+    names = [Path(line["path"]).relative_to(shots).as_posix() for line in lines]
+    assert names == ["2.png", "monday/1.png", "tuesday/1.png", "new.png", "new.png", "new.png"]
+    assert not any("error" in line for line in lines)
+    assert lines == kept()
+    assert "6 pictures, " in said
+    assert "interrupted; what was finished is kept" in said
+
+
+def test_watching_may_begin_with_an_empty_folder(tmp_path, bad, predict, monkeypatch):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    watched(monkeypatch, lambda: shutil.copy(bad[0], inbox), nothing)
+    code, lines, said = predict(inbox, "--watch", "--interval", 0.25)
+    assert code == 130
+    assert len(lines) == 1
+    assert "watching" in said
+
+
+def test_watching_survives_a_folder_that_is_away_for_a_moment(shots, predict, monkeypatch):
+    away = shots.with_name("away")
+    watched(
+        monkeypatch,
+        nothing,
+        lambda: shots.rename(away),
+        lambda: away.rename(shots),
+        nothing,
+    )
+    code, lines, _ = predict(shots, "--watch", "--interval", 0.25)
+    assert code == 130
+    assert len(lines) == 6
+
+
+def test_a_watch_goes_on_with_the_log(shots, predict, monkeypatch):
+    for n_lines in (3, 6):
+        watched(monkeypatch, nothing)
+        predict(shots, "--watch", "--interval", 0.25)
+        assert len(kept()) == n_lines
+
+
+def test_an_interrupted_command_keeps_what_it_wrote(shots, predict, monkeypatch):
+    from zoo.runs.predict import Predictor
+
+    real = Predictor._write
+
+    def write(self, prediction):
+        real(self, prediction)
+        if self.n_pictures == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Predictor, "_write", write)
+    code, lines, said = predict(shots)
+    assert code == 130
+    assert len(lines) == len(kept()) == 2
+    assert "2 pictures" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nowhere", "x.png"], "no such folder at nowhere"),
+        (["."], "the following arguments are required: PICTURE"),
+        ([".", "x.png"], "no finished run at ."),
+        (["RUN", "nothing.png"], "no picture and no folder at nothing.png"),
+        (["RUN", "empty"], "no picture in empty"),
+        (["RUN", "empty", "--interval", "0"], "--interval must be greater than 0"),
+        (["RUN", "empty", "--batch-size", "0"], "--batch-size at least 1"),
+        (["RUN", "empty", "--wach"], "did you mean '--watch'"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(run, words, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    assert main(["predict", *[str(run) if word == "RUN" else word for word in words]]) == 1
+    said = capsys.readouterr()
+    assert says in said.err
+    assert said.err.count("\n") == 1
+    assert not said.out
+    assert not Path("predictions").exists()

@@ -1,0 +1,221 @@
+"""`Detector`: every way to hand in a picture gives the same prediction, streams are read lazily."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.detector import Detector
+from zoo.errors import ZooError
+from zoo.post import Calibration
+
+
+@pytest.fixture(scope="module")
+def detector(fitted):
+    return Detector(fitted.model, Calibration(threshold=0.5, min_area_px=1))
+
+
+@pytest.fixture
+def picture(tmp_path, texture, write_image) -> Path:
+    pixels = texture(7, (37, 53))
+    pixels[10:20, 20:30] = 255
+    return write_image(tmp_path / "picture.png", pixels)
+
+
+@pytest.fixture
+def folder(tmp_path, texture, write_image) -> list[Path]:
+    sizes = [(37, 53), (48, 64), (21, 90), (64, 64), (48, 64)]
+    return [write_image(tmp_path / f"{i}.png", texture(i, s)) for i, s in enumerate(sizes)]
+
+
+def same(one, other) -> bool:
+    arrays = ("image", "mask", "score_map")
+    equal = all(np.array_equal(getattr(one, a), getattr(other, a)) for a in arrays)
+    return equal and one.score == other.score and one.blobs == other.blobs
+
+
+def test_a_prediction_has_the_size_of_the_picture(detector, picture):
+    found = detector.predict(picture)
+    assert found.path == picture
+    assert found.image.shape == (37, 53, 3)
+    assert found.mask.shape == found.score_map.shape == (37, 53)
+    assert (found.mask.dtype, found.score_map.dtype) == (bool, np.float32)
+    assert found.is_anomalous
+    assert sum(blob.area_px for blob in found.blobs) == found.mask.sum()
+    assert found.overlay().shape == (37, 53, 3)
+    assert found.overlay().dtype == np.uint8
+
+
+def test_a_prediction_is_plain_data_without_its_arrays(detector, picture):
+    import json
+
+    found = detector.predict(str(picture))
+    data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert data["path"] == str(picture)
+    assert (data["width"], data["height"]) == (53, 37)
+    assert data["flagged_fraction"] == pytest.approx(found.mask.mean())
+    assert [tuple(blob["box"]) for blob in data["blobs"]] == [blob.box for blob in found.blobs]
+    assert len(repr(found)) < 2000 + 300 * len(found.blobs)
+
+
+def test_path_pil_and_array_are_the_same_picture(detector, picture):
+    opened = Image.open(picture)
+    pixels = np.asarray(opened)
+    ways = [picture, str(picture), opened, pixels, pixels[..., ::-1][..., ::-1]]
+    first, *others = [detector.predict(way) for way in ways]
+    assert all(same(first, other) for other in others)
+    assert [other.path for other in others] == [picture, None, None, None]
+
+
+def test_grey_16_bit_and_transparent_pictures(detector, tmp_path, texture):
+    grey = texture(1)[..., 0]
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    rgba = np.dstack([rgb, np.full_like(grey, 9)])
+    expected = detector.predict(rgb)
+    deep = grey.astype(np.uint16) * 257
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    Image.fromarray(rgba, "RGBA").save(tmp_path / "clear.png")
+    arrays = [grey, grey[..., None], deep, rgba]
+    files = [tmp_path / "deep.png", tmp_path / "clear.png"]
+    images = [Image.fromarray(grey), Image.fromarray(rgba, "RGBA"), Image.open(files[0])]
+    for way in [*arrays, *files, *images]:
+        assert same(detector.predict(way), expected)
+
+
+def test_a_camera_may_use_its_buffer_again(detector, texture):
+    buffer = texture(3)
+    found = detector.predict(buffer)
+    buffer[:] = 0
+    assert found.image.any()
+
+
+@pytest.mark.parametrize(
+    ("picture", "says"),
+    [
+        (np.zeros((8, 8, 3), np.float32), "holds uint8 values 0..255, this array holds float32"),
+        (np.zeros((8, 8, 3), bool), "this array holds bool"),
+        (np.zeros((2, 8, 8, 3), np.uint8), r"an array of shape \(2, 8, 8, 3\) is no picture"),
+        (np.zeros((8, 8, 2), np.uint8), "is no picture"),
+        (np.zeros((0, 8, 3), np.uint8), "is no picture"),
+        (Path("nowhere.png"), "no image at nowhere.png"),
+        (Path(), "is a folder: give its pictures"),
+    ],
+)
+def test_what_is_no_picture_is_named(detector, picture, says):
+    with pytest.raises(ZooError, match=says):
+        detector.predict(picture)
+
+
+@pytest.mark.parametrize("thing", [5, None, b"bytes", [5], [["nested.png"]]])
+def test_other_types_are_named(detector, thing):
+    with pytest.raises(ZooError, match="a picture is a path, a PIL image or an array, not of type"):
+        list(detector.predict(thing))
+
+
+def test_a_batch_size_below_one_would_judge_nothing(detector, folder):
+    with pytest.raises(ZooError, match="batch_size is 0"):
+        list(detector.predict(folder, batch_size=0))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 100])
+def test_a_stream_gives_what_single_pictures_give(detector, folder, batch_size):
+    streamed = list(detector.predict(iter(folder), batch_size=batch_size))
+    assert [each.path for each in streamed] == folder
+    for each, path in zip(streamed, folder, strict=True):
+        alone = detector.predict(path)
+        # Larger batches round differently; distances of nearest neighbours show it most.
+        np.testing.assert_allclose(each.score_map, alone.score_map, rtol=0.01)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_nothing_is_read_ahead_of_the_batch(detector, folder, batch_size):
+    read = []
+
+    def pictures():
+        for path in folder:
+            read.append(path)
+            yield path
+
+    stream = detector.predict(pictures(), batch_size=batch_size)
+    assert not read
+    for index, _ in enumerate(stream):
+        assert len(read) <= batch_size * (index // batch_size + 1)
+    assert read == folder
+
+
+def test_a_stream_may_be_endless_and_mixed(detector, picture):
+    def pictures():
+        while True:
+            yield picture
+            yield np.zeros((9, 9), np.uint8)
+            yield Image.open(picture)
+
+    stream = detector.predict(pictures())
+    sizes = [next(stream).mask.shape for _ in range(7)]
+    assert sizes == [(37, 53), (9, 9), (37, 53)] * 2 + [(37, 53)]
+
+
+def test_a_stream_does_not_keep_its_pictures(detector, texture):
+    import gc
+    import weakref
+
+    kept = []
+    for found in detector.predict((texture(i) for i in range(6)), batch_size=2):
+        kept.append(weakref.ref(found.image))
+        del found
+    gc.collect()
+    assert not any(ref() is not None for ref in kept)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_one_bad_picture_stops_a_stream_unless_somebody_listens(detector, folder, batch_size):
+    folder[1].write_bytes(b"")
+    with pytest.raises(ZooError, match=r"1\.png is empty"):
+        list(detector.predict(folder, batch_size))
+    errors = []
+    found = detector.predict(folder, batch_size, on_error=lambda *said: errors.append(said))
+    assert [each.path for each in found] == [folder[0], *folder[2:]]
+    assert [path for path, _ in errors] == [folder[1]]
+    assert "empty" in str(errors[0][1])
+
+
+def test_scores_that_are_not_finite_are_blamed_on_their_picture(detector, folder, monkeypatch):
+    real = detector.model.test_step
+
+    def diverges(batch, *args):
+        batch = real(batch, *args)
+        for index, path in enumerate(batch.image_path):
+            if path == str(folder[2]):
+                batch.anomaly_map[index] *= float("nan")
+        return batch
+
+    monkeypatch.setattr(detector.model, "test_step", diverges)
+    errors = []
+    found = detector.predict(folder, 4, on_error=lambda *said: errors.append(said))
+    assert len(list(found)) == 4
+    assert [path for path, _ in errors] == [folder[2]]
+    with pytest.raises(ZooError, match=r"2\.png holds NaN"):
+        detector.predict(folder[2])
+
+
+def test_methods_without_a_resize_take_several_sizes_in_one_batch(fitted, folder, monkeypatch):
+    detector = Detector(fitted.model, Calibration(threshold=0.5))
+    seen = []
+
+    def echo(batch, *args):
+        seen.append(tuple(batch.image.shape))
+        batch.anomaly_map = batch.image.mean(1, keepdim=True)
+        batch.pred_score = None
+        return batch
+
+    monkeypatch.setattr(fitted.model, "pre_processor", None)
+    monkeypatch.setattr(fitted.model, "test_step", echo)
+    monkeypatch.setattr(detector, "_resize", None)
+    found = list(detector.predict([folder[1], folder[4], folder[0]], batch_size=3))
+    assert seen == [(2, 3, 48, 64), (1, 3, 37, 53)]
+    for each in found:
+        np.testing.assert_allclose(each.score_map, each.image.mean(2) / 255, atol=1e-6)
+        assert each.score == pytest.approx(each.score_map.max())

@@ -1,0 +1,113 @@
+"""`zoo calibrate RUN`: new thresholds for a run, from normal pictures; the old ones are kept."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.post.scenes import Scenes, ScoreMaps
+
+_SPLIT = "validation"
+
+HELP = "new thresholds for a run, from normal pictures, in seconds"
+EPILOG = (
+    "After a change of lamp, lens or part: take 30 good pictures that the run did not learn from, "
+    "and zoo calibrate RUN --good DIR. Without --good the run's own calibration images are used. "
+    "The model stays as it is; predictions follow the new thresholds at once."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    parser.epilog = EPILOG
+    parser.add_argument("run", type=_path, metavar="RUN", help="folder of a run, see `zoo fit`")
+    parser.add_argument("--good", type=_path, metavar="DIR", help="good pictures to calibrate on")
+    parser.add_argument(
+        "--rule",
+        metavar="RULE",
+        help="such as 'Quantile(q=0.9999, min_area_px=20)'; default: the same rule as before",
+    )
+    parser.add_argument("--undo", action="store_true", help="put the last older calibration back")
+    parser.add_argument("--dry-run", action="store_true", help="print, and write nothing")
+    parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Calibrate anew or undo it, and print the old and the new thresholds."""
+    from zoo.runs.check import check_run
+
+    check_run(args.run, with_model=False)
+    if not args.undo:
+        return _calibrate(args)
+    if args.good or args.rule:
+        raise ZooError("--undo puts an older calibration back: it takes no --good and no --rule")
+    return _undo(args.run, args.dry_run)
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    from zoo.post.rule_text import parse_rule, rule_of
+    from zoo.runs.history import replace
+    from zoo.runs.recalibrate import given_pictures, read_old, recalibrate, source_of
+
+    # Typing errors show before the seconds that the imports take.
+    rule = parse_rule(args.rule) if args.rule else None
+    old = read_old(args.run, required=rule is None)
+    rule = rule or rule_of(old)
+    good = given_pictures(args.good) if args.good else None
+    source = str(args.good) if args.good else source_of(args.run)
+    with _score_maps(args.run, good, args.device, rule.needs) as score_maps:
+        before, after = recalibrate(rule, score_maps, source, old)
+    for line in before.lines("old") if before else ["old: this version cannot read it"]:
+        print(line)
+    for line in after.lines("new"):
+        print(line)
+    if args.dry_run:
+        print("nothing was written")
+    elif after.calibration == old:
+        print("both are the same: nothing was written")
+    else:
+        kept = replace(args.run, after.calibration)
+        print(f"the new one holds; the old one is {kept}, --undo puts it back")
+        print("metrics.json and cases tell of the calibration that they were made with, as before")
+    return 0
+
+
+def _score_maps(
+    folder: Path, good: list[Path] | None, device: str | None, needs: frozenset[str]
+) -> AbstractContextManager[Scenes | ScoreMaps]:
+    """Return the maps of the run's own images where it kept them, else make maps."""
+    from zoo.runs.folder import MAPS
+
+    if good is None and not needs and (folder / MAPS / _SPLIT).is_dir():
+        from zoo.runs.maps import SavedMaps
+
+        return nullcontext(SavedMaps(folder, _SPLIT))
+
+    from zoo.runs.normal_maps import normal_maps
+
+    return normal_maps(folder, good, device, needs)
+
+
+def _undo(folder: Path, dry_run: bool) -> int:
+    from zoo.runs.check import read_calibration
+    from zoo.runs.history import last, put_back
+    from zoo.runs.recalibrate import read_old
+
+    old, older = read_old(folder), read_calibration(folder, last(folder).relative_to(folder))
+    print(f"old: {old.describe() if old else 'cannot be read'}")
+    print(f"new: {older.describe()}")
+    if dry_run:
+        print("nothing was written")
+    else:
+        put_back(folder)
+        print("the new one, which is the last older one, holds again; the old one is gone")
+    return 0
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()

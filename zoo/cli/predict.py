@@ -1,0 +1,77 @@
+"""`zoo predict RUN PICTURE_OR_FOLDER`: masks, overlays and one JSON line per picture."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from zoo.errors import ZooError
+
+HELP = "judge pictures with a run: JSON lines, masks, overlays"
+EPILOG = (
+    "Standard output holds the JSON lines and nothing else; OUT/predictions.jsonl holds them too. "
+    "Masks are 0 and 255 at the picture's own size. Exit code 1: a picture could not be read. With "
+    "an option first, such as --model, this is anomalib's predict."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    parser.epilog = EPILOG
+    parser.add_argument("run", type=_path, metavar="RUN", help="folder of a run, see `zoo fit`")
+    parser.add_argument(
+        "pictures", type=_path, nargs="+", metavar="PICTURE", help="pictures, or folders of them"
+    )
+    parser.add_argument("--out", type=_path, default=Path("predictions"), metavar="DIR")
+    parser.add_argument(
+        "--watch", action="store_true", help="go on with new and overwritten pictures until Ctrl-C"
+    )
+    parser.add_argument(
+        "--interval", type=float, default=1.0, metavar="S", help="of --watch, in seconds; default 1"
+    )
+    parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
+    parser.add_argument(
+        "--batch-size", type=int, default=1, metavar="N", help="more suits graphics cards"
+    )
+    parser.add_argument("--no-overlays", action="store_true", help="masks and lines only")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge pictures; 1 if one could not be read."""
+    from zoo.runs.check import check_run, read_calibration
+    from zoo.runs.sources import LINES, Sources
+
+    # Typing errors show before the seconds that the imports take.
+    if not args.interval > 0 or args.batch_size < 1:
+        raise ZooError("--interval must be greater than 0 and --batch-size at least 1")
+    check_run(args.run)
+    read_calibration(args.run)
+    sources = Sources(args.pictures, args.out)
+    found = sources.found(may_be_empty=args.watch)
+
+    from zoo.runs.counted import counted
+    from zoo.runs.load import load
+    from zoo.runs.predict import Predictor, say
+    from zoo.runs.watch import settled
+
+    say(*sources.notices)
+    detector = load(args.run, args.device)
+    args.out.mkdir(parents=True, exist_ok=True)
+    # Watching writes a log, which goes on; otherwise the lines are those of this command.
+    with (args.out / LINES).open("a" if args.watch else "w", encoding="utf-8") as lines:
+        predictor = Predictor(detector, sources, args.out, lines, not args.no_overlays)
+        try:
+            if args.watch:
+                say(f"watching; Ctrl-C ends it ({detector.calibration.describe()})")
+                for paths in settled(sources, args.interval):
+                    predictor.run(paths, args.batch_size)
+            quiet = sys.stdout.isatty()  # the lines themselves say how far it is
+            predictor.run(found if quiet else counted(found, len(found), "judged"), args.batch_size)
+        finally:
+            say(predictor.summary())
+    return 1 if predictor.n_failed else 0
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()

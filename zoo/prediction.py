@@ -1,0 +1,55 @@
+"""What a detector says about one picture: mask, map, score and blobs at the picture's own size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.post.finish import Blob
+from zoo.post.overlay import overlay
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a detector says about one picture; arrays have the picture's own size.
+
+    Attributes:
+        path: The file, or None for a picture from memory.
+        image: uint8 (H, W, 3) RGB.
+        mask: bool (H, W), True where defective.
+        score_map: float32 (H, W), raw scores; larger = more anomalous.
+        score: The method's image score.
+        blobs: The regions of the mask, largest peak first; boxes and areas in pixels.
+    """
+
+    path: Path | None
+    image: np.ndarray = field(repr=False)
+    mask: np.ndarray = field(repr=False)
+    score_map: np.ndarray = field(repr=False)
+    score: float
+    blobs: list[Blob]
+
+    @property
+    def is_anomalous(self) -> bool:
+        """Whether any blob was kept; verdict and mask always agree."""
+        return bool(self.blobs)
+
+    def overlay(self) -> np.ndarray:
+        """Return the picture with the mask outlined and boxed, uint8 (H, W, 3) RGB."""
+        return overlay(self.image, self.mask, self.blobs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the arrays as plain data."""
+        height, width = self.mask.shape
+        return {
+            "path": None if self.path is None else str(self.path),
+            "is_anomalous": self.is_anomalous,
+            "score": self.score,
+            "width": width,
+            "height": height,
+            "flagged_fraction": float(self.mask.mean()),
+            "blobs": [blob.to_dict() for blob in self.blobs],
+        }

@@ -1,0 +1,66 @@
+"""Whether a folder is a run that this version can read; light, so that typing errors show at once.
+
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from zoo import __version__
+from zoo.errors import ZooError
+from zoo.post.calibration import Calibration
+from zoo.runs.folder import CALIBRATION, CONFIG, FORMAT_VERSION, METRICS, MODEL, read_metrics
+
+
+def check_run(folder: str | Path, with_model: bool = True) -> dict[str, Any]:
+    """Return the metrics of a finished run.
+
+    Args:
+        folder: Folder of the run.
+        with_model: Whether the run must have kept its model.
+
+    Raises:
+        ZooError: No run, one of another version, or one without a model.
+    """
+    folder = Path(folder).expanduser()
+    metrics = read_metrics(folder)
+    if metrics is None or not (folder / CONFIG).is_file():
+        what = "no finished run" if folder.is_dir() else "no such folder"
+        raise ZooError(f"{what} at {folder}{_hint(folder)}")
+    found = metrics.get("format", 0)
+    if found != FORMAT_VERSION:
+        writer = metrics.get("zoo_version", "an unknown version")
+        raise ZooError(
+            f"run {folder} was written by anomalib-zoo {writer} in format {found}, this is "
+            f"{__version__} and reads format {FORMAT_VERSION}: fit again, or install that version"
+        )
+    if with_model and not (folder / MODEL).is_file():
+        raise ZooError(f"run {folder} kept no model: repeat it without --keep none")
+    return metrics
+
+
+def read_calibration(folder: Path, name: str | Path = CALIBRATION) -> Calibration:
+    """Return the calibration of a run, or an older one by its place in the folder.
+
+    Raises:
+        ZooError: It is missing, damaged or of another version.
+    """
+    path = Path(folder) / name
+    try:
+        return Calibration.load(path)
+    except ZooError as error:
+        raise ZooError(f"{path}: {error}") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ZooError(
+            f"calibration {path} cannot be read ({error}): copy it again, or `zoo calibrate RUN "
+            "--rule RULE` makes a new one"
+        ) from error
+
+
+def _hint(folder: Path) -> str:
+    inner = min(folder.rglob(METRICS), default=None) if folder.is_dir() else None
+    if inner:
+        return f"; did you mean {inner.parent}?"
+    return "; `zoo fit` and `zoo bench` make one"

@@ -1,0 +1,163 @@
+"""A run folder back into a detector: its configuration builds the model, its checkpoint fills it.
+
+The checkpoint is read as numbers and plain data only, so that a stranger's file runs no code; class
+paths of its configuration are checked before anything is imported (see `zoo.trust`).
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from anomalib.models import AnomalibModule
+from anomalib.utils.serialization import anomalib_safe_globals
+from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse._util import import_object
+
+from zoo import __version__
+from zoo.command import import_methods
+from zoo.detector import Detector
+from zoo.errors import ZooError, one_line
+from zoo.parse_errors import readable
+from zoo.post.processor import BlobPostProcessor
+from zoo.recipes import read_yaml
+from zoo.runs.check import check_run, read_calibration
+from zoo.runs.folder import CONFIG, MODEL
+from zoo.trust import check_trusted, is_trusting, trusting
+
+# The checkpoint brings all weights: none are fetched, and a file that was used may be gone.
+_NOT_NEEDED = {"weights": "random", "pre_trained": False, "evaluator": False, "visualizer": False}
+
+
+def load(run: str | Path, device: str | None = None, trust: bool = False) -> Detector:
+    """Rebuild the model of a run, ready to predict.
+
+    Args:
+        run: Folder of a finished run.
+        device: Where to run, such as "cpu" or "cuda:1"; a graphics card by default if there is one.
+        trust: Import whatever package the run's configuration names.
+
+    Raises:
+        ZooError: No run, one without a model or of another version, or one that names strange code.
+    """
+    folder = Path(run).expanduser()
+    check_run(folder)
+    calibration = read_calibration(folder)
+    model = load_model(folder, device, trust)
+    model.post_processor.calibration = calibration
+    return Detector(model, calibration)
+
+
+def load_model(folder: Path, device: str | None = None, trust: bool = False) -> AnomalibModule:
+    """Return the fitted model of a run without its calibration; see `load`."""
+    metrics = check_run(folder)
+    config = read_config(folder, trust)
+    with _rebuilding(folder, metrics):
+        model = build(AnomalibModule, "model", _lean(config["model"]))
+    checkpoint = _read(folder / MODEL, model)
+    with _rebuilding(folder, metrics):
+        _fill(model, checkpoint)
+    return _moved(model, device)
+
+
+def read_config(folder: Path, trust: bool = False) -> dict[str, Any]:
+    """Return the configuration of a run, checked, with all methods imported.
+
+    Raises:
+        ZooError: It is damaged, or names code that is not trusted.
+    """
+    config = read_yaml(folder / CONFIG)
+    if not isinstance(config, dict) or not {"model", "data"} <= set(config):
+        raise ZooError(f"{folder / CONFIG}: names no model and data: copy the run again")
+    with trusting(trust or is_trusting()):
+        check_trusted(folder / CONFIG)
+    import_methods()
+    return config
+
+
+def build(base: type, key: str, section: dict[str, Any]) -> Any:
+    """Return what a section of a configuration describes.
+
+    Args:
+        base: The class that it must be derived from.
+        key: Name of the section.
+        section: Its `class_path` and `init_args`.
+
+    Raises:
+        ZooError: The class is not there, or is something else.
+    """
+    path = str(section.get("class_path"))
+    try:
+        found = import_object(path)
+    except (ImportError, AttributeError, ValueError):
+        raise ZooError(f"there is no '{path}': it was renamed, or its package is missing") from None
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ZooError(f"'{path}' is no {base.__name__}")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(base, key, fail_untyped=False)
+    return parser.instantiate_classes(parser.parse_object({key: section}))[key]
+
+
+def reason(error: Exception) -> str:
+    """Return in one line why something could not be built."""
+    parsing = isinstance(error, ArgumentError | TypeError | ValueError)
+    return one_line(ZooError(readable(error, None))) if parsing else one_line(error)
+
+
+def _lean(section: dict[str, Any]) -> dict[str, Any]:
+    """Return the model's section without what a checkpoint brings or prediction never uses."""
+    init_args = section.get("init_args") or {}
+    lean = init_args | {key: value for key, value in _NOT_NEEDED.items() if key in init_args}
+    if init_args.get("weights") == "embedded":
+        lean["weights"] = "embedded"  # always here, and a method may normalise by them
+    return {**section, "init_args": lean}
+
+
+@contextmanager
+def _rebuilding(folder: Path, metrics: dict[str, Any]) -> Iterator[None]:
+    """Make one line of whatever goes wrong: since the fit the class may have changed in any way."""
+    try:
+        yield
+    except Exception as error:
+        versions = f"written by anomalib-zoo {metrics.get('zoo_version')}, this is {__version__}"
+        raise ZooError(f"run {folder} cannot be rebuilt ({versions}): {reason(error)}") from error
+
+
+def _read(path: Path, model: AnomalibModule) -> dict[str, Any]:
+    """Return what a checkpoint holds; code in the file is refused, not run."""
+    try:
+        with anomalib_safe_globals(extra=model.checkpoint_safe_globals()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ZooError(
+            f"checkpoint {path} holds more than numbers and could run code: it was not opened; "
+            "get it anew from where it was made"
+        ) from error
+    except (OSError, EOFError, RuntimeError) as error:
+        why = one_line(error, 120)
+        raise ZooError(f"checkpoint {path} cannot be read ({why}): copy it again") from error
+
+
+def _fill(model: AnomalibModule, checkpoint: dict[str, Any]) -> None:
+    """Put the numbers of a checkpoint into a model."""
+    if not isinstance(model.post_processor, BlobPostProcessor):  # a stock model's recipe
+        model.post_processor = BlobPostProcessor()
+    # The calibration that holds is calibration.json's: the one in here may be older.
+    checkpoint.pop("anomalib_post_processor_config", None)
+    # Anomalib keeps only transforms that it knows; of others it would restore none at all.
+    if (checkpoint.get("anomalib_pre_processor_config") or {}).get("transform") is None:
+        checkpoint.pop("anomalib_pre_processor_config", None)
+    model.on_load_checkpoint(checkpoint)
+    model.load_state_dict(checkpoint["state_dict"])
+
+
+def _moved(model: AnomalibModule, device: str | None) -> AnomalibModule:
+    try:
+        return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for it
+        why = one_line(error, 120)
+        raise ZooError(f"no device '{device}' ({why}): leave it out, or take cpu") from error

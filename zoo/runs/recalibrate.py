@@ -1,0 +1,101 @@
+"""New thresholds for a finished run, and what to expect of the old and the new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.data.pictures import pictures
+from zoo.errors import ZooError
+from zoo.post.calibration import Calibration
+from zoo.post.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
+from zoo.post.rule_text import rule_of
+from zoo.post.rules import Rule
+from zoo.post.scenes import Scenes, ScoreMaps
+from zoo.runs.check import read_calibration
+from zoo.runs.folder import CALIBRATION
+from zoo.runs.history import older
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A calibration and its false alarms to expect; None where one image cannot tell."""
+
+    calibration: Calibration
+    false_alarms: FalseAlarms | None
+
+    def lines(self, name: str) -> Iterator[str]:
+        """Say both for people, one line each."""
+        yield f"{name}: {self.calibration.describe()}"
+        if self.false_alarms is not None:
+            yield f"{' ' * len(name)}  {self.false_alarms.describe()}"
+
+
+def read_old(folder: Path, required: bool = False) -> Calibration | None:
+    """Return the calibration that holds, or None for one that this version cannot read.
+
+    Args:
+        folder: Folder of the run.
+        required: Raise instead, since the rule is to be taken from it.
+    """
+    try:
+        return read_calibration(folder)
+    except ZooError as error:
+        if required:
+            raise ZooError(f"{error}; name the rule of the new one with --rule") from error
+        return None
+
+
+def source_of(folder: Path) -> str:
+    """Return where the images came from that a run was calibrated on when it was fitted."""
+    first = next(iter(older(folder)), folder / CALIBRATION)
+    try:
+        return read_calibration(folder, first.relative_to(folder)).split
+    except ZooError:  # damaged, or of another version
+        return "validation"
+
+
+def given_pictures(folder: Path) -> list[Path]:
+    """Return the pictures of a folder, enough of them for a threshold.
+
+    Raises:
+        ZooError: There are fewer than two.
+    """
+    found = pictures(folder).images
+    if len(found) < 2:
+        raise ZooError(
+            f"1 picture in {folder}: a threshold needs 2 good ones at least, and 30 to hold"
+        )
+    return found
+
+
+def recalibrate(
+    rule: Rule, score_maps: Scenes | ScoreMaps, source: str, old: Calibration | None
+) -> tuple[Judged | None, Judged]:
+    """Derive a calibration, and judge the old one by the same maps.
+
+    Args:
+        rule: The rule.
+        score_maps: Scenes, or raw maps of normal images at native size; read several times.
+        source: Where the images come from, for the record.
+        old: What held so far, if it can be read.
+
+    Returns:
+        The old calibration, if any, and the new one; none is judged by images that set it.
+    """
+    scenes = Scenes.of(score_maps)
+    new = Judged(rule(scenes, source), expected_false_alarms(rule, scenes))
+    if old is None:
+        return None, new
+    return Judged(old, _expected(old, new.calibration, scenes)), new
+
+
+def _expected(old: Calibration, new: Calibration, scenes: Scenes) -> FalseAlarms | None:
+    images, others = [(each.split, each.n_images, each.n_pixels) for each in (old, new)]
+    if images != others:
+        return count_false_alarms(old, scenes.clean, held_out=True)
+    try:
+        return expected_false_alarms(rule_of(old), scenes)
+    except ZooError:  # set by hand, or by a rule that is no more
+        return count_false_alarms(old, scenes.clean, held_out=False)
