@@ -22,7 +22,7 @@ PURE = [
 ]
 LIGHT = ["__init__", "registry", "card", "recipes", "errors", "table"]
 LIGHT += [f"{package}/__init__" for package in ("cli", "data", "data/relight", "post", "testing")]
-LIGHT += ["trust", "data/relight/light"]
+LIGHT += ["trust/__init__", "data/relight/light"]
 LIGHT += [f"cli/{verb}" for verb in ("dispatch", "list", "show", "table", "tiny")]
 LIGHT += [f"cli/{verb}" for verb in ("doctor", "bench", "demo", "fit", "predict", "calibrate")]
 LIGHT = [ROOT / "zoo" / f"{name}.py" for name in LIGHT]

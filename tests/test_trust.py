@@ -182,7 +182,7 @@ def test_a_function_takes_no_arguments_from_a_recipe():
 @pytest.mark.usefixtures("stranger")
 def test_packages_of_registered_methods_are_trusted_by_their_entry_point(monkeypatch):
     entry = EntryPoint("strange", "stranger : Method", "anomalib_zoo.methods")
-    monkeypatch.setattr(trust, "entry_points", lambda group: [entry])
+    monkeypatch.setattr(trust.names, "entry_points", lambda group: [entry])
     check_trusted({"model": {"class_path": "stranger.Method"}})
     assert "'os'" in _refused({"model": {"class_path": "stranger.Method"}, "a": "os.system"})
 
