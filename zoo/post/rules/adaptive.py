@@ -40,7 +40,7 @@ class Adaptive(Midway):
     needs: ClassVar[frozenset[str]] = frozenset({"relit"})
 
     some: float = 2.0
-    much: float = 7.5
+    much: float = 4.5
 
     def __post_init__(self) -> None:
         """Check the parameters."""
