@@ -19,7 +19,7 @@ import pandas as pd
 from study_judge import judge
 from study_maps import UNSEEN, StudyRun, fitted, score_scenes, score_unseen
 
-from zoo.cli.process import return_memory, share_cores
+from zoo.cli.process import quiet, return_memory, share_cores
 from zoo.post.rules import (
     Adaptive,
     FalseAlarmBudget,
@@ -63,6 +63,7 @@ def main() -> None:
     args = parser.parse_args()
     share_cores()
     return_memory()
+    quiet()
     rows = []
     for run in fitted(args.recipes, args.data, args.runs):
         scenes = score_scenes(run)
