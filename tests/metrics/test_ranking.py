@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import precision_recall_curve, roc_auc_score
 
 from zoo.errors import ZooError
-from zoo.metrics import image_auroc
+from zoo.metrics import image_auroc, image_f1_max
 from zoo.metrics.ranking import au_pro_from_counts, auroc_from_counts, best_f1, tied_pairs
 
 
@@ -81,3 +81,16 @@ def test_a_jump_at_the_limit_counts_from_there_on_only():
     # FPR reaches the limit 0.05, then the overlap jumps to 1 without a further false positive.
     normal, region = np.array([95, 0, 5]), np.array([0.0, 1.0, 0.0])
     assert au_pro_from_counts(normal, region, 1, 0.05) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_image_f1_max_agrees_with_scikit_learn(seed):
+    random = np.random.default_rng(seed)
+    scores, labels = random.integers(0, 9, 60) / 8, random.random(60) < 0.4
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    assert image_f1_max(scores, labels) == pytest.approx(f1.max(), abs=1e-12)
+
+
+def test_image_f1_max_needs_a_defective_image():
+    assert image_f1_max([0.1, 0.2], [0, 0]) is None

@@ -13,8 +13,9 @@ from zoo.runs.evaluate import SplitEvaluation
 
 SIZE = (20, 30)
 PIXEL = {"segf1", "precision", "recall", "oracle_segf1", "segf1_all_positive", "pixel_auroc"}
-PIXEL |= {"au_pro_005"}
+PIXEL |= {"au_pro_005", "au_pro_030"}
 LABEL = {"image_auroc", "false_blobs_per_good_image", "false_alarm_rate", "detection_rate"}
+LABEL |= {"image_f1_max"}
 
 
 def picture(marked: bool = False, defect: bool = False):

@@ -3,7 +3,7 @@
 from zoo.metrics.archive import load_splits, save_splits
 from zoo.metrics.curves import PixelScores
 from zoo.metrics.histogram import ScoreHistogram
-from zoo.metrics.ranking import image_auroc
+from zoo.metrics.ranking import image_auroc, image_f1_max
 from zoo.metrics.segf1 import PixelCounts, segf1
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "PixelScores",
     "ScoreHistogram",
     "image_auroc",
+    "image_f1_max",
     "load_splits",
     "save_splits",
     "segf1",

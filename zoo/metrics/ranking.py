@@ -134,6 +134,31 @@ def image_auroc(scores: np.ndarray, labels: np.ndarray) -> float | None:
         >>> image_auroc([0.1, 0.4, 0.4, 0.8], [0, 0, 1, 1])
         0.875
     """
+    return auroc_from_counts(*_image_levels(scores, labels))
+
+
+def image_f1_max(scores: np.ndarray, labels: np.ndarray) -> float | None:
+    """Return the largest F1 that one threshold on image scores reaches, labels in hand.
+
+    A bound, as the oracle SegF1 is one: without a defective image it is None.
+
+    Args:
+        scores: (N,) finite, larger is more anomalous.
+        labels: (N,) not 0 for anomalous images.
+
+    Raises:
+        ZooError: If the lengths differ or a score is NaN or infinite.
+
+    Example:
+        >>> image_f1_max([0.1, 0.4, 0.4, 0.8], [0, 0, 1, 1])
+        0.8
+    """
+    best = best_f1(*_image_levels(scores, labels))
+    return None if best is None else best[0]
+
+
+def _image_levels(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the counts of good and of anomalous images at each score, lowest first."""
     scores, labels = np.asarray(scores, dtype=np.float64).ravel(), np.asarray(labels).ravel() != 0
     if scores.shape != labels.shape:
         raise ZooError(f"{scores.size} image scores for {labels.size} labels; pass one per image")
@@ -141,8 +166,9 @@ def image_auroc(scores: np.ndarray, labels: np.ndarray) -> float | None:
         bad = np.count_nonzero(~np.isfinite(scores))
         raise ZooError(f"image scores hold {bad} NaN or infinite values among {scores.size}")
     values, level = np.unique(scores, return_inverse=True)
-    normal = np.bincount(level[~labels], minlength=values.size)
-    return auroc_from_counts(normal, np.bincount(level[labels], minlength=values.size))
+    good, anomalous = level[~labels], level[labels]
+    n = values.size
+    return np.bincount(good, minlength=n), np.bincount(anomalous, minlength=n)
 
 
 def _from_top(counts: np.ndarray) -> np.ndarray:

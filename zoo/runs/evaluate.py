@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.metrics import PixelCounts, PixelScores, image_auroc
+from zoo.metrics import PixelCounts, PixelScores, image_auroc, image_f1_max
 from zoo.post.finish import Finished
 
 NO_TRUTH = "no ground truth on this machine"
@@ -20,6 +20,7 @@ NO_BAD = "no defective image in the split"
 _OF_ANY_IMAGE = {"flagged_fraction", "n_images"}
 _OF_LABELS = {
     "image_auroc",
+    "image_f1_max",
     "false_blobs_per_good_image",
     "false_alarm_rate",
     "detection_rate",
@@ -95,8 +96,10 @@ class SplitEvaluation:
             "segf1_all_positive": self.counts.segf1_all_positive,
             "flagged_fraction": self.flagged_px / self.total_px if self.total_px else None,
             "image_auroc": image_auroc(np.array(self._scores), np.array(self._labels)),
+            "image_f1_max": image_f1_max(np.array(self._scores), np.array(self._labels)),
             "pixel_auroc": self.pixels.pixel_auroc,
             "au_pro_005": self.pixels.au_pro(0.05),
+            "au_pro_030": self.pixels.au_pro(0.30),
             "false_blobs_per_good_image": self.false_blobs / n_good if n_good else None,
             "false_alarm_rate": self.false_alarms / n_good if n_good else None,
             "detection_rate": self.found / n_bad if n_bad else None,
@@ -104,7 +107,7 @@ class SplitEvaluation:
             "n_good": n_good,
         }
         reasons = dict.fromkeys(("false_blobs_per_good_image", "false_alarm_rate"), NO_GOOD)
-        reasons |= {"image_auroc": ONE_CLASS, "detection_rate": NO_BAD}
+        reasons |= {"image_auroc": ONE_CLASS, "image_f1_max": NO_BAD, "detection_rate": NO_BAD}
         if self.n_with_truth < self.n_images:
             labelled = self.n_with_label == self.n_images
             known = _OF_ANY_IMAGE | (_OF_LABELS if labelled else set())
