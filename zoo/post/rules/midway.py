@@ -2,7 +2,7 @@
 
 A quantile of normal pixels follows their tail, mean plus deviations their bulk. The first is too
 high for large faint defects on heavy-tailed textures, the second too low on clean backgrounds; the
-middle of both loses least over objects and methods (`results/calibration_study.csv`).
+middle of both is a compromise, which `benchmarks/calibration_study.py` compares with the others.
 """
 
 from __future__ import annotations
