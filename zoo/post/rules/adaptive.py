@@ -4,7 +4,7 @@ Under another lamp the scores of whole images move, and a threshold from the tra
 half of them. Taking each image's own median off its map mends that at a small price where the light
 never changes; where light also stretches the scores, dividing by the spread mends more. Relit
 normal images tell which of the three an object and a method need; no label is looked at. The two
-limits were chosen on test_public (`benchmarks/calibration_study.py`); the study is not reported yet.
+limits were chosen on test_public (`benchmarks/calibration_study.py`), by a first look only.
 """
 
 from __future__ import annotations
