@@ -1,13 +1,16 @@
-"""Which calibration rule comes closest to the oracle, over methods and objects?
+r"""Which calibration rule comes closest to the oracle, over methods and objects?
 
-    python benchmarks/calibration_study.py --data tiny $ZOO_DATA --runs study --splits test_public
-    python benchmarks/calibration_study.py --data tiny $ZOO_DATA --runs study --splits private
+    python benchmarks/calibration_study.py --data tiny $ZOO_DATA --runs study
+    python benchmarks/calibration_study.py --data tiny $ZOO_DATA --runs study \
+        --splits test_public private --out results/calibration_study.csv
 
 Rules and their settings are chosen on `test_public`; the private splits are reported once. The
 table holds one row per method, object, split and rule: SegF1, the SegF1 of the best single pixel
 threshold on the raw map (labels peeked), their ratio, which is the efficiency of the calibration,
-its 95 % interval over physical items, and false blobs per good image. The split `unseen_light` is
-`test_private` relit by a family of lights that no calibration has seen.
+its 95 % interval over physical items, and false blobs per good image. Rows named `mean` are means
+over all methods and objects; `worst` there is the smallest efficiency among those with at least
+ten validation images and an oracle of .2 or more. The split `unseen_light` is `test_private` relit
+by a family of lights that no calibration has seen.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from pathlib import Path
 import pandas as pd
 from study_judge import judge
 from study_maps import UNSEEN, StudyRun, fitted, score_scenes, score_unseen
+from study_means import means
 
 from zoo.cli.process import quiet, return_memory, share_cores
 from zoo.post.rules import (
@@ -58,24 +62,27 @@ def main() -> None:
         "--runs", type=Path, required=True, metavar="DIR", help="kept between calls"
     )
     parser.add_argument("--recipes", nargs="+", default=RECIPES, metavar="RECIPE")
-    parser.add_argument("--splits", choices=SPLITS, default="test_public")
+    parser.add_argument("--splits", nargs="+", choices=SPLITS, default=["test_public"])
     parser.add_argument("--out", type=Path, metavar="CSV")
     args = parser.parse_args()
     share_cores()
     return_memory()
     quiet()
+    splits = [split for name in args.splits for split in SPLITS[name]]
     rows = []
     for run in fitted(args.recipes, args.data, args.runs):
         scenes = score_scenes(run)
-        if UNSEEN in SPLITS[args.splits]:
-            score_unseen(run)
-        for split in SPLITS[args.splits]:
+        for split in splits:
+            if split == UNSEEN:
+                score_unseen(run)
             rows += _rows(run, scenes, split)
             print(_line(rows[-len(RULES) :]), flush=True)
-    table = pd.DataFrame(rows)
+    rows += means(rows)
+    table = pd.DataFrame(rows).drop(columns="resampled")
     if args.out:
         table.to_csv(args.out, index=False, float_format="%.4f")
-    print("\n" + _summary(table))
+    shown = table[table["object"] == "mean"].dropna(axis="columns", how="all")
+    print("\n" + shown.drop(columns=["recipe", "object"]).round(3).to_string(index=False))
 
 
 def _rows(run: StudyRun, scenes: object, split: str) -> list[dict]:
@@ -95,18 +102,6 @@ def _line(rows: list[dict]) -> str:
         f"oracle {first['oracle_segf1']:.3f}, Adaptive {mine['efficiency']:.2f}, "
         f"best {best['rule']} {best['efficiency']:.2f}"
     )
-
-
-def _summary(table: pd.DataFrame) -> str:
-    """Return mean and worst efficiency per rule and split."""
-    grouped = table.groupby(["rule", "split"], sort=False)
-    columns = grouped.agg(
-        segf1=("segf1", "mean"),
-        efficiency=("efficiency", "mean"),
-        worst=("efficiency", "min"),
-        false_blobs=("false_blobs_per_good_image", "mean"),
-    )
-    return columns.round(3).to_string()
 
 
 if __name__ == "__main__":
