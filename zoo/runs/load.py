@@ -23,10 +23,11 @@ from zoo.command import import_methods
 from zoo.detector import Detector
 from zoo.errors import ZooError, one_line
 from zoo.parse_errors import readable
+from zoo.post.calibration import Calibration
 from zoo.post.processor import BlobPostProcessor
 from zoo.recipes import read_yaml
 from zoo.runs.check import check_run, read_calibration
-from zoo.runs.folder import CONFIG, MODEL
+from zoo.runs.folder import CALIBRATION, CONFIG, MODEL
 from zoo.trust import check_trusted, is_trusting, trusting
 
 # The checkpoint brings all weights: none are fetched, and a file that was used may be gone.
@@ -62,6 +63,32 @@ def load_model(folder: Path, device: str | None = None, trust: bool = False) -> 
     with _rebuilding(folder, metrics):
         _fill(model, checkpoint)
     return _moved(model, device)
+
+
+def restore(model: AnomalibModule, checkpoint: Path) -> None:
+    """Fill a model with a checkpoint, calibration included, whatever post-processor it was given.
+
+    Beside a checkpoint in a run's folder stands the calibration that holds now.
+
+    Args:
+        model: A module of the class that wrote the checkpoint.
+        checkpoint: The file.
+
+    Raises:
+        ZooError: The file cannot be read, holds code, or fits another model.
+    """
+    if not checkpoint.is_file():
+        raise ZooError(f"no checkpoint at {checkpoint}: the file does not exist")
+    held = _read(checkpoint, model)
+    calibration = (held.get("anomalib_post_processor_config") or {}).get("calibration")
+    try:
+        _fill(model, held)
+    except Exception as error:
+        raise ZooError(f"checkpoint {checkpoint} does not fit: {reason(error)}") from error
+    if (checkpoint.parent / CALIBRATION).is_file():
+        model.post_processor.calibration = read_calibration(checkpoint.parent)
+    elif calibration:
+        model.post_processor.calibration = Calibration.from_dict(calibration)
 
 
 def read_config(folder: Path, trust: bool = False) -> dict[str, Any]:
