@@ -14,8 +14,9 @@ from anomalib.engine import Engine
 from anomalib.models import AnomalibModule
 
 from zoo.export.files import write_metadata
-from zoo.export.graph import behind_the_resize, calibration_of, metadata_of
-from zoo.runs.load import restore
+from zoo.export.graph import OPSET, behind_the_resize, calibration_of, metadata_of
+from zoo.post.processor import BlobPostProcessor
+from zoo.runs.checkpoint import restore
 
 
 class ZooEngine(Engine):
@@ -35,7 +36,7 @@ class ZooEngine(Engine):
         """Export as anomalib does, a graph with raw outputs that carries its calibration.
 
         A checkpoint in a run's folder is exported with the thresholds that the run has now. Models
-        that were never calibrated by us cannot become such a graph; `torch` takes them as they are.
+        that were never calibrated by us are exported as anomalib does it, which one line says.
 
         Args:
             model: A module as a recipe builds it, or a fitted one.
@@ -53,16 +54,22 @@ class ZooEngine(Engine):
         Raises:
             ZooError: The model is not calibrated, or `input_size` contradicts its resize.
         """
-        if ckpt_path is not None:
-            restore(model, Path(ckpt_path))
+        kwargs["onnx_kwargs"] = {"opset_version": OPSET, **(kwargs.get("onnx_kwargs") or {})}
         common = {
             "export_root": export_root,
             "model_file_name": model_file_name,
             "compression_type": compression_type,
             **kwargs,
         }
-        if ExportType(export_type) is ExportType.TORCH:
-            return super().export(model, export_type, input_size=input_size, **common)
+        calibrated = isinstance(model.post_processor, BlobPostProcessor)
+        if ckpt_path is not None and restore(model, Path(ckpt_path)):
+            calibrated, ckpt_path = True, None
+        if not calibrated or ExportType(export_type) is ExportType.TORCH:
+            if not calibrated:
+                print("export: no calibration of the zoo, so the model keeps anomalib's thresholds")
+            return super().export(
+                model, export_type, input_size=input_size, ckpt_path=ckpt_path, **common
+            )
         metadata = metadata_of(model, calibration_of(model))
         with behind_the_resize(model, input_size) as size:
             path = super().export(model, export_type, input_size=size, **common)

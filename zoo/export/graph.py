@@ -6,6 +6,7 @@ so that its maps are not those of runs, and pictures can be resized once for sev
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +14,18 @@ from typing import Any
 
 from anomalib.models import AnomalibModule
 from anomalib.pre_processing.utils.transform import get_exportable_transform
-from torchvision.transforms.v2 import Compose, Resize, Transform
+from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transform
 
 from zoo.data.native import leading_resize
 from zoo.errors import ZooError
-from zoo.export.files import ONNX, write_metadata
+from zoo.export.files import ONNX, OPENVINO, write_metadata
 from zoo.export.metadata import ExportMetadata, ImageResize
 from zoo.post.calibration import Calibration
 from zoo.post.processor import BlobPostProcessor
 from zoo.timing import versions
+
+# The smallest that torch's exporter writes; it would try in vain to convert to anomalib's 14.
+OPSET = 18
 
 
 def export_model(
@@ -47,13 +51,22 @@ def export_model(
         ZooError: The model is not calibrated, or `input_size` is missing or contradicts its resize.
     """
     path = Path(path).expanduser()
-    calibration = calibration or calibration_of(model)
-    with behind_the_resize(model, input_size) as size:
-        write = model.to_onnx if path.suffix == ONNX else model.to_openvino
-        made = write(path.parent, path.stem, input_size=size, **kwargs)
-    for file in sorted(made.parent.glob(f"{path.stem}.*")):
-        file.replace(path.parent / file.name)
-    write_metadata(path, metadata_of(model, calibration))
+    if path.suffix not in (ONNX, OPENVINO):
+        raise ZooError(f"cannot export to {path}: name a {ONNX} or {OPENVINO} file")
+    metadata = metadata_of(model, calibration or calibration_of(model))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Anomalib writes below a root of its own, two folders deep.
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
+        with behind_the_resize(model, input_size) as size:
+            if path.suffix == ONNX:
+                options = {"opset_version": OPSET, **kwargs}
+                made = model.to_onnx(folder, path.stem, size, **options)
+            else:
+                options = {"onnx_kwargs": {"opset_version": OPSET}, **kwargs}
+                made = model.to_openvino(folder, path.stem, size, **options)
+        write_metadata(made, metadata)
+        for file in sorted(made.parent.iterdir()):
+            file.replace(path.parent / file.name)
     return path
 
 
@@ -133,7 +146,8 @@ def _fixed(resize: Resize) -> tuple[int, int] | None:
 
 
 def _described(resize: Resize) -> ImageResize:
-    return ImageResize(_fixed(resize), resize.interpolation.value, bool(resize.antialias))
+    mode = InterpolationMode(resize.interpolation)  # checkpoints restore it as a text
+    return ImageResize(_fixed(resize), mode.value, bool(resize.antialias))
 
 
 def _rest(transform: Transform) -> Transform | None:
