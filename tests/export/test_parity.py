@@ -6,15 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from anomalib.models import Padim
-from torchvision.transforms.v2 import Compose, Normalize, Resize
 
-from zoo.data import MVTecAD2Layout
 from zoo.detector import Detector
-from zoo.engine import ZooEngine
-from zoo.export import ExportedModel, export_model, read_metadata
-from zoo.post import BlobPostProcessor, Calibration
+from zoo.export import ExportedModel, export_model
+from zoo.post import Calibration
 
 pytest.importorskip("onnxscript", reason="the extra `export` is not installed")
 RUNTIMES = {".onnx": "onnxruntime", ".xml": "openvino"}

@@ -60,8 +60,8 @@ class ExportedModel:
         path = Path(picture).expanduser() if isinstance(picture, str | os.PathLike) else None
         pixels = np.array(as_rgb(picture)) if path is None else read_image(path)
         [(score_map, score)] = self.score([resized(pixels, self.metadata.resize)])
-        done = finish(score_map, pixels.shape[:2], self.metadata.calibration)
-        return Prediction(path, pixels, done.mask, done.score_map, score, done.blobs)
+        done = finish(score_map, pixels.shape[:2], self.metadata.calibration, score)
+        return Prediction.of(path, pixels, done, score)
 
     def score(self, images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, float]]:
         """Return raw score map, float32 (h, w), and score of each image.
