@@ -162,19 +162,17 @@ class Components:
         """Return the kept components, largest peak first, moved by an offset in pixels."""
         kept = np.flatnonzero(keep)
         ordered = kept[np.argsort(-self.peaks[kept], kind="stable")]
-        return [self._blob(rank, label, left, top) for rank, label in enumerate(ordered, start=1)]
-
-    def _blob(self, rank: int, label: int, left: int, top: int) -> Blob:
-        x, y, width, height, area = (int(value) for value in self.statistics[label])
-        return Blob(
-            id=rank,
-            area_px=area,
-            box=(x + left, y + top, width, height),
-            centroid=(
-                float(self.centroids[label][0]) + left,
-                float(self.centroids[label][1]) + top,
-            ),
-            peak=float(self.peaks[label]),
-            mean=float(self.sums[label] / area),
-            integrated=float(self.sums[label]),
+        boxes = self.statistics[ordered] + np.array([left, top, 0, 0, 0])
+        # A noisy map may hold thousands: plain lists are read much faster than arrays.
+        columns = (
+            boxes.tolist(),
+            (self.centroids[ordered] + np.array([left, top])).tolist(),
+            self.peaks[ordered].tolist(),
+            self.sums[ordered].tolist(),
         )
+        return [
+            Blob(rank, area, (x, y, width, height), (across, down), peak, total / area, total)
+            for rank, ((x, y, width, height, area), (across, down), peak, total) in enumerate(
+                zip(*columns, strict=True), start=1
+            )
+        ]
