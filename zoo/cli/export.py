@@ -7,7 +7,7 @@ from pathlib import Path
 
 HELP = "a run as ONNX or OpenVINO that carries its calibration"
 EPILOG = (
-    "The graph takes images at the model's size, float32 RGB in [0, 1], and gives raw score map and "
+    "The graph takes images at the model's size, float32 RGB in [0, 1], and gives raw map and "
     "score; zoo.export.ExportedModel resizes pictures for it and makes the run's masks from its "
     "maps, without torch. With an option first, such as --model, this is anomalib's export."
 )
