@@ -124,8 +124,8 @@ def behind_the_resize(
         )
     if resize is not None and size is None and input_size is None:
         raise ZooError(
-            f"the model resizes the shorter side to {resize.size} and has no fixed size: "
-            "name the size of your pictures at that scale with --input_size"
+            f"the model resizes the shorter side to {resize.size[0]} and has no fixed size: "
+            "give input_size, the height and width of your pictures at that scale"
         )
     exported = getattr(pre_processor, "export_transform", None)
     if resize is not None:
