@@ -33,7 +33,7 @@ def run(tmp_path_factory, write_object):
 
 
 def test_a_run_becomes_both_formats(run, tmp_path, capsys):
-    words = ["export", str(run), "--format", "onnx", "openvino", "--out", str(tmp_path)]
+    words = ["export", str(run), "--format", "both", "--out", str(tmp_path)]
     assert main(words) == 0
     paths = [tmp_path / "model.onnx", tmp_path / "model.xml"]
     assert capsys.readouterr().out.split()[-2:] == [str(path) for path in paths]

@@ -11,20 +11,14 @@ EPILOG = (
     "score; zoo.export.ExportedModel resizes pictures for it and makes the run's masks from its "
     "maps, without torch. With an option first, such as --model, this is anomalib's export."
 )
-SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
+SUFFIXES = {"onnx": [".onnx"], "openvino": [".xml"], "both": [".onnx", ".xml"]}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
     parser.add_argument("run", type=_path, metavar="RUN", help="folder of a run, see `zoo fit`")
-    parser.add_argument(
-        "--format",
-        nargs="+",
-        choices=sorted(SUFFIXES),
-        default=["onnx"],
-        help="one or both; default onnx",
-    )
+    parser.add_argument("--format", choices=list(SUFFIXES), default="onnx", help="default onnx")
     parser.add_argument(
         "--out", type=_path, metavar="DIR", help="where to write; default RUN/exported"
     )
@@ -45,16 +39,17 @@ def run(args: argparse.Namespace) -> int:
     # Typing errors and missing packages show before the seconds that the imports take.
     check_run(args.run)
     calibration = read_calibration(args.run)
-    for package in ("onnx", "onnxscript", *(["openvino"] if "openvino" in args.format else [])):
+    suffixes = SUFFIXES[args.format]
+    for package in ("onnx", "onnxscript", *(["openvino"] if ".xml" in suffixes else [])):
         runtime(package)
 
     from zoo.export.graph import export_model
     from zoo.runs.load import load
 
     model = load(args.run, device="cpu").model
-    for name in args.format:
-        path = (args.out or args.run / "exported") / f"model{SUFFIXES[name]}"
-        print(export_model(model, path, calibration, args.input_size))
+    out = args.out or args.run / "exported"
+    for suffix in suffixes:
+        print(export_model(model, out / f"model{suffix}", calibration, args.input_size))
     return 0
 
 
