@@ -19,12 +19,16 @@ PURE = [
     *sorted((ROOT / "zoo" / "post" / "rules").glob("*.py")),
     *sorted((ROOT / "zoo" / "data" / "synthetic").glob("*.py")),
     *sorted((ROOT / "zoo" / "metrics").glob("*.py")),
+    ROOT / "zoo" / "export" / "metadata.py",
 ]
 LIGHT = ["__init__", "registry", "card", "recipes", "errors", "table"]
 LIGHT += [f"{package}/__init__" for package in ("cli", "data", "data/relight", "post", "testing")]
 LIGHT += ["trust/__init__", "data/relight/light"]
+# An exported model runs where no torch is.
+LIGHT += [f"export/{name}" for name in ("__init__", "metadata", "files", "runtimes", "model")]
 LIGHT += [f"cli/{verb}" for verb in ("dispatch", "list", "show", "table", "tiny")]
-LIGHT += [f"cli/{verb}" for verb in ("doctor", "bench", "demo", "fit", "predict", "calibrate")]
+LIGHT += [f"cli/{verb}" for verb in ("doctor", "bench", "demo", "fit", "predict", "export")]
+LIGHT += ["cli/calibrate", "cli/relight"]
 LIGHT = [ROOT / "zoo" / f"{name}.py" for name in LIGHT]
 HEAVY = {"torch", "torchvision", "anomalib", "lightning", "timm", "kornia"}
 MOST_LINES = 400

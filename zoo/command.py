@@ -24,6 +24,7 @@ from zoo.recipes import find_recipe
 from zoo.registry import load_all
 from zoo.seeding import apply_seed
 from zoo.trust import check_checkpoint, check_words
+from zoo.visualizer import let_scale
 
 DEFAULT_SEED = 0
 DEFAULT_ROOT = Path("runs")
@@ -139,6 +140,7 @@ class ZooCLI(AnomalibCLI):
         """Build what the configuration names, unless the command is only parsed."""
         if not self._waiting:
             super().instantiate_classes()
+            let_scale(self.model)
             # Stock data without a seed would be split by whatever the model drew before it.
             if getattr(self.datamodule, "seed", 0) is None:
                 self.datamodule.seed = self.settings["seed_everything"]

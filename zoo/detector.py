@@ -85,10 +85,8 @@ class Detector:
         self, pictures: Iterable[Picture], batch_size: int, on_error: OnError | None
     ) -> Iterator[Prediction]:
         for read, scored in self._stream(pictures, batch_size, on_error):
-            done = finish(scored.score_map, scored.native_size, self.calibration)
-            yield Prediction(
-                read.path, read.pixels, done.mask, done.score_map, scored.score, done.blobs
-            )
+            done = finish(scored.score_map, scored.native_size, self.calibration, scored.score)
+            yield Prediction.of(read.path, read.pixels, done, scored.score)
 
     def _stream(
         self, pictures: Iterable[Picture], batch_size: int, on_error: OnError | None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.post.finish import Blob
+from zoo.post.finish import Blob, Finished
 from zoo.post.overlay import overlay
 
 
@@ -22,6 +22,8 @@ class Prediction:
         mask: bool (H, W), True where defective.
         score_map: float32 (H, W), raw scores; larger = more anomalous.
         score: The method's image score.
+        is_anomalous: Whether any blob was kept, so that verdict and mask agree, unless the
+            calibration leaves the verdict to the image score.
         blobs: The regions of the mask, largest peak first; boxes and areas in pixels.
     """
 
@@ -30,12 +32,23 @@ class Prediction:
     mask: np.ndarray = field(repr=False)
     score_map: np.ndarray = field(repr=False)
     score: float
+    is_anomalous: bool
     blobs: list[Blob]
 
-    @property
-    def is_anomalous(self) -> bool:
-        """Whether any blob was kept; verdict and mask always agree."""
-        return bool(self.blobs)
+    @classmethod
+    def of(
+        cls, path: Path | None, image: np.ndarray, finished: Finished, score: float
+    ) -> Prediction:
+        """Return what a finished score map says about its picture."""
+        return cls(
+            path,
+            image,
+            finished.mask,
+            finished.score_map,
+            score,
+            finished.is_anomalous,
+            finished.blobs,
+        )
 
     def overlay(self) -> np.ndarray:
         """Return the picture with the mask outlined and boxed, uint8 (H, W, 3) RGB."""

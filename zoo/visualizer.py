@@ -9,12 +9,21 @@ from anomalib.data import ImageBatch
 from anomalib.models import AnomalibModule
 from anomalib.visualization import ImageVisualizer
 
+from zoo.post.processor import BlobPostProcessor
+
 
 class RawVisualizer(ImageVisualizer):
     """Scales a copy of the score maps to [0, 1], alike for all images, before drawing them.
 
     Anomalib draws maps as they are and wraps values above 255 around.
     """
+
+    @classmethod
+    def like(cls, visualizer: ImageVisualizer) -> RawVisualizer:
+        """Return one that draws what another one of anomalib's draws."""
+        own = cls()
+        vars(own).update(vars(visualizer))
+        return own
 
     def on_test_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: ImageBatch, *args: Any
@@ -29,6 +38,14 @@ class RawVisualizer(ImageVisualizer):
         """Draw a predicted batch."""
         shown = _for_display(pl_module, batch)
         super().on_predict_batch_end(trainer, pl_module, outputs, shown, *_indices(args))
+
+
+def let_scale(model: AnomalibModule) -> None:
+    """Let a stock model that keeps raw scores draw them scaled; other pictures stay as they are."""
+    if isinstance(model.post_processor, BlobPostProcessor) and (
+        type(model.visualizer) is ImageVisualizer
+    ):
+        model.visualizer = RawVisualizer.like(model.visualizer)
 
 
 def _for_display(model: AnomalibModule, batch: ImageBatch) -> ImageBatch:

@@ -8,6 +8,7 @@ import weakref
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
@@ -106,9 +107,25 @@ def test_overlays_can_be_left_out_and_results_written_elsewhere(shots, predict, 
     assert code == 0
     assert not any("overlay" in line for line in lines)
     assert files(tmp_path / "else" / "where") == [
+        "blobs.csv",
         *("masks/2.png", "masks/monday/1.png", "masks/tuesday/1.png"),
         "predictions.jsonl",
     ]
+
+
+def test_blobs_are_rows_of_a_table(run, shots, predict):
+    _, lines, _ = predict(shots)
+    table = pd.read_csv("predictions/blobs.csv")
+    expected = [(line["path"], blob) for line in lines for blob in line["blobs"]]
+    assert len(table) == len(expected) >= 1
+    for (path, blob), row in zip(expected, table.to_dict("records"), strict=True):
+        assert row["path"] == path
+        assert [row[name] for name in ("x", "y", "width", "height")] == blob["box"]
+        assert [row[f"centroid_{name}"] for name in "xy"] == blob["centroid"]
+        for name in ("id", "area_px", "peak", "mean", "integrated"):
+            assert row[name] == blob[name]
+    predict(shots / "monday")  # the table is that of this command
+    assert set(pd.read_csv("predictions/blobs.csv")["path"]) <= {str(shots / "monday/1.png")}
 
 
 def test_the_lines_are_those_of_this_command(shots, predict):

@@ -117,6 +117,17 @@ def test_private_images_are_flat_sorted_and_have_their_truth(mini, split):
     assert all(sample.mask_path.parent.name == split for sample in listed)
 
 
+@pytest.mark.parametrize(
+    ("split", "image"),
+    [("test_public", "bad/001_regular.png"), ("test_private_mixed", "002_mixed.png")],
+)
+def test_a_mask_without_its_image_is_an_error(mini, split, image):
+    (mini / "part" / split / image).unlink()
+    with pytest.raises(ZooError, match="1 of the masks have no image in") as error:
+        layout.samples(mini, "part", split)
+    assert f"{image.split('/')[-1][:-4]}_mask.png" in str(error.value)
+
+
 def test_private_truth_may_be_withheld(tmp_path, write_object):
     write_object(tmp_path, "part", truth=False)
     listed = layout.samples(tmp_path, "part", "test_private")

@@ -43,6 +43,14 @@ def test_a_speck_gets_a_box_and_is_not_covered():
     assert inked.sum() > 3 * changed(image, overlay(image, mask)).sum()
 
 
+def test_a_large_blob_has_a_box_around_it():
+    image, mask, blobs = judged((600, 800), (300, 200, 120, 80))
+    inked = changed(image, overlay(image, mask, blobs))
+    corner = slice(185, 192), slice(285, 292)  # outside the outline
+    assert inked[corner].any()
+    assert not changed(image, overlay(image, mask))[corner].any()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 900), (30, 40), (480, 640)])
 def test_masks_at_the_edge_and_of_the_whole_picture_are_drawn(size):
     height, width = size

@@ -55,6 +55,19 @@ def test_other_shapes_are_refused(shape):
         to_native(np.zeros(shape), (8, 8))
 
 
+@pytest.mark.parametrize(
+    ("shape", "native"), [((0, 4), (3, 3)), ((1, 1), (0, 3)), ((1, 1), (3, -1)), ((0, 0), (0, 0))]
+)
+def test_maps_and_images_without_a_pixel_are_refused(shape, native):
+    with pytest.raises(ZooError, match="one pixel at least"):
+        to_native(np.zeros(shape, np.float32), native)
+
+
+def test_scores_beyond_float32_are_infinite_and_refused():
+    with np.errstate(over="raise"), pytest.raises(ZooError, match="4 of 4 scores"):
+        to_native(np.full((2, 2), 1e300), (2, 2))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("native", [(4, 4), (9, 9)])
 def test_scores_that_are_not_finite_are_refused_and_counted(value, native):

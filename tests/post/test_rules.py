@@ -286,7 +286,7 @@ def test_unknown_keys_are_ignored():
     assert Calibration.from_dict({**calibration.to_dict(), "note": "by hand"}) == calibration
 
 
-@pytest.mark.parametrize("version", [None, 0, 3, "2"])
+@pytest.mark.parametrize("version", [None, 0, 4, "2"])
 def test_another_version_is_refused(version):
     data = {**Calibration(0.5).to_dict(), "version": version}
     if version is None:

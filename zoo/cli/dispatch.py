@@ -15,7 +15,7 @@ from zoo.errors import ZooError, nearest, one_line
 from zoo.trust import trusting
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).
-ZOO_VERBS = ("fit", "predict", "calibrate", "bench", "table", "demo", "tiny")
+ZOO_VERBS = ("fit", "predict", "calibrate", "export", "relight", "bench", "table", "demo", "tiny")
 ZOO_VERBS += ("list", "show", "doctor")
 ANOMALIB_VERBS = {
     "train": "fit, calibrate on normal images, score the test split; writes a run folder",
@@ -23,7 +23,7 @@ ANOMALIB_VERBS = {
     "validate": "anomalib's validate",
     "test": "anomalib's test, metrics at model size",
     "predict": "anomalib's predict, when an option of its own comes first",
-    "export": "anomalib's export to Torch, ONNX or OpenVINO",
+    "export": "anomalib's export to Torch, ONNX or OpenVINO, when an option of its own comes first",
 }
 INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
 

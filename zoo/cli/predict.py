@@ -1,4 +1,4 @@
-"""`zoo predict RUN PICTURE_OR_FOLDER`: masks, overlays and one JSON line per picture."""
+"""`zoo predict RUN PICTURE_OR_FOLDER`: masks, overlays, one JSON line per picture, a CSV."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from zoo.errors import ZooError
 HELP = "judge pictures with a run: JSON lines, masks, overlays"
 EPILOG = (
     "Standard output holds the JSON lines and nothing else; OUT/predictions.jsonl holds them too. "
+    "OUT/blobs.csv has a row per blob: area, box, centroid, peak, mean and sum of its scores. "
     "Masks are 0 and 255 at the picture's own size. Exit code 1: a picture could not be read. With "
     "an option first, such as --model, this is anomalib's predict."
 )
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge pictures; 1 if one could not be read."""
     from zoo.runs.check import check_run, read_calibration
-    from zoo.runs.sources import LINES, Sources
+    from zoo.runs.sources import BLOBS, LINES, Sources
 
     # Typing errors show before the seconds that the imports take.
     if not args.interval > 0 or args.batch_size < 1:
@@ -59,8 +60,12 @@ def run(args: argparse.Namespace) -> int:
     detector = load(args.run, args.device)
     args.out.mkdir(parents=True, exist_ok=True)
     # Watching writes a log, which goes on; otherwise the lines are those of this command.
-    with (args.out / LINES).open("a" if args.watch else "w", encoding="utf-8") as lines:
-        predictor = Predictor(detector, sources, args.out, lines, not args.no_overlays)
+    mode = "a" if args.watch else "w"
+    with (
+        (args.out / LINES).open(mode, encoding="utf-8") as lines,
+        (args.out / BLOBS).open(mode, encoding="utf-8", newline="") as table,
+    ):
+        predictor = Predictor(detector, sources, args.out, lines, table, not args.no_overlays)
         try:
             if args.watch:
                 say(f"watching; Ctrl-C ends it ({detector.calibration.describe()})")

@@ -76,7 +76,8 @@ def samples(root: Path, object_name: str, split: str) -> list[Sample]:
     """List one split, sorted by path.
 
     Raises:
-        ZooError: Unknown split, a missing or empty folder, or a defective image without its mask.
+        ZooError: Unknown split, a missing or empty folder, a defective image without its mask, or
+            a mask without its image.
     """
     folder = Path(root) / object_name / split
     if split in FIT_SPLITS:
@@ -85,10 +86,12 @@ def samples(root: Path, object_name: str, split: str) -> list[Sample]:
         return _public(folder, object_name)
     if split in TEST_SPLITS:
         truth = folder.parent / "private_ground_truth" / split
-        return [
+        listed = [
             Sample(path, _mask_of(path, truth, required=truth.is_dir()))
             for path in _images(folder, object_name, split)
         ]
+        _check_masks(truth, listed, folder)
+        return listed
     raise ZooError(f"unknown split '{split}'{nearest(split, [*FIT_SPLITS, *TEST_SPLITS])}")
 
 
@@ -109,6 +112,7 @@ def _public(folder: Path, object_name: str) -> list[Sample]:
     ]
     if not listed:
         raise ZooError(f"no image of '{object_name}' in {good} or {bad}: test_public is empty")
+    _check_masks(truth, listed, bad)
     return sorted(listed, key=lambda sample: sample.image_path)
 
 
@@ -125,6 +129,18 @@ def _images(folder: Path, object_name: str, split: str, required: bool = True) -
         "validation": "thresholds are derived from its normal images",
     }.get(split, "there is nothing to score")
     raise ZooError(f"object '{object_name}' has no {split} images: {folder} {state}; {use}")
+
+
+def _check_masks(truth: Path, listed: list[Sample], images: Path) -> None:
+    """Raise for a mask whose image is gone: its defect would silently count for nothing."""
+    if not images.is_dir():  # whoever takes away a whole folder means it
+        return
+    lost = sorted(set(truth.glob("*_mask.png")) - {sample.mask_path for sample in listed})
+    if lost:
+        raise ZooError(
+            f"{len(lost)} of the masks have no image in {images}, such as {lost[0]}: copy the "
+            "images again, or remove the masks"
+        )
 
 
 def _mask_of(image: Path, folder: Path, required: bool) -> Path | None:

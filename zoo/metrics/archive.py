@@ -20,7 +20,13 @@ _UNREADABLE = (OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZi
 
 
 def save_splits(path: str | Path, splits: dict[str, PixelScores]) -> None:
-    """Write the histograms of several splits to one npz file, whole or not at all."""
+    """Write the histograms of several splits to one npz file, whole or not at all.
+
+    Raises:
+        ZooError: Scores of a split are exact, and have no histogram.
+    """
+    if exact := [split for split, scores in splits.items() if scores.is_exact]:
+        raise ZooError(f"exact scores of {', '.join(exact)} have no histogram: use PixelScores()")
     arrays = {"mantissa_bits": np.array(MANTISSA_BITS), "splits": np.array(list(splits), dtype=str)}
     for split, scores in splits.items():
         arrays[f"{split}/n_regions"] = np.array(scores.n_regions)

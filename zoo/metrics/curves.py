@@ -2,6 +2,7 @@
 
 Sources: AU-PRO as the evaluation server of MVTec AD 2 defines it; the ground-truth regions are
 the 8-connected components of each mask. No pixel is kept: three histograms hold a whole split.
+Small sets can have every score counted as it is, see `PixelScores.exact`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import cv2
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.metrics.bins import bin_edges
+from zoo.metrics.exact import ExactScores
 from zoo.metrics.histogram import ScoreHistogram
 from zoo.metrics.ranking import au_pro_from_counts, auroc_from_counts, best_f1, tied_pairs
 from zoo.metrics.segf1 import binary_mask
 
+Scores = ScoreHistogram | ExactScores
 _PARTS = ("normal", "defect", "region")
 
 
@@ -57,10 +59,23 @@ class PixelScores:
         (1.0, 1.0, 1.0)
     """
 
-    normal: ScoreHistogram = field(default_factory=ScoreHistogram)
-    defect: ScoreHistogram = field(default_factory=ScoreHistogram)
-    region: ScoreHistogram = field(default_factory=ScoreHistogram)
+    normal: Scores = field(default_factory=ScoreHistogram)
+    defect: Scores = field(default_factory=ScoreHistogram)
+    region: Scores = field(default_factory=ScoreHistogram)
     n_regions: int = 0
+
+    @classmethod
+    def exact(cls) -> PixelScores:
+        """Return metrics without bins, for sets of up to 33 million distinct scores.
+
+        They add up with others of their kind; with histograms they do not.
+        """
+        return cls(ExactScores(), ExactScores(), ExactScores())
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every score counts as it is."""
+        return isinstance(self.normal, ExactScores)
 
     def update(self, score_map: np.ndarray, truth: np.ndarray) -> None:
         """Count one image at its native size.
@@ -96,6 +111,8 @@ class PixelScores:
         self.n_regions += regions
 
     def __add__(self, other: PixelScores) -> PixelScores:
+        if self.is_exact != other.is_exact:
+            raise ZooError("exact scores and histograms do not add up: make all parts alike")
         merged = [getattr(self, part) + getattr(other, part) for part in _PARTS]
         return PixelScores(*merged, n_regions=self.n_regions + other.n_regions)
 
@@ -108,7 +125,9 @@ class PixelScores:
     def pixel_auroc_error(self) -> float | None:
         """How far at most ``pixel_auroc`` is from exact; true ties count as if bins made them."""
         tied = tied_pairs(*self._levels()[1:3])
-        return None if tied is None else tied / 2
+        if tied is None:
+            return None
+        return 0.0 if self.is_exact else tied / 2
 
     @property
     def oracle_segf1(self) -> float | None:
@@ -119,9 +138,9 @@ class PixelScores:
     @property
     def oracle_threshold(self) -> float | None:
         """The threshold of ``oracle_segf1``: a pixel is marked when ``score >= threshold``."""
-        bins, normal, defect, _ = self._levels()
+        values, normal, defect, _ = self._levels()
         best = best_f1(normal, defect)
-        return None if best is None else float(bin_edges(bins[best[1] : best[1] + 1])[0])
+        return None if best is None else float(values[best[1]])
 
     def au_pro(self, limit: float = 0.05) -> float | None:
         """Area under per-region overlap up to a false-positive rate, 0..1; see `ranking`."""
@@ -129,14 +148,12 @@ class PixelScores:
         return au_pro_from_counts(normal, region, self.n_regions, limit)
 
     def _levels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return the bins that any pixel uses, and normal, defect and region counts in them."""
-        whole = self.normal + self.defect
-        used = np.flatnonzero(whole.counts)
+        """Return the levels that any pixel has, and normal, defect and region counts at them."""
+        parts = [getattr(self, part).levels() for part in _PARTS]
+        values = np.unique(np.concatenate([part_values for part_values, _ in parts]))
         columns = []
-        for part in _PARTS:
-            histogram: ScoreHistogram = getattr(self, part)
-            spread = np.zeros(whole.counts.size)
-            start = histogram.first_bin - whole.first_bin
-            spread[start : start + histogram.counts.size] = histogram.counts
-            columns.append(spread[used])
-        return whole.first_bin + used, *columns
+        for part_values, counts in parts:
+            column = np.zeros(values.size)
+            column[np.searchsorted(values, part_values)] = counts
+            columns.append(column)
+        return values, *columns

@@ -94,6 +94,11 @@ class ScoreHistogram:
         edges = self.edges
         return (edges[:-1] + edges[1:]) / 2
 
+    def levels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the lower edges of the bins in use, (n,) float64, and their counts, (n,)."""
+        used = np.flatnonzero(self.counts)
+        return bin_edges(self.first_bin + used), self.counts[used]
+
     def quantile(self, share: float) -> float | None:
         """Return the score at or below which a share of all scores lies.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.post.background import Normalisation, normalised
 
-FORMAT_VERSION = 2
-_READABLE = (1, 2)  # 2 only adds fields
+FORMAT_VERSION = 3
+_READABLE = (1, 2, 3)  # 2 and 3 only add fields
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Calibration:
         border_px: Width of a frame in which nothing counts.
         sweep: If given, each image has its own threshold at or above `threshold`, see
             `zoo.post.mebin`: `step` and `shortest_run`.
+        image_threshold: If given, an image is anomalous if its own score is greater, as anomalib
+            has it, whatever its mask says; otherwise if and only if it keeps a blob.
         rule: Name of the rule that set the numbers.
         parameters: The rule's parameters.
         findings: What the rule measured on the way to its decisions, for the record.
@@ -58,6 +61,7 @@ class Calibration:
     erode_px: int = 0
     border_px: int = 0
     sweep: dict[str, int] | None = None
+    image_threshold: float | None = None
     rule: str = "fixed"
     parameters: dict[str, Any] = field(default_factory=dict)
     findings: dict[str, Any] = field(default_factory=dict)
@@ -97,6 +101,21 @@ class Calibration:
         """Read a calibration written by `save`."""
         return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
 
+    def with_image_threshold(self, scores: Sequence[float]) -> Calibration:
+        """Return the calibration with anomalib's verdict: above the largest normal image score.
+
+        That is what its search for the best F1 comes to where no defective image is at hand.
+
+        Args:
+            scores: The method's own scores of the normal images.
+
+        Raises:
+            ZooError: There is none.
+        """
+        if not len(scores):
+            raise ZooError("no score of a normal image to set an image threshold by")
+        return replace(self, image_threshold=float(max(scores)))
+
     def for_display(self, score_map: np.ndarray) -> np.ndarray:
         """Scale scores to [0, 1] for the eye: normal minimum at 0, threshold at one half.
 
@@ -125,6 +144,8 @@ class Calibration:
             level += f", peak > {self.seed_threshold:.6g}"
         if self.min_mass:
             level += f", mass >= {self.min_mass:.6g}"
+        if self.image_threshold is not None:
+            level += f", images > {self.image_threshold:.6g}"
         return (
             f"{level}, blobs >= {self.min_area_px} px "
             f"({self.rule}({given}), {self.n_images} normal images of {self.split}, "

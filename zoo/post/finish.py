@@ -53,20 +53,25 @@ class Finished:
         mask: bool array of shape (H, W), True where defective.
         score_map: The raw score map at native size, float32 (H, W).
         blobs: The regions of the mask, largest peak first.
+        by_score: What the image's own score says, where the calibration leaves the verdict to it.
     """
 
     mask: np.ndarray
     score_map: np.ndarray
     blobs: list[Blob] = field(default_factory=list)
+    by_score: bool | None = None
 
     @property
     def is_anomalous(self) -> bool:
-        """Whether any blob was kept; verdict and mask always agree."""
-        return bool(self.blobs)
+        """Whether any blob was kept, so that verdict and mask agree; or what `by_score` says."""
+        return bool(self.blobs) if self.by_score is None else self.by_score
 
 
 def finish(
-    score_map: np.ndarray, native_size: tuple[int, int], calibration: Calibration
+    score_map: np.ndarray,
+    native_size: tuple[int, int],
+    calibration: Calibration,
+    image_score: float | None = None,
 ) -> Finished:
     """Turn a raw score map into the mask of its image.
 
@@ -74,10 +79,15 @@ def finish(
         score_map: Raw scores at any size, shape (h, w); larger = more anomalous.
         native_size: (H, W) of the image in pixels.
         calibration: Thresholds and blob limits.
+        image_score: The method's own score of the image. Without it blobs decide, also where the
+            calibration has an image threshold.
 
     Raises:
         ZooError: The map is not two-dimensional or holds scores that are not finite.
     """
+    by_score = None
+    if calibration.image_threshold is not None and image_score is not None:
+        by_score = bool(image_score > calibration.image_threshold)
     score_map = to_native(score_map, native_size)  # (H, W)
     level, spread = background(score_map, calibration.normalisation, calibration.spread_floor)
     # Thresholds go to the raw scores, rather than every score to the thresholds.
@@ -94,7 +104,7 @@ def finish(
     left, top, width, height = cv2.boundingRect(candidates)
     mask = np.zeros(candidates.shape, bool)
     if width == 0:
-        return Finished(mask, score_map)
+        return Finished(mask, score_map, by_score=by_score)
     box = slice(top, top + height), slice(left, left + width)
     components = Components.of(candidates[box], score_map[box])
     keep = components.areas >= calibration.min_area_px
@@ -105,7 +115,7 @@ def finish(
         keep &= components.mass_above(threshold) / spread >= calibration.min_mass
     keep[0] = False  # label 0 is the background
     mask[box] = keep[components.labels]
-    return Finished(mask, score_map, components.blobs(keep, left, top))
+    return Finished(mask, score_map, components.blobs(keep, left, top), by_score)
 
 
 @dataclass(frozen=True)
@@ -152,19 +162,17 @@ class Components:
         """Return the kept components, largest peak first, moved by an offset in pixels."""
         kept = np.flatnonzero(keep)
         ordered = kept[np.argsort(-self.peaks[kept], kind="stable")]
-        return [self._blob(rank, label, left, top) for rank, label in enumerate(ordered, start=1)]
-
-    def _blob(self, rank: int, label: int, left: int, top: int) -> Blob:
-        x, y, width, height, area = (int(value) for value in self.statistics[label])
-        return Blob(
-            id=rank,
-            area_px=area,
-            box=(x + left, y + top, width, height),
-            centroid=(
-                float(self.centroids[label][0]) + left,
-                float(self.centroids[label][1]) + top,
-            ),
-            peak=float(self.peaks[label]),
-            mean=float(self.sums[label] / area),
-            integrated=float(self.sums[label]),
+        boxes = self.statistics[ordered] + np.array([left, top, 0, 0, 0])
+        # A noisy map may hold thousands: plain lists are read much faster than arrays.
+        columns = (
+            boxes.tolist(),
+            (self.centroids[ordered] + np.array([left, top])).tolist(),
+            self.peaks[ordered].tolist(),
+            self.sums[ordered].tolist(),
         )
+        return [
+            Blob(rank, area, (x, y, width, height), (across, down), peak, total / area, total)
+            for rank, ((x, y, width, height, area), (across, down), peak, total) in enumerate(
+                zip(*columns, strict=True), start=1
+            )
+        ]

@@ -27,7 +27,9 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 def overlay(
     image: np.ndarray, mask: np.ndarray, blobs: Sequence[Blob] = (), colour: Colour = MASK_COLOUR
 ) -> np.ndarray:
-    """Draw the outline of a mask, boxes around small blobs, and the numbers of the first few.
+    """Draw the outline of a mask, and boxes and numbers of its blobs.
+
+    Small blobs all have boxes, of the others only the first few: more would hide the picture.
 
     Args:
         image: uint8 (H, W, 3) RGB; left as it is.
@@ -43,12 +45,16 @@ def overlay(
         return drawn
     long_side = max(mask.shape)
     line = max(1, round(long_side / 400))
-    small = [blob for blob in blobs if max(blob.box[2:]) < _SMALL * long_side]
+    boxed = [
+        blob
+        for rank, blob in enumerate(blobs)
+        if rank < _MOST_NUMBERS or max(blob.box[2:]) < _SMALL * long_side
+    ]
     edged = line + 2 * (1 + line // 3)
     outlines = _outlines(mask, edged // 2 + 2)  # smoothed lines are wider
     for ink, width in ((_EDGE_COLOUR, edged), (colour, line)):
         cv2.drawContours(drawn, outlines, -1, ink, width, cv2.LINE_AA)
-        for blob in small:
+        for blob in boxed:
             left, top, right, bottom = _corners(blob, 6 * line)
             cv2.rectangle(drawn, (left, top), (right, bottom), ink, width)
     for blob in blobs[: _MOST_NUMBERS if long_side >= _ROOM_PX else 0]:

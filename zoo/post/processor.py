@@ -11,8 +11,9 @@ same: a `ModelCheckpoint` with save_weights_only, for which lightning asks no ca
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -22,12 +23,14 @@ from anomalib.models import AnomalibModule
 from anomalib.post_processing import PostProcessor
 
 from zoo.data.images import image_size
-from zoo.errors import ZooError
+from zoo.errors import ZooError, nearest
 from zoo.post.calibration import Calibration
 from zoo.post.engine_images import EngineImages
 from zoo.post.finish import finish
 from zoo.post.rules import Quantile, Rule
 from zoo.post.spool import ScoreMapSpool
+
+Verdict = Literal["blobs", "image_score"]
 
 
 class BlobPostProcessor(PostProcessor):
@@ -35,15 +38,20 @@ class BlobPostProcessor(PostProcessor):
 
     Args:
         rule: How score maps of normal images become thresholds; `Quantile()` by default.
+        verdict: "blobs" calls an image anomalous if and only if its mask keeps a blob; with
+            "image_score" it must score above all normal images, as anomalib has it.
 
     Attributes:
         calibration: What the rule derived, or None before it ran. It travels in checkpoints.
     """
 
-    def __init__(self, rule: Rule | None = None) -> None:
+    def __init__(self, rule: Rule | None = None, verdict: Verdict = "blobs") -> None:
+        if verdict not in get_args(Verdict):
+            raise ZooError(f"no verdict by '{verdict}'{nearest(str(verdict), get_args(Verdict))}")
         # No statistics of the parent are wanted. Its buffers stay (as NaN): a checkpoint is loaded
         # into whatever post-processor the model builds by default, and must fit that one too.
         super().__init__(enable_normalization=False, enable_thresholding=False)
+        self.verdict = verdict
         self.rule = rule if rule is not None else Quantile()
         self.calibration: Calibration | None = None
         self._spool: ScoreMapSpool | None = None
@@ -117,7 +125,7 @@ class BlobPostProcessor(PostProcessor):
             return
         with ScoreMapSpool() as spool:
             for scored in self._images.scores(model):
-                spool.append(scored.score_map, scored.native_size)
+                spool.append(scored.score_map, scored.native_size, scored.score)
             self._derive(spool)
         self._is_stale = False
 
@@ -130,7 +138,18 @@ class BlobPostProcessor(PostProcessor):
                 "whose relit or painted images only zoo train, bench and fit make"
             )
             self._has_said = True
-        self.calibration = rule(spool, self._images.source)
+        self.calibration = self.with_verdict(rule(spool, self._images.source), spool.scores)
+
+    def with_verdict(self, calibration: Calibration, scores: Sequence[float]) -> Calibration:
+        """Return a calibration whose verdict is the one that was asked for.
+
+        Args:
+            calibration: What a rule derived.
+            scores: The method's own scores of the normal images it was derived from.
+        """
+        if self.verdict == "blobs":
+            return calibration
+        return calibration.with_image_threshold(scores)
 
     def post_process_batch(self, batch: Batch) -> None:
         """Set verdicts and preview masks of a batch; score map and score stay raw."""
@@ -143,8 +162,8 @@ class BlobPostProcessor(PostProcessor):
             )
         size = tuple(batch.anomaly_map.shape[-2:])
         labels, previews = [], []
-        for score_map, native_size in _maps(batch):
-            finished = finish(score_map, native_size, self.calibration)
+        for score_map, native_size, score in _maps(batch):
+            finished = finish(score_map, native_size, self.calibration, score)
             labels.append(finished.is_anomalous)
             mask = finished.mask.astype(np.uint8)
             previews.append(cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA) > 0)
@@ -160,11 +179,14 @@ class BlobPostProcessor(PostProcessor):
         return InferenceBatch(pred_score=score, anomaly_map=score_map)
 
 
-def _maps(batch: Batch) -> list[tuple[np.ndarray, tuple[int, int]]]:
-    """Return each score map of a batch as (h, w) float32 with the native size of its image."""
+def _maps(batch: Batch) -> list[tuple[np.ndarray, tuple[int, int], float]]:
+    """Return each score map of a batch, (h, w) float32, with its image's native size and score."""
     score_maps = batch.anomaly_map.detach().float().cpu().numpy()
     score_maps = score_maps.reshape(-1, *score_maps.shape[-2:])  # (B, 1, h, w) or (B, h, w)
-    return list(zip(score_maps, _native_sizes(batch), strict=True))
+    scores = score_maps.max(axis=(1, 2))
+    if getattr(batch, "pred_score", None) is not None:
+        scores = batch.pred_score.detach().float().cpu().numpy().reshape(-1)
+    return list(zip(score_maps, _native_sizes(batch), scores.tolist(), strict=True))
 
 
 def _native_sizes(batch: Batch) -> list[tuple[int, int]]:

@@ -143,7 +143,7 @@ def _calibrate(
     writer = _maps(folder, VALIDATION, keep)
     with ScoreMapSpool() as spool:
         for scored in score_split(model, datamodule, VALIDATION):
-            spool.append(scored.score_map, scored.native_size)
+            spool.append(scored.score_map, scored.native_size, scored.score)
             if writer:
                 writer.append(scored)
         if writer:
@@ -151,11 +151,15 @@ def _calibrate(
         listed, rule = datamodule.listed(VALIDATION), post_processor.rule
         paths = [sample.image_path for sample in listed]
         with scenes(model, paths, spool, rule.needs) as made:
-            calibration = post_processor.calibration = rule(made, datamodule.source(VALIDATION))
-            false_alarms = expected_false_alarms(rule, made)
+            calibration = rule(made, datamodule.source(VALIDATION))
+            calibration = post_processor.with_verdict(calibration, spool.scores)
+            post_processor.calibration = calibration
+            false_alarms = None
+            if calibration.image_threshold is None:  # otherwise blobs say nothing of verdicts
+                false_alarms = expected_false_alarms(rule, made)
         cases = CaseCollector()
-        for sample, score_map in zip(listed, spool, strict=True):
-            finished = finish(score_map, score_map.shape, calibration)
+        for sample, score_map, score in zip(listed, spool, spool.scores, strict=True):
+            finished = finish(score_map, score_map.shape, calibration, score)
             cases.update(sample.image_path, finished, None, sample.label)
         cases.save(folder / CASES / VALIDATION, calibration)
         return false_alarms
@@ -177,7 +181,7 @@ def _judge(
     scored_images = score_split(model, datamodule, split)
     for index, (sample, scored) in enumerate(zip(listed, scored_images, strict=True)):
         say(f"{split} {index}/{len(listed)}")
-        finished = finish(scored.score_map, scored.native_size, calibration)
+        finished = finish(scored.score_map, scored.native_size, calibration, scored.score)
         truth = sample.truth(scored.native_size)
         evaluation.update(finished, scored.score, truth, sample.label)
         cases.update(sample.image_path, finished, truth, sample.label)

@@ -6,7 +6,6 @@ paths of its configuration are checked before anything is imported (see `zoo.tru
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 
 import torch
 from anomalib.models import AnomalibModule
-from anomalib.utils.serialization import anomalib_safe_globals
 from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse._util import import_object
 
@@ -23,9 +21,9 @@ from zoo.command import import_methods
 from zoo.detector import Detector
 from zoo.errors import ZooError, one_line
 from zoo.parse_errors import readable
-from zoo.post.processor import BlobPostProcessor
 from zoo.recipes import read_yaml
 from zoo.runs.check import check_run, read_calibration
+from zoo.runs.checkpoint import fill, read_checkpoint
 from zoo.runs.folder import CONFIG, MODEL
 from zoo.trust import check_trusted, is_trusting, trusting
 
@@ -58,9 +56,9 @@ def load_model(folder: Path, device: str | None = None, trust: bool = False) -> 
     config = read_config(folder, trust)
     with _rebuilding(folder, metrics):
         model = build(AnomalibModule, "model", _lean(config["model"]))
-    checkpoint = _read(folder / MODEL, model)
+    checkpoint = read_checkpoint(folder / MODEL, model)
     with _rebuilding(folder, metrics):
-        _fill(model, checkpoint)
+        fill(model, checkpoint)
     return _moved(model, device)
 
 
@@ -125,34 +123,6 @@ def _rebuilding(folder: Path, metrics: dict[str, Any]) -> Iterator[None]:
     except Exception as error:
         versions = f"written by anomalib-zoo {metrics.get('zoo_version')}, this is {__version__}"
         raise ZooError(f"run {folder} cannot be rebuilt ({versions}): {reason(error)}") from error
-
-
-def _read(path: Path, model: AnomalibModule) -> dict[str, Any]:
-    """Return what a checkpoint holds; code in the file is refused, not run."""
-    try:
-        with anomalib_safe_globals(extra=model.checkpoint_safe_globals()):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ZooError(
-            f"checkpoint {path} holds more than numbers and could run code: it was not opened; "
-            "get it anew from where it was made"
-        ) from error
-    except (OSError, EOFError, RuntimeError) as error:
-        why = one_line(error, 120)
-        raise ZooError(f"checkpoint {path} cannot be read ({why}): copy it again") from error
-
-
-def _fill(model: AnomalibModule, checkpoint: dict[str, Any]) -> None:
-    """Put the numbers of a checkpoint into a model."""
-    if not isinstance(model.post_processor, BlobPostProcessor):  # a stock model's recipe
-        model.post_processor = BlobPostProcessor()
-    # The calibration that holds is calibration.json's: the one in here may be older.
-    checkpoint.pop("anomalib_post_processor_config", None)
-    # Anomalib keeps only transforms that it knows; of others it would restore none at all.
-    if (checkpoint.get("anomalib_pre_processor_config") or {}).get("transform") is None:
-        checkpoint.pop("anomalib_pre_processor_config", None)
-    model.on_load_checkpoint(checkpoint)
-    model.load_state_dict(checkpoint["state_dict"])
 
 
 def _moved(model: AnomalibModule, device: str | None) -> AnomalibModule:

@@ -77,6 +77,11 @@ class SavedMaps:
         """Return the number of maps."""
         return len(self.entries)
 
+    @property
+    def scores(self) -> list[float]:
+        """The method's own image scores."""
+        return [entry["score"] for entry in self.entries]
+
     def read(self, index: int) -> np.ndarray:
         """Return one map at model size, (h, w) float32."""
         return np.load(self.folder / self.entries[index]["file"], allow_pickle=False)

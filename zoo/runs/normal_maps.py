@@ -53,7 +53,7 @@ def normal_maps(
     detector = Detector(load_model(folder, device), Calibration(threshold=math.inf))
     with ScoreMapSpool() as spool:
         for scored in counted(detector.scored(paths), len(paths), "normal pictures"):
-            spool.append(scored.score_map, scored.native_size)
+            spool.append(scored.score_map, scored.native_size, scored.score)
         with scenes(detector.model, paths, spool, needs) as made:
             yield made
 

@@ -1,7 +1,8 @@
-"""`zoo predict`: each picture becomes a line of JSON, a mask and an overlay."""
+"""`zoo predict`: each picture becomes a line of JSON, rows of a table, a mask and an overlay."""
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 import time
@@ -18,6 +19,9 @@ from zoo.errors import one_line
 from zoo.prediction import Prediction
 from zoo.runs.sources import MASKS, OVERLAYS, Sources
 
+# Columns of the table of blobs, one row per blob; places and lengths in pixels of the picture.
+BLOB_COLUMNS = ("path", "id", "area_px", "x", "y", "width", "height", "centroid_x", "centroid_y")
+BLOB_COLUMNS += ("peak", "mean", "integrated")
 _MUCH_LARGER = 4  # times the pixels of the pictures that set the thresholds
 _OVERLAY_PX = 4096  # long side; for the eye, and JPEG ends at 65,535
 
@@ -30,6 +34,7 @@ class Predictor:
         sources: Names the results.
         out: Folder of masks and overlays.
         lines: Where the JSON lines go besides standard output.
+        table: Where the table of blobs goes, as CSV; its header is written if nothing is there.
         overlays: Whether to draw overlays.
 
     Attributes:
@@ -39,17 +44,27 @@ class Predictor:
     """
 
     def __init__(
-        self, detector: Detector, sources: Sources, out: Path, lines: TextIO, overlays: bool = True
+        self,
+        detector: Detector,
+        sources: Sources,
+        out: Path,
+        lines: TextIO,
+        table: TextIO,
+        overlays: bool = True,
     ) -> None:
         self.detector = detector
         self.sources = sources
         self.out = out
         self.lines = lines
+        self.table = table
         self.overlays = overlays
         self.n_pictures = self.n_anomalous = self.n_failed = 0
         self._seconds = 0.0
         self._owners: dict[str, Path] = {}
         self._warned = False
+        self._rows = csv.writer(table, lineterminator="\n")
+        if table.tell() == 0:
+            self._rows.writerow(BLOB_COLUMNS)
 
     def run(self, paths: Iterable[Path], batch_size: int = 1) -> None:
         """Judge pictures; one that cannot be read becomes a line with an error."""
@@ -80,9 +95,17 @@ class Predictor:
         if self.overlays:
             drawn = _shown(prediction.overlay())
             record["overlay"] = self._image(Path(OVERLAYS, f"{name}.jpg"), drawn[..., ::-1])
+        self._tabulate(prediction)
         self._line(record)
         self.n_pictures += 1
         self.n_anomalous += prediction.is_anomalous
+
+    def _tabulate(self, prediction: Prediction) -> None:
+        for each in prediction.blobs:
+            place = (*each.box, *each.centroid)
+            scores = (each.peak, each.mean, each.integrated)
+            self._rows.writerow((prediction.path, each.id, each.area_px, *place, *scores))
+        self.table.flush()
 
     def _failed(self, path: Path, error: Exception) -> None:
         self._line({"path": str(path), "error": one_line(error)})

@@ -85,7 +85,13 @@ def recalibrate(
         The old calibration, if any, and the new one; none is judged by images that set it.
     """
     scenes = Scenes.of(score_maps)
-    new = Judged(rule(scenes, source), expected_false_alarms(rule, scenes))
+    calibration = rule(scenes, source)
+    if old is not None and old.image_threshold is not None:
+        # Verdicts stay with the image score, of which blobs say nothing.
+        return Judged(old, None), Judged(
+            calibration.with_image_threshold(scenes.clean.scores), None
+        )
+    new = Judged(calibration, expected_false_alarms(rule, scenes))
     if old is None:
         return None, new
     return Judged(old, _expected(old, new.calibration, scenes)), new

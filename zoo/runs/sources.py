@@ -9,7 +9,8 @@ from pathlib import Path
 from zoo.data.pictures import pictures
 from zoo.errors import ZooError
 
-LINES, MASKS, OVERLAYS = "predictions.jsonl", "masks", "overlays"
+LINES, BLOBS = "predictions.jsonl", "blobs.csv"
+MASKS, OVERLAYS = "masks", "overlays"
 
 
 class Sources:

@@ -1,0 +1,214 @@
+"""What graphs carry along: through both formats and back, and in clear words when it is not so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from torchvision.transforms.v2 import CenterCrop, Compose, Normalize, Resize
+
+from zoo import export as package
+from zoo.errors import ZooError
+from zoo.export import ExportedModel, ExportMetadata, ImageResize, read_metadata, write_metadata
+from zoo.export import files as files_module
+from zoo.export.graph import behind_the_resize, calibration_of, export_model, metadata_of
+from zoo.export.model import resized
+from zoo.post import BlobPostProcessor, Calibration
+
+SUFFIXES = [".onnx", ".xml"]
+FULL = ExportMetadata(
+    Calibration(
+        0.25,
+        7,
+        seed_threshold=0.5,
+        normalisation="robust",
+        sweep={"step": 4, "shortest_run": 4},
+        image_threshold=9.5,
+        rule="Quantile",
+        parameters={"q": 0.999, "note": "<\"quotes\" & 'ümlaute'>"},
+    ),
+    ImageResize((64, 96), "bicubic", antialias=False),
+    tiling={"window": [64, 64], "overlap": 0.1},
+    method="ZooPatchcore",
+    versions={"torch": "2"},
+)
+
+
+@pytest.fixture
+def swap(fitted):
+    """Return a function that gives the fitted model another part until the test ends."""
+    model, own = fitted.model, {}
+
+    def put(name, part):
+        own.setdefault(name, getattr(model, name))
+        setattr(model, name, part)
+        return part
+
+    yield put
+    for name, part in own.items():
+        setattr(model, name, part)
+
+
+def test_text_and_back():
+    assert ExportMetadata.from_text(FULL.to_text()) == FULL
+    assert ExportMetadata.from_text(ExportMetadata(Calibration(1.0)).to_text()).resize is None
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_graph_carries_the_models_calibration_and_resize(suffix, graph, fitted):
+    found = read_metadata(graph(suffix))
+    assert found.calibration == fitted.model.post_processor.calibration
+    assert found.resize == ImageResize((64, 64), "bilinear", antialias=True)
+    assert (found.method, found.tiling) == ("ZooPatchcore", None)
+    assert found.versions["anomalib"] == "2.7.0"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_new_thresholds_are_put_into_a_graph_that_stands(suffix, graph, exported, tmp_path):
+    texture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    for file in graph(suffix).parent.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / graph(suffix).name
+    names = sorted(file.name for file in tmp_path.iterdir())
+    for metadata in (replace(FULL, resize=None), FULL):
+        write_metadata(path, metadata)
+        assert read_metadata(path) == metadata
+    assert sorted(file.name for file in tmp_path.iterdir()) == names
+    copy = ExportedModel(path, threads=1)
+    assert copy.metadata == FULL
+    [(score_map, _)], [(before, _)] = copy.score([texture]), exported(suffix).score([texture])
+    np.testing.assert_array_equal(score_map, before)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_damaged_and_missing_graphs_are_one_line(suffix, tmp_path):
+    path = tmp_path / f"model{suffix}"
+    for read in (read_metadata, ExportedModel):
+        with pytest.raises(ZooError, match="the file does not exist"):
+            read(path)
+    path.write_text("no graph")
+    for read in (read_metadata, ExportedModel, lambda file: write_metadata(file, FULL)):
+        with pytest.raises(ZooError, match=f"model{suffix}.*export it again") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_graph_of_somebody_else_carries_no_calibration(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    other = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    made = onnx.helper.make_graph([node], "foreign", [value], [other])
+    opset = onnx.helper.make_opsetid("", 18)
+    onnx.save(onnx.helper.make_model(made, opset_imports=[opset]), tmp_path / "m.onnx")
+    with pytest.raises(ZooError, match="carries no calibration"):
+        read_metadata(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": 2}, "metadata of format 2"),
+        ({"native_resize": "bicubic"}, "bicubic"),
+        ({"calibration": {"version": 99}}, "calibration of format 99"),
+        ({"calibration": None}, "damaged"),
+        ({"unknown": 1}, "damaged"),
+    ],
+)
+def test_what_this_version_cannot_read_is_named_with_its_file(change, words):
+    text = json.dumps({**json.loads(FULL.to_text()), **change})
+    with pytest.raises(ZooError, match=rf"model\.onnx: .*{words}"):
+        ExportMetadata.from_text(text, "model.onnx")
+
+
+def test_other_files_and_missing_packages_are_one_line(tmp_path, monkeypatch):
+    with pytest.raises(ZooError, match=r"give a \.onnx or \.xml file"):
+        read_metadata(tmp_path / "model.pt")
+
+    def missing(name):
+        raise ImportError(f"No module named '{name}'")
+
+    monkeypatch.setattr(files_module, "import_module", missing)
+    (tmp_path / "m.onnx").write_bytes(b"")
+    with pytest.raises(ZooError, match=r"onnx is not installed: pip .*zoo\[export\]"):
+        read_metadata(tmp_path / "m.onnx")
+
+
+def test_an_exported_model_needs_no_torch(graph):
+    code = (
+        "import sys; from zoo.export import ExportedModel; import numpy as np;"
+        f"m = ExportedModel({str(graph('.onnx'))!r});"
+        "m.predict(np.zeros((30, 40, 3), np.uint8)); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+
+
+def test_a_model_without_calibration_makes_no_graph(fitted, tmp_path, swap):
+    swap("post_processor", BlobPostProcessor())
+    with pytest.raises(ZooError, match="ZooPatchcore is not calibrated"):
+        export_model(fitted.model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_sizes_and_names_that_cannot_be_are_refused(fitted, tmp_path):
+    with pytest.raises(ZooError, match=r"input_size \(32, 32\) is not the model's own \(64, 64\)"):
+        export_model(fitted.model, tmp_path / "model.onnx", input_size=(32, 32))
+    with pytest.raises(ZooError, match=r"name a \.onnx or \.xml file"):
+        export_model(fitted.model, tmp_path / "model.tflite")
+
+
+@pytest.mark.parametrize(
+    ("transform", "size", "rest"),
+    [
+        (Compose([Resize((64, 96)), Normalize([0.5], [0.5])]), (64, 96), "Normalize"),
+        (Compose([Compose([Resize([8, 8])]), Normalize([0.5], [0.5])]), (8, 8), "Normalize"),
+        (Resize((8, 8)), (8, 8), None),
+        (Normalize([0.5], [0.5]), None, "Normalize"),
+    ],
+)
+def test_the_graph_begins_behind_the_resize(transform, size, rest, fitted, swap):
+    pre_processor = swap("pre_processor", type(fitted.model.pre_processor)(transform))
+    before = pre_processor.export_transform
+    with behind_the_resize(fitted.model) as found:
+        assert found == size
+        inside = pre_processor.export_transform
+    assert pre_processor.export_transform is before
+    assert "Resize" not in repr(inside)
+    assert (rest in repr(inside)) if rest else inside is None
+    described = metadata_of(fitted.model, calibration_of(fitted.model)).resize
+    assert (described.size if described else None) == size
+
+
+def test_a_resize_that_keeps_the_aspect_wants_a_size(fitted, swap):
+    pre_processor = swap("pre_processor", type(fitted.model.pre_processor)(Resize(32)))
+    with (
+        pytest.raises(ZooError, match="shorter side to 32.*give input_size"),
+        behind_the_resize(fitted.model),
+    ):
+        pass
+    with behind_the_resize(fitted.model, (32, 48)) as size:
+        assert size == (32, 48)
+    pre_processor.transform = CenterCrop(8)
+    with pytest.raises(ZooError, match="crops"), behind_the_resize(fitted.model):
+        pass
+
+
+@pytest.mark.parametrize("size", [(64, 64), (300, 200), (20, 33)])
+def test_pillow_resizes_as_runs_do(size, texture):
+    from zoo.data.dataset import to_model_size
+
+    pixels = texture(1, size)
+    ours = resized(pixels, ImageResize((64, 96)))
+    theirs = to_model_size(pixels, Resize((64, 96), antialias=True))
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
+    assert resized(pixels, None) is pixels
+
+
+def test_the_package_says_what_it_has():
+    assert all(getattr(package, name) for name in package.__all__)
+    with pytest.raises(AttributeError):
+        _ = package.nothing

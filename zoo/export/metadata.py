@@ -1,0 +1,102 @@
+"""What an exported graph carries along: calibration, the resizes on both sides of it, tiling.
+
+It is one text of JSON under one key, the same in every format of graph, so that another format
+needs a place for one text and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from zoo.errors import ZooError
+from zoo.post.calibration import Calibration
+
+KEY = "anomalib_zoo"  # in `metadata_props` of ONNX and in `rt_info` of OpenVINO
+FORMAT_VERSION = 1
+# The way of `zoo.post.to_native`; an older reader refuses another one that comes later.
+NATIVE_RESIZE = "bilinear, pixel centres at one half"
+
+
+@dataclass(frozen=True)
+class ImageResize:
+    """How a picture gets to the size of the graph's input; what it is there is 8-bit again.
+
+    Attributes:
+        size: (h, w) in pixels, whatever the picture's aspect.
+        interpolation: Name of torchvision's and Pillow's mode.
+        antialias: Whether shrinking averages all pixels; Pillow always does.
+    """
+
+    size: tuple[int, int]
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] = (
+        "bilinear"
+    )
+    antialias: bool = True
+
+
+@dataclass(frozen=True)
+class ExportMetadata:
+    """What turns a picture into a graph's input, and its output into a mask.
+
+    The input is float32 (B, 3, h, w), RGB in [0, 1]: what else the network wants is in the graph.
+    Outputs are `anomaly_map`, (B, 1, h, w) or (B, h, w), and `pred_score`, both raw.
+
+    Attributes:
+        calibration: Thresholds and blob limits for `zoo.post.finish`.
+        resize: What a picture goes through first; None if the graph takes any size.
+        tiling: How pictures larger than the graph are cut and maps stitched; None for whole ones.
+        native_resize: How a score map gets to the picture's own size, see `zoo.post.to_native`.
+        method: Name of the model's class.
+        versions: {package: version} that the graph was made with.
+        version: Version of this format.
+
+    Example:
+        >>> metadata = ExportMetadata(Calibration(0.5), ImageResize((256, 256)))
+        >>> ExportMetadata.from_text(metadata.to_text()) == metadata
+        True
+    """
+
+    calibration: Calibration
+    resize: ImageResize | None = None
+    tiling: dict[str, Any] | None = None
+    native_resize: str = NATIVE_RESIZE
+    method: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    version: int = FORMAT_VERSION
+
+    def to_text(self) -> str:
+        """Return the metadata as one line of JSON."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str, source: str = "the graph") -> ExportMetadata:
+        """Rebuild the metadata from `to_text`.
+
+        Args:
+            text: One text of JSON.
+            source: What an error calls the file.
+
+        Raises:
+            ZooError: The text is damaged, or a later version wrote it.
+        """
+        try:
+            data = json.loads(text)
+            found = data["version"], data["native_resize"]
+            if found != (FORMAT_VERSION, NATIVE_RESIZE):
+                raise ZooError(
+                    f"{source}: metadata of format {found[0]} ({found[1]}), this version reads "
+                    f"{FORMAT_VERSION} ({NATIVE_RESIZE}): export again with this version"
+                )
+            resize = data["resize"]
+            if resize is not None:
+                resize = ImageResize(**{**resize, "size": tuple(resize["size"])})
+            calibration = Calibration.from_dict(data["calibration"])
+            return cls(**{**data, "calibration": calibration, "resize": resize})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ZooError(f"{source}: damaged metadata ({error}): export again") from error
+        except ZooError as error:
+            if str(error).startswith(source):
+                raise
+            raise ZooError(f"{source}: {error}") from error
