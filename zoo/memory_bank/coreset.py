@@ -30,7 +30,7 @@ ROW_BLOCK = 1024
 POOL = 4096  # candidates that are looked at for every single pick
 MOST_PICKS = 2048  # of one pool, before all points are brought up to date
 # Squared distances below this share of the largest squared norm are rounding errors of float32.
-_RESOLUTION = 1e-6
+_RESOLUTION = 1e-5
 
 Progress = Callable[[int, int], None]
 

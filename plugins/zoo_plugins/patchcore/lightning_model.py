@@ -150,10 +150,10 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
             print(f"memory bank: {text}")
 
     def on_validation_start(self) -> None:
-        """Fit, and measure the members' scales on normal validation images."""
+        """Fit, and measure the members' scales on the validation images."""
         super().on_validation_start()
-        if self.model.needs_scales and self.model.fusion == "normal":
-            self.model.measure_scales(self._normal_images(_flat(self.trainer.val_dataloaders)))
+        if self.model.needs_scales:
+            self.see_split(_flat(self.trainer.val_dataloaders))
 
     def on_test_start(self) -> None:
         """Look at the whole split first, if that is wanted."""
@@ -166,7 +166,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
             self.see_split(_flat(self.trainer.predict_dataloaders))
 
     def see_split(self, batches: Iterable[Batch]) -> None:
-        """Measure the members' scales on all images of a split that is about to be judged.
+        """Measure the members' scales: on normal images, or on all of a split if that is wanted.
 
         Args:
             batches: As a datamodule gives them, before any pre-processing.
@@ -178,18 +178,14 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         return batch.update(**self.model(batch.image)._asdict())
 
     def _prepared(self, batches: Iterable[Batch]) -> Iterator[Tensor]:
+        """Yield normalised images, without those known to be defective unless all are wanted."""
         for batch in batches:
             batch.image = batch.image.to(self.device)
             if self.pre_processor is not None:
                 self.pre_processor.on_validation_batch_start(None, self, batch, 0)
-            yield batch.image
-
-    def _normal_images(self, batches: Iterable[Batch]) -> Iterator[Tensor]:
-        """Yield the images of batches that are not known to be defective."""
-        for batch in batches:
-            labels = batch.gt_label
-            [images] = self._prepared([batch])
-            images = images if labels is None else images[~labels.bool().to(images.device)]
+            images = batch.image
+            if not self.transductive and batch.gt_label is not None:
+                images = images[~batch.gt_label.bool().to(images.device)]
             if len(images):
                 yield images
 
