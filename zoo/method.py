@@ -5,6 +5,7 @@ from __future__ import annotations
 from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
+from zoo.errors import ZooError
 from zoo.evaluator import RawEvaluator
 from zoo.post.processor import BlobPostProcessor
 from zoo.visualizer import RawVisualizer
@@ -34,14 +35,23 @@ class ZooMethod:
         return RawVisualizer()
 
 
-def whole_image(image_size: int | tuple[int, int], backbone: str, weights: str) -> PreProcessor:
+def whole_image(
+    image_size: int | tuple[int, int], backbone: str, weights: str, keep_aspect: bool = False
+) -> PreProcessor:
     """Resize the whole image, nothing cropped, and normalise as the backbone's weights want it.
 
     Args:
         image_size: Side of a square, or (height, width), in pixels.
         backbone: A timm name.
         weights: The named weights, see `zoo.weights`.
+        keep_aspect: Keep the aspect ratio; `image_size` is then the shorter side.
+
+    Raises:
+        ZooError: Two sides and `keep_aspect`.
     """
-    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    sides = (image_size,) if isinstance(image_size, int) else tuple(image_size)
+    if keep_aspect and len(sides) > 1:
+        raise ZooError(f"keep_aspect needs one number as image_size, the shorter side, not {sides}")
+    size = sides if keep_aspect or len(sides) > 1 else sides * 2
     mean, std = normalization(backbone, weights)
     return PreProcessor(Compose([Resize(size, antialias=True), Normalize(list(mean), list(std))]))

@@ -71,8 +71,13 @@ def score_pixels(
 def score_split(
     model: AnomalibModule, datamodule: NativeDataModule, split: str
 ) -> Iterator[Scored]:
-    """Yield the raw score map of every image of a split, in sorted order."""
+    """Yield the raw score map of every image of a split, in sorted order.
+
+    A model whose attribute `transductive` is set is shown the whole split first (`see_split`).
+    """
     model.eval()
+    if getattr(model, "transductive", False):
+        model.see_split(datamodule.dataloader(split))
     for batch in datamodule.dataloader(split):
         yield from score_batch(model, batch)
 

@@ -1,44 +1,83 @@
-"""PatchCore on anomalib's implementation, with named weights and the shared post-processor.
+"""PatchCore as an anomalib model: named weights, one or several backbones, the zoo's finish.
 
 Paper: Towards Total Recall in Industrial Anomaly Detection, arXiv 2106.08265.
-Reference: amazon-science/patchcore-inspection, Apache-2.0 (its commit: card.yaml).
-Differences from the reference: those of anomalib 2.7 (card.yaml lists them); from anomalib: no
-download in the constructor, the statistics of the backbone's own weights instead of ImageNet's,
-a coreset of 1 % instead of 10 %, and raw scores finished by the zoo.
+Reference: amazon-science/patchcore-inspection at fcaa92f1, Apache-2.0.
+Differences from the reference and from anomalib's Patchcore: card.yaml.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+import torch
+from anomalib import LearningType
+from anomalib.data import Batch
 from anomalib.metrics import Evaluator
-from anomalib.models import Patchcore
+from anomalib.models.components import AnomalibModule, MemoryBankMixin
 from anomalib.visualization import Visualizer
-from torch import nn
+from lightning.pytorch.utilities.types import STEP_OUTPUT
+from torch import Tensor, nn
 
 from zoo.errors import ZooError
+from zoo.memory_bank.search import Backend
 from zoo.method import ZooMethod, whole_image
-from zoo.weights import create_backbone
+from zoo.weights import normalization
+from zoo_plugins.patchcore.backbone import FrozenBackbone
+from zoo_plugins.patchcore.ensemble import Fusion, PatchcoreEnsemble
+from zoo_plugins.patchcore.torch_model import BankSettings, PatchcoreModel
 
 
-class ZooPatchcore(ZooMethod, Patchcore):
+@dataclass
+class Member:
+    """One backbone of an ensemble.
+
+    Attributes:
+        backbone: A timm name.
+        layers: As `ZooPatchcore`'s.
+    """
+
+    backbone: str
+    layers: list[str] = field(default_factory=lambda: ["layer2", "layer3"])
+
+
+class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
     """PatchCore (Roth et al., CVPR 2022): nearest-neighbour distance to a coreset of patches.
 
     Args:
         backbone: A timm name of a convolutional network.
         weights: embedded, hub, random or the path of a checkpoint.
-        layers: Modules whose feature maps are concatenated, as timm's feature_info names them, in
-            any order; the first in the network sets the resolution.
+        layers: Modules whose feature maps are joined, as timm's feature_info names them, in any
+            order; the first in the network sets the resolution.
+        members: Several backbones with the same weights and settings, instead of `backbone` and
+            `layers`; their maps are brought to one scale and averaged.
+        fusion: Where that scale comes from: `normal` validation images, or `per_split_minmax`, the
+            extremes of the split that is judged, as in the reference's script. The latter lets
+            test images judge each other and is not admissible.
         image_size: Side of the square, or (height, width), that images are resized to, in pixels.
+        keep_aspect: Keep the aspect ratio; `image_size` is then the shorter side. Images of several
+            shapes need batch sizes of 1.
         coreset_sampling_ratio: Share of all patches that the bank keeps, in (0, 1].
-        num_neighbors: Neighbours that re-weight the image score (paper, section 3.3).
+        bank_size: Number of patches that the bank keeps, instead of a share.
+        bank_budget_mb: Most memory for features of training images, of each backbone, in MB;
+            beyond it they are sampled at random.
+        bank_dtype: Precision of features that are kept; sums are float32 in any case.
+        search: Library that searches: torch, or faiss or openvino if they are installed.
+        embedding_dim: Width of the reference's embedding, 1024 in its own settings; None joins the
+            pooled features of all layers, as anomalib does.
+        pretrain_dim: Width that the reference's embedding brings each layer to first.
+        num_neighbors: Neighbours that re-weight the image score (paper, equation 7; anomalib: 9);
+            1 takes the largest patch score, as the reference does.
+        squared: Squared distances, as the reference has them.
+        sigma: Standard deviation of the Gaussian that smooths maps, in pixels of the input.
         pre_processor: True for a resize of the whole image with the backbone's statistics.
         post_processor: True for the shared one.
-        evaluator: True for anomalib's, at model size.
-        visualizer: True for anomalib's.
+        evaluator: True for ours, at model size.
+        visualizer: True for ours.
 
     Raises:
-        ZooError: Unknown backbone or layer, or weights that do not fit.
+        ZooError: Unknown backbone or layer, weights that do not fit, or numbers out of range.
     """
 
     def __init__(
@@ -46,44 +85,138 @@ class ZooPatchcore(ZooMethod, Patchcore):
         backbone: str = "tf_efficientnet_lite0",
         weights: str = "embedded",
         layers: Sequence[str] = ("blocks.2", "blocks.4"),
+        members: list[Member] | None = None,
+        fusion: Fusion = "normal",
         image_size: int | tuple[int, int] = 256,
+        keep_aspect: bool = False,
         coreset_sampling_ratio: float = 0.01,
-        num_neighbors: int = 9,
+        bank_size: int | None = None,
+        bank_budget_mb: float = 2000,
+        bank_dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+        search: Backend = "torch",
+        embedding_dim: int | None = None,
+        pretrain_dim: int = 1024,
+        num_neighbors: int = 1,
+        squared: bool = False,
+        sigma: float = 4.0,
         pre_processor: nn.Module | bool = True,
         post_processor: nn.Module | bool = True,
         evaluator: Evaluator | bool = True,
         visualizer: Visualizer | bool = True,
     ) -> None:
-        indices, names = _in_network_order(backbone, layers)
-        network = create_backbone(
-            backbone, weights, features_only=True, exportable=True, out_indices=indices
-        )
+        members = members or [Member(backbone, list(layers))]
         if pre_processor is True:
-            pre_processor = whole_image(image_size, backbone, weights)
+            _check_statistics(members, weights)
+            pre_processor = whole_image(image_size, members[0].backbone, weights, keep_aspect)
         super().__init__(
-            backbone=backbone,
-            layers=names,
-            pre_trained=False,
-            coreset_sampling_ratio=coreset_sampling_ratio,
-            num_neighbors=num_neighbors,
             pre_processor=pre_processor,
             post_processor=post_processor,
             evaluator=evaluator,
             visualizer=visualizer,
         )
-        # anomalib's extractor can only be built with random or with hub weights.
-        self.model.feature_extractor.feature_extractor = network.eval()
-
-
-def _in_network_order(backbone: str, layers: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Return positions and names of the layers as timm orders feature maps, whatever was asked."""
-    info = create_backbone(backbone, "random", features_only=True).feature_info
-    names = info.module_name()
-    unknown = [layer for layer in layers if layer not in names]
-    if unknown or not layers:
-        raise ZooError(
-            f"backbone '{backbone}' has no layer {', '.join(unknown) or '(none named)'}; "
-            f"it has {', '.join(names)}"
+        dtype = getattr(torch, bank_dtype)
+        bank = BankSettings(coreset_sampling_ratio, bank_size, bank_budget_mb, dtype, search)
+        self.model = PatchcoreEnsemble(
+            [
+                PatchcoreModel(
+                    FrozenBackbone(member.backbone, weights, member.layers),
+                    bank,
+                    embedding_dim,
+                    pretrain_dim,
+                    num_neighbors,
+                    squared,
+                    sigma,
+                )
+                for member in members
+            ],
+            fusion,
         )
-    indices = sorted({names.index(layer) for layer in layers})
-    return indices, [names[index] for index in indices]
+
+    @property
+    def transductive(self) -> str | bool:
+        """How the result of a test image depends on others, or False."""
+        if self.model.needs_scales and self.model.fusion == "per_split_minmax":
+            return "members are scaled by the extremes of the split that is judged"
+        return False
+
+    def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:
+        """Collect the patches of a batch; there is no loss."""
+        self.model.collect(batch.image)
+        return torch.tensor(0.0, requires_grad=True, device=self.device)
+
+    def fit(self) -> None:
+        """Draw the memory banks from the patches of all training images."""
+        for text in self.model.fit_bank():
+            print(f"memory bank: {text}")
+
+    def on_validation_start(self) -> None:
+        """Fit, and measure the members' scales on the validation images."""
+        super().on_validation_start()
+        if self.model.needs_scales:
+            self.see_split(_flat(self.trainer.val_dataloaders))
+
+    def on_test_start(self) -> None:
+        """Look at the whole split first, if that is wanted."""
+        if self.transductive:
+            self.see_split(_flat(self.trainer.test_dataloaders))
+
+    def on_predict_start(self) -> None:
+        """Look at the whole split first, if that is wanted."""
+        if self.transductive:
+            self.see_split(_flat(self.trainer.predict_dataloaders))
+
+    def see_split(self, batches: Iterable[Batch]) -> None:
+        """Measure the members' scales: on normal images, or on all of a split if that is wanted.
+
+        Args:
+            batches: As a datamodule gives them, before any pre-processing.
+        """
+        self.model.measure_scales(self._prepared(batches))
+
+    def validation_step(self, batch: Batch, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
+        """Score a batch."""
+        return batch.update(**self.model(batch.image)._asdict())
+
+    def _prepared(self, batches: Iterable[Batch]) -> Iterator[Tensor]:
+        """Yield normalised images, without those known to be defective unless all are wanted."""
+        for batch in batches:
+            batch.image = batch.image.to(self.device)
+            if self.pre_processor is not None:
+                self.pre_processor.on_validation_batch_start(None, self, batch, 0)
+            images = batch.image
+            if not self.transductive and batch.gt_label is not None:
+                images = images[~batch.gt_label.bool().to(images.device)]
+            if len(images):
+                yield images
+
+    @property
+    def trainer_arguments(self) -> dict[str, Any]:
+        """One pass over the training images, on one device."""
+        return {"gradient_clip_val": 0, "max_epochs": 1, "num_sanity_val_steps": 0, "devices": 1}
+
+    @property
+    def learning_type(self) -> LearningType:
+        """Normal images only."""
+        return LearningType.ONE_CLASS
+
+    @staticmethod
+    def configure_optimizers() -> None:
+        """Nothing is optimised."""
+
+
+def _check_statistics(members: Sequence[Member], weights: str) -> None:
+    """Raise unless all backbones want images normalised in the same way."""
+    wanted = {normalization(member.backbone, weights) for member in members}
+    if len(wanted) > 1:
+        names = ", ".join(member.backbone for member in members)
+        raise ZooError(
+            f"backbones {names} were trained on differently normalised images: choose others, or "
+            "give the model a pre_processor"
+        )
+
+
+def _flat(loaders: Any) -> Iterator[Batch]:
+    """Yield the batches of one loader or of several."""
+    for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
+        if loader is not None:
+            yield from loader

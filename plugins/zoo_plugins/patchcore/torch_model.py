@@ -1,0 +1,218 @@
+"""PatchCore in plain torch: a bank of patch embeddings of normal images, and distances to it.
+
+Paper: Roth et al., Towards Total Recall in Industrial Anomaly Detection, arXiv 2106.08265.
+Reference: amazon-science/patchcore-inspection at fcaa92f1, Apache-2.0; nothing of it is copied.
+Differences, all named in card.yaml: no centre crop, a concatenated embedding and plain distances
+unless asked otherwise, an embedding and a map in closed form, a bank of bounded memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from anomalib.models.components import DynamicBufferMixin
+from torch import Tensor, nn
+
+from zoo.errors import ZooError
+from zoo.memory_bank.coreset import greedy_coreset, random_start
+from zoo.memory_bank.embedding import PatchEmbedding, pooled_concatenation
+from zoo.memory_bank.neighbours import affinity_bias, nearest_neighbour, nearest_neighbours
+from zoo.memory_bank.search import Backend, Search, make_search
+from zoo.memory_bank.static import static_nearest_neighbour, static_nearest_neighbours
+from zoo.memory_bank.stream import FeatureStream, check_bank
+from zoo_plugins.patchcore.backbone import FrozenBackbone
+from zoo_plugins.patchcore.score_map import smooth_map
+
+_N_START = 10  # patches that the coreset's first distances are measured from, as in the reference
+
+
+@dataclass(frozen=True)
+class BankSettings:
+    """How a memory bank is drawn and searched.
+
+    Attributes:
+        sampling_ratio: Share of all patches that the bank keeps, in (0, 1].
+        size: Number of patches that it keeps, instead of a share.
+        budget_mb: Most memory for features of training images, in MB; beyond it they are sampled.
+        dtype: Of the features and of the bank.
+        backend: Library that searches.
+    """
+
+    sampling_ratio: float = 0.01
+    size: int | None = None
+    budget_mb: float = 2000
+    dtype: torch.dtype = torch.float32
+    backend: Backend = "torch"
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if not 0 < self.sampling_ratio <= 1:
+            raise ZooError(
+                f"coreset_sampling_ratio must lie in (0, 1], not {self.sampling_ratio:g}"
+            )
+        if self.size is not None and self.size < 1:
+            raise ZooError(f"bank_size must be 1 or more, not {self.size}")
+
+    def wanted(self, n_patches: int) -> int:
+        """Return how many of so many patches shall be kept, at least one."""
+        return self.size or max(1, int(self.sampling_ratio * n_patches))
+
+
+class PatchcoreModel(DynamicBufferMixin, nn.Module):
+    """One backbone and its memory bank.
+
+    Args:
+        backbone: The frozen network.
+        bank: How the memory bank is drawn and searched.
+        embedding_dim: Width of the reference's embedding; None concatenates pooled features.
+        pretrain_dim: Width that the reference's embedding brings each layer to first.
+        num_neighbors: Neighbours that re-weight the image score (paper, equation 7); 1 takes the
+            largest patch score, as the reference does.
+        squared: Squared distances, as in the reference.
+        sigma: Of the Gaussian that smooths maps, in pixels of the input.
+
+    Attributes:
+        memory_bank: Shape (M, d); empty until `fit_bank`.
+    """
+
+    memory_bank: Tensor
+    bank_bias: Tensor
+
+    def __init__(
+        self,
+        backbone: FrozenBackbone,
+        bank: BankSettings,
+        embedding_dim: int | None = None,
+        pretrain_dim: int = 1024,
+        num_neighbors: int = 1,
+        squared: bool = False,
+        sigma: float = 4.0,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.bank = bank
+        self.embedding = (
+            PatchEmbedding(backbone.channels, pretrain_dim, embedding_dim)
+            if embedding_dim is not None
+            else None
+        )
+        self.num_neighbors = num_neighbors
+        self.squared = squared
+        self.sigma = sigma
+        self.register_buffer("memory_bank", torch.empty(0, dtype=bank.dtype))
+        self.register_buffer("bank_bias", torch.empty(0))
+        self._stream: FeatureStream | None = None
+        self._search: tuple[Tensor, Search] | None = None
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Return patch embeddings (B, d, h, w) of normalised images (B, 3, H, W)."""
+        feature_maps = self.backbone(images)
+        if self.embedding is None:
+            return pooled_concatenation(feature_maps)
+        return self.embedding(feature_maps)
+
+    def collect(self, images: Tensor) -> None:
+        """Add the patches of normal images to those that the bank will be drawn from."""
+        if self._stream is None:
+            seed = int(torch.randint(2**31, ()))  # follows the seed of the run
+            self._stream = FeatureStream(self.bank.budget_mb, seed, self.bank.dtype)
+        with torch.no_grad():
+            self._stream.add(_rows(self.embed(images)))
+
+    def fit_bank(self) -> list[str]:
+        """Draw the memory bank from what was collected; return what a person should know of it.
+
+        Raises:
+            ZooError: Nothing was collected.
+        """
+        if self._stream is None:
+            raise ZooError("no patches were collected: train on normal images first")
+        n_seen, was_sampled = self._stream.n_seen, self._stream.is_sample
+        features = self._stream.take().to(self.memory_bank.device)
+        self._stream = None
+        wanted, width = self.bank.wanted(n_seen), features.shape[1]
+        said = []
+        if was_sampled:
+            said.append(
+                f"{len(features):,} of {n_seen:,} patches fit into bank_budget_mb of "
+                f"{self.bank.budget_mb:g}; they were drawn at random"
+            )
+        if wanted > len(features):
+            check_bank(min(wanted, n_seen), width, self.bank.dtype, self.bank.budget_mb)
+            said.append(f"the bank keeps all {len(features):,} patches, fewer than {wanted:,}")
+        start = random_start(len(features), _N_START)
+        picks = greedy_coreset(features, wanted, start)
+        if len(picks) < min(wanted, len(features)):
+            said.append(f"the bank keeps {len(picks):,} patches: the others are the same again")
+        self.memory_bank = features[picks].contiguous()
+        self.bank_bias = affinity_bias(self.memory_bank)
+        return said
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Score normalised images (B, 3, H, W).
+
+        Returns:
+            Image scores (B,) and score maps (B, 1, H, W); raw distances, larger is more anomalous.
+
+        Raises:
+            ZooError: The bank is empty.
+        """
+        embedding = self.embed(images)
+        batch, _, height, width = embedding.shape
+        queries = _rows(embedding)
+        distances, indices = self._nearest(queries)
+        patch_scores = distances.square() if self.squared else distances
+        patch_scores = patch_scores.reshape(batch, height, width)
+        scores = patch_scores.amax(dim=(1, 2))
+        if self.num_neighbors > 1:
+            scores = scores * self._weights(
+                queries.reshape(batch, height * width, -1),
+                distances.reshape(batch, -1),
+                indices.reshape(batch, -1),
+            )
+        return scores, smooth_map(patch_scores, images.shape[-2:], self.sigma)
+
+    def _weights(self, queries: Tensor, distances: Tensor, indices: Tensor) -> Tensor:
+        """Return the weight of each image's score, (B,); paper, equation 7.
+
+        1 - the softmax share of the nearest entry m* among the neighbours of m* in the bank, by
+        their distances to the farthest patch of the image.
+
+        Args:
+            queries: Shape (B, P, d).
+            distances: Of each patch to its nearest entry, (B, P).
+            indices: Of that entry, (B, P).
+        """
+        n_support = min(self.num_neighbors, len(self.memory_bank))
+        if n_support == 1:  # a bank of one entry: nothing to compare it with
+            return distances.new_ones(len(distances))
+        farthest = distances.argmax(dim=1, keepdim=True)  # (B, 1)
+        patches = queries.gather(1, farthest[:, :, None].expand(-1, -1, queries.shape[2]))
+        entries = self.memory_bank[indices.gather(1, farthest).squeeze(1)].float()  # (B, d)
+        find = static_nearest_neighbours if _is_exporting() else nearest_neighbours
+        support = find(entries, self.memory_bank, n_support, self.bank_bias)[1]  # (B, k)
+        to_support = (patches - self.memory_bank[support].float()).square().sum(dim=2).sqrt()
+        return 1 - torch.softmax(to_support, dim=1)[:, 0]
+
+    def _nearest(self, queries: Tensor) -> tuple[Tensor, Tensor]:
+        if _is_exporting():
+            return static_nearest_neighbour(queries, self.memory_bank, self.bank_bias)
+        if self.bank.backend == "torch" or len(self.memory_bank) == 0:
+            return nearest_neighbour(queries, self.memory_bank, self.bank_bias)
+        if self._search is None or self._search[0] is not self.memory_bank:
+            self._search = self.memory_bank, make_search(self.memory_bank, self.bank.backend)
+        return self._search[1](queries)
+
+    def __getstate__(self) -> dict:
+        """Leave out the index of a library: it is built again when it is needed."""
+        return {**super().__getstate__(), "_search": None}
+
+
+def _rows(embedding: Tensor) -> Tensor:
+    """Return (B, d, h, w) as rows (B h w, d), float32."""
+    return embedding.permute(0, 2, 3, 1).reshape(-1, embedding.shape[1]).float()
+
+
+def _is_exporting() -> bool:
+    return torch.compiler.is_exporting() or torch.compiler.is_compiling()
