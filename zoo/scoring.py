@@ -15,7 +15,7 @@ from torchvision.tv_tensors import Image
 from zoo.data.batch import NativeBatch
 from zoo.data.native import NativeDataModule
 from zoo.errors import ZooError
-from zoo.tiling.pre_processor import TilingPreProcessor
+from zoo.tiling.pre_processor import ScaledPreProcessor
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def score_batch(model: AnomalibModule, batch: Batch) -> list[Scored]:
 def predict_batch(model: AnomalibModule, batch: Batch) -> Batch:
     """Pre-process a batch and let the model predict it, in tiles if its pre-processor cuts some."""
     pre_processor = model.pre_processor
-    if isinstance(pre_processor, TilingPreProcessor):
-        return pre_processor.predict(batch, lambda tiles: model.test_step(tiles, 0))
+    if isinstance(pre_processor, ScaledPreProcessor):
+        return pre_processor.predict(batch, lambda parts: model.test_step(parts, 0))
     if pre_processor is not None:
         pre_processor.on_test_batch_start(None, model, batch, 0)
     return model.test_step(batch, 0)

@@ -18,6 +18,7 @@ from anomalib.pre_processing import PreProcessor
 from anomalib.pre_processing.utils.spec import spec_to_transform, transform_to_spec
 from anomalib.pre_processing.utils.transform import get_exportable_transform
 from torch import Tensor
+from torch.nn.functional import interpolate
 from torchvision.transforms.v2 import Compose, Transform
 from torchvision.transforms.v2.functional import resize
 from torchvision.tv_tensors import Image, Mask
@@ -37,17 +38,33 @@ class ScaledPreProcessor(PreProcessor):
     Args:
         resize: How images are scaled.
         transform: What follows, such as Normalize; anomalib must be able to save it.
+        map_reduction: In our runs score maps get the native size divided by this; 1 leaves them as
+            the method gives them.
     """
 
-    def __init__(self, resize: Scaled, transform: Transform | None = None) -> None:
+    def __init__(
+        self, resize: Scaled, transform: Transform | None = None, map_reduction: int = 1
+    ) -> None:
         super().__init__()
-        self._set(resize, transform)
+        if map_reduction < 1:
+            raise ZooError(f"map_reduction is {map_reduction}, it must be 1 or more")
+        self._set(resize, transform, map_reduction)
 
-    def _set(self, resize: Scaled, transform: Transform | None) -> None:
-        self.resize, self.then = resize, transform
+    def _set(self, resize: Scaled, transform: Transform | None, map_reduction: int) -> None:
+        self.resize, self.then, self.map_reduction = resize, transform, map_reduction
         # What data modules look at: they scale while they read.
         self.transform = Compose([resize] if transform is None else [resize, transform])
         self.export_transform = get_exportable_transform(transform)  # images come in scaled
+
+    def predict(self, batch: Batch, step: Step) -> Batch:
+        """Put a batch of images through a model.
+
+        Args:
+            batch: Images, (B, 3, h, w) float32 in [0, 1].
+            step: Predicts a batch, as `AnomalibModule.test_step` does.
+        """
+        self.on_test_batch_start(None, None, batch)
+        return self._reduced(step(batch))
 
     def on_train_batch_start(self, trainer: Any, model: Any, batch: Batch, *args: Any) -> None:
         """Make a batch what the network wants."""
@@ -68,13 +85,31 @@ class ScaledPreProcessor(PreProcessor):
         self._restore(config["transform"]["init_args"])
 
     def _arguments(self) -> dict[str, Any]:
-        return {"resize": self.resize.to_dict(), "transform": transform_to_spec(self.then)}
+        return {
+            "resize": self.resize.to_dict(),
+            "transform": transform_to_spec(self.then),
+            "map_reduction": self.map_reduction,
+        }
 
     def _restore(self, arguments: dict[str, Any]) -> None:
-        self._set(Scaled(**arguments["resize"]), spec_to_transform(arguments["transform"]))
+        self._set(
+            Scaled(**arguments["resize"]),
+            spec_to_transform(arguments["transform"]),
+            arguments["map_reduction"],
+        )
 
     def _prepared(self, images: Tensor) -> Tensor:
         return images if self.then is None else self.then(images)
+
+    def _reduced(self, batch: Batch) -> Batch:
+        """Bring the maps of a batch of images of one size to their share of the native size."""
+        if self.map_reduction > 1 and batch.anomaly_map is not None:
+            native = native_sizes(batch)[0]
+            size = [max(1, side // self.map_reduction) for side in native]
+            maps = batch.anomaly_map.as_subclass(Tensor)
+            maps = maps.reshape(-1, 1, *maps.shape[-2:])
+            batch.anomaly_map = interpolate(maps, size, mode="bilinear")
+        return batch
 
     def _scale(self, batch: Batch) -> None:
         """Scale the images of a batch that nobody scaled while they were read."""
@@ -104,6 +139,7 @@ class TilingPreProcessor(ScaledPreProcessor):
         transform: What happens to each tile, such as Normalize.
         seams: How overlapping maps become one, see `zoo.tiling.stitch`.
         tiles_per_step: Most tiles that go through the network at once in our runs; bounds memory.
+        map_reduction: See `ScaledPreProcessor`.
     """
 
     def __init__(
@@ -113,8 +149,9 @@ class TilingPreProcessor(ScaledPreProcessor):
         transform: Transform | None = None,
         seams: Seams = "blend",
         tiles_per_step: int = 16,
+        map_reduction: int = 1,
     ) -> None:
-        super().__init__(resize, transform)
+        super().__init__(resize, transform, map_reduction)
         check_seams(seams)
         if tiles_per_step < 1:
             raise ZooError(f"tiles_per_step is {tiles_per_step}, it must be 1 or more")
@@ -133,12 +170,7 @@ class TilingPreProcessor(ScaledPreProcessor):
         }
 
     def predict(self, batch: Batch, step: Step) -> Batch:
-        """Put a batch of images through a model that sees tiles only.
-
-        Args:
-            batch: Images, scaled, (B, 3, h, w) float32 in [0, 1].
-            step: Predicts a batch of tiles, as `AnomalibModule.test_step` does.
-        """
+        """Put a batch of images through a model that sees tiles only; see `ScaledPreProcessor`."""
         self._scale(batch)
         tiles = self._cut(batch.image).split(self.tiles_per_step)
         parts = [step(ImageBatch(image=self._prepared(Image(chunk)))) for chunk in tiles]
@@ -148,7 +180,7 @@ class TilingPreProcessor(ScaledPreProcessor):
         scores = None
         if parts[0].pred_score is not None:
             scores = torch.cat([part.pred_score.reshape(-1) for part in parts])
-        return self._assemble(batch, batch.image, maps, scores)
+        return self._reduced(self._assemble(batch, batch.image, maps, scores))
 
     def on_train_batch_start(self, trainer: Any, model: Any, batch: Batch, *args: Any) -> None:
         """Make images tiles; our datamodules bring tiles already."""
