@@ -1,13 +1,13 @@
 """The `tiling` section: every way to a score map, one geometry; any method, stock or registered."""
 
 import copy
+import json
 
 import numpy as np
 import pytest
 import torch
 import yaml
 from anomalib.data import Folder
-from anomalib.models import Padim
 from torchvision.transforms.v2 import CenterCrop, Compose, Normalize, Resize
 
 import zoo
@@ -148,22 +148,12 @@ def test_numbers_out_of_range_are_refused(brightness, numbers):
 
 
 def test_an_exported_graph_takes_single_tiles_and_metadata_makes_the_map(
-    mini, tmp_path, monkeypatch
+    mini, tmp_path, brightness
 ):
     ort = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    model = Padim(
-        backbone="efficientnet_lite0_embedded",
-        layers=["blocks.1"],
-        n_features=8,
-        pre_processor=whole_image(32, "tf_efficientnet_lite0", "embedded"),
-        post_processor=False,
-    )
-    model = tiled(model, Tiling(window=24, overlap=0.25))
-    embedding = torch.rand(16, 8, 16, 16, generator=torch.Generator().manual_seed(0))
-    model.model.gaussian.fit(embedding.reshape(16, 8, 256))
-    path = model.eval().to_onnx(tmp_path, input_size=(32, 32), opset_version=18)
-    graph = ort.InferenceSession(path)
+    model = tiled(brightness(pool=2, side=32), Tiling(window=24, overlap=0.25)).eval()
+    graph = ort.InferenceSession(model.to_onnx(tmp_path, input_size=(32, 32), opset_version=18))
     assert graph.get_inputs()[0].shape[2:] == [32, 32]
     names = [output.name for output in graph.get_outputs()]
 
@@ -172,8 +162,10 @@ def test_an_exported_graph_takes_single_tiles_and_metadata_makes_the_map(
         return found["anomaly_map"], found["pred_score"]
 
     picture = mini / "part/test_public/bad/000_regular.png"
-    score_map, score = score_in_tiles(read_image(picture), model.pre_processor.tiling, run, 4)
+    tiling = json.loads(json.dumps(model.pre_processor.tiling))  # as metadata carries it
+    score_map, score = score_in_tiles(read_image(picture), tiling, run, 4)
     expected, expected_score = Detector(model, Calibration(threshold=1.0)).score(picture)
     assert score_map.shape == expected.shape
-    np.testing.assert_allclose(score_map, expected, rtol=0.02)
-    assert score == pytest.approx(expected_score, rel=0.02)
+    # Pillow and torchvision resize within one grey level.
+    np.testing.assert_allclose(score_map, expected, rtol=0, atol=1.01 / 255)
+    assert score == pytest.approx(expected_score, abs=1.01 / 255)
