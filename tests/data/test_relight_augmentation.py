@@ -25,10 +25,11 @@ from zoo.data.relight.published import (
     filter_former,
     isvl,
     robis,
+    superadd,
 )
 from zoo.errors import ZooError
 
-PRESETS = ("all", "robis", "isvl", "filter_former")
+PRESETS = ("all", "robis", "isvl", "filter_former", "superadd")
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_the_published_probability_is_the_default(sample, preset, p):
     changed = [not torch.equal(augment(*sample)[0], sample[0]) for _ in range(300)]
     assert augment.p == p
     assert np.mean(changed) == pytest.approx(p, abs=0.1)
-    assert Relight("filter_former").p == 1
+    assert Relight("filter_former").p == Relight("superadd").p == 1
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -268,6 +269,15 @@ def test_filter_former_has_the_published_ranges():
     values = torch.cat([filter_former(grey, generator(seed)).flatten() for seed in range(200)])
     assert 80 * 0.85 - 1 <= values.min() < 76
     assert 135 < values.max() <= 120 * 1.2
+
+
+def test_superadd_changes_the_brightness_of_the_whole_image_within_its_range():
+    grey = torch.full((3, 9, 9), 100, dtype=torch.uint8)
+    images = [superadd(grey, generator(seed)) for seed in range(200)]
+    assert all(len(image.unique()) == 1 for image in images)
+    values = torch.stack(images)
+    assert 79 <= values.min() < 83
+    assert 117 < values.max() <= 120
 
 
 def test_published_families_touch_no_global_generator(pixels):

@@ -12,7 +12,6 @@ same: a `ModelCheckpoint` with save_weights_only, for which lightning asks no ca
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import cv2
@@ -22,7 +21,7 @@ from anomalib.data import Batch, InferenceBatch
 from anomalib.models import AnomalibModule
 from anomalib.post_processing import PostProcessor
 
-from zoo.data.images import image_size
+from zoo.data.batch import native_sizes
 from zoo.errors import ZooError, nearest
 from zoo.post.calibration import Calibration
 from zoo.post.engine_images import EngineImages
@@ -186,13 +185,4 @@ def _maps(batch: Batch) -> list[tuple[np.ndarray, tuple[int, int], float]]:
     scores = score_maps.max(axis=(1, 2))
     if getattr(batch, "pred_score", None) is not None:
         scores = batch.pred_score.detach().float().cpu().numpy().reshape(-1)
-    return list(zip(score_maps, _native_sizes(batch), scores.tolist(), strict=True))
-
-
-def _native_sizes(batch: Batch) -> list[tuple[int, int]]:
-    """Return the size of each image; of images in memory, which have no file, it is the model's."""
-    if getattr(batch, "native_size", None):
-        return batch.native_size
-    if getattr(batch, "image_path", None):  # anomalib's own items do not say
-        return [image_size(Path(path)) for path in batch.image_path]
-    return [tuple(batch.image.shape[-2:])] * len(batch.image)
+    return list(zip(score_maps, native_sizes(batch), scores.tolist(), strict=True))

@@ -25,6 +25,7 @@ from zoo.recipes import read_yaml
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checkpoint import fill, read_checkpoint
 from zoo.runs.folder import CONFIG, MODEL
+from zoo.tiling.recipe import tiled
 from zoo.trust import check_trusted, is_trusting, trusting
 
 # The checkpoint brings all weights: none are fetched, and a file that was used may be gone.
@@ -55,7 +56,7 @@ def load_model(folder: Path, device: str | None = None, trust: bool = False) -> 
     metrics = check_run(folder)
     config = read_config(folder, trust)
     with _rebuilding(folder, metrics):
-        model = build(AnomalibModule, "model", _lean(config["model"]))
+        model = tiled(build(AnomalibModule, "model", _lean(config["model"])), config.get("tiling"))
     checkpoint = read_checkpoint(folder / MODEL, model)
     with _rebuilding(folder, metrics):
         fill(model, checkpoint)

@@ -81,6 +81,14 @@ def filter_former(image: Tensor, generator: Generator) -> Tensor:
     return directional_light(image, angle, (row, column), uniform(generator, 0.7, 1.4))
 
 
+def superadd(image: Tensor, generator: Generator) -> Tensor:
+    """Change the brightness by 0.8..1.2, as SuperADD (VAND 4.0, arXiv 2605.14808) fills its bank.
+
+    From the description in the paper; the code (CC BY-NC) was not used.
+    """
+    return adjust_brightness(image, uniform(generator, 0.8, 1.2))
+
+
 class Published(NamedTuple):
     """A published family and the probability that an image goes through it."""
 
@@ -92,6 +100,7 @@ PUBLISHED = {
     "robis": Published(robis, 0.5),
     "isvl": Published(isvl, 0.5),
     "filter_former": Published(filter_former, 1.0),
+    "superadd": Published(superadd, 1.0),
 }
 
 

@@ -28,10 +28,11 @@ class Relight(Transform):
 
     Args:
         preset: all (the six families of `zoo.data.relight`), or a published family: robis, isvl,
-            filter_former (`zoo.data.relight.published`).
+            filter_former, superadd (`zoo.data.relight.published`).
         severity: Preset all only: strongest severity; each image draws from 1 to this one.
         families: Preset all only: families to draw from, so that one can be kept for the test.
-        p: Probability that an image is relit; without it the preset's own: 0.5, filter_former 1.
+        p: Probability that an image is relit; without it the preset's own: 0.5, filter_former
+            and superadd 1.
 
     Raises:
         ZooError: Unknown preset or family, a number out of range, or an image that is not
