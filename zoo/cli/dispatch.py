@@ -16,7 +16,7 @@ from zoo.trust import trusting
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).
 ZOO_VERBS = ("fit", "predict", "calibrate", "bench", "table", "demo", "tiny")
-ZOO_VERBS += ("list", "show", "doctor")
+ZOO_VERBS += ("submit", "list", "show", "doctor")
 ANOMALIB_VERBS = {
     "train": "fit, calibrate on normal images, score the test split; writes a run folder",
     "fit": "anomalib's fit, when an option of its own comes first",
