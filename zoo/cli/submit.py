@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.submission.tree import Expected
 
 HELP = "write, pack and check a submission to the MVTec AD 2 server, or a kit for VAND"
 EPILOG = (
@@ -96,7 +100,7 @@ def _pack(folder: Path, out: Path, root: Path | None) -> int:
     return 0
 
 
-def _expected(root: Path | None):
+def _expected(root: Path | None) -> Expected:
     from zoo.submission.tree import official, on_disk
 
     return on_disk(root) if root else official()

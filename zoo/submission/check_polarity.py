@@ -16,12 +16,12 @@ _FEW = 3  # below that a majority means nothing
 
 @dataclass
 class _Tally:
-    """Of one object: images, those with a mask, and those whose mask is at odds with the map."""
+    """Of one object: images, those with anything marked, those that compare, those at odds."""
 
     n: int = 0
     marked: int = 0
-    reversed: int = 0
-    full: int = 0
+    compared: int = 0
+    at_odds: int = 0
 
 
 @dataclass
@@ -44,12 +44,12 @@ class Polarity:
         tally.marked += 1
         where = image.place(MASKS)
         if n_marked == mask.size:
-            tally.full += 1
             return [Finding(where, "all of the image is marked", "full mask", "warning")]
+        tally.compared += 1
         inside, outside = _median(score_map[mask]), _median(score_map[~mask])
         if inside > outside:
             return []
-        tally.reversed += 1
+        tally.at_odds += 1
         text = f"median score {inside:.4g} inside the mask, {outside:.4g} outside"
         return [Finding(where, text, "mask and map at odds", "warning")]
 
@@ -57,10 +57,9 @@ class Polarity:
         """Return what all pairs of an object tell together."""
         found = []
         for name, tally in self._tallies.items():
-            odd = tally.reversed + tally.full
-            if tally.marked >= _FEW and 2 * odd > tally.marked:
+            if tally.compared >= _FEW and 2 * tally.at_odds > tally.compared:
                 text = (
-                    f"{odd} of {tally.marked} masks mark the lower scores or everything: larger "
+                    f"{tally.at_odds} of {tally.compared} masks mark the lower scores: larger "
                     "scores must be more anomalous, 255 must mark anomalies, names must agree"
                 )
                 found.append(Finding(name, text, "polarity"))

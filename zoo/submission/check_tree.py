@@ -25,18 +25,21 @@ def check_tree(names: Iterable[str], expected: Expected) -> list[Finding]:
     folders = {f"{parent}/" for name in wanted for parent in PurePosixPath(name).parents}
     missing, superfluous = wanted - names, names - wanted - folders
     return [
-        *_missing_folders(missing, wanted, expected),
+        *_missing_folders(missing, wanted, names, expected),
         *_missing_files(missing, names, superfluous),
         *_superfluous(superfluous, missing, expected),
     ]
 
 
-def _missing_folders(missing: set[str], wanted: set[str], expected: Expected) -> Iterator[Finding]:
+def _missing_folders(
+    missing: set[str], wanted: set[str], names: set[str], expected: Expected
+) -> Iterator[Finding]:
     """Yield what is missing as a whole, the largest part of it only, and take it off `missing`."""
     for depth, what in ((1, "tree"), (2, "object"), (3, "split")):
         for folder in sorted({_head(name, depth) for name in missing}):
             whole = {name for name in wanted if _head(name, depth) == folder}
-            if not whole <= missing:
+            there = any(name.startswith(f"{folder}/") for name in names)
+            if there or not whole <= missing:
                 continue
             missing -= whole
             text = f"missing; {expected.data_set} has it"
@@ -80,9 +83,8 @@ def _why(name: str, expected: Expected) -> Finding:
         return Finding(name, "no file belongs here: remove it", "stray file")
     if parts[1] not in expected.objects:
         known = ", ".join(expected.objects)
-        return Finding(
-            _head(name, 2), f"no object of {expected.data_set}, which has {known}", "foreign object"
-        )
+        text = f"no object of {expected.data_set} ({known}); --data.root names another data set"
+        return Finding(_head(name, 2), text, "foreign object")
     if len(parts) == 2 or parts[2] not in LIGHTS:
         where = _head(name, 3)
         return Finding(where, f"only {' and '.join(LIGHTS)} belong here: remove it", "stray file")

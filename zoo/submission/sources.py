@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from zoo.data import layout
 from zoo.errors import ZooError
@@ -18,6 +18,9 @@ from zoo.runs.folder import COST
 from zoo.submission.affine import Affine
 from zoo.submission.runs import ObjectRun
 from zoo.submission.tree import SPLITS, Image
+
+if TYPE_CHECKING:  # kept maps need no torch
+    from zoo.detector import Detector
 
 VALIDATION = "validation"
 
@@ -111,7 +114,7 @@ class FittedModel:
             yield finish(each.score_map, each.native_size, self.run.calibration)
 
     @property
-    def detector(self):
+    def detector(self) -> Detector:
         """The run's model, as `zoo.load` gives it."""
         if self._detector is None:
             from zoo.runs.load import load
