@@ -67,7 +67,7 @@ class ArchiveFiles:
         self.findings = []
         last = "its beginning"
         try:
-            with gzip.open(self.archive) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+            with _Blocks(self.archive) as file, tarfile.open(fileobj=file, mode="r:") as tar:
                 for place, member in self._members(tar):
                     read = member.isreg() and wanted(place, member.size)
                     data = tar.extractfile(member).read() if read else None
@@ -75,7 +75,7 @@ class ArchiveFiles:
                     if data is not None and len(data) != member.size:
                         raise EOFError("unexpected end of data")
                     yield place, data
-                self._check_end(file, tar.offset, last)
+                _check_end(file, last)
         except (EOFError, OSError, zlib.error, tarfile.TarError) as error:
             raise ZooError(
                 f"{self.archive} is truncated or damaged after {last} "
@@ -87,7 +87,6 @@ class ArchiveFiles:
         seen: set[str] = set()
         tops: set[str] = set()
         for member in tar:
-            tar.members.clear()  # they would pile up
             name = member.name
             wrong = _wrong_path(name) or self._wrong_kind(member)
             if wrong:
@@ -118,24 +117,36 @@ class ArchiveFiles:
             return None
         return f"{_KINDS.get(member.type, 'of a special kind')}: only plain files belong here"
 
-    def _check_end(self, file: gzip.GzipFile, offset: int, last: str) -> None:
-        """Raise unless nothing but the zeros of a whole tar follow what was read."""
-        # tarfile stops without a word at a header that it cannot read.
-        file.seek(offset - tarfile.BLOCKSIZE)
-        n_bytes = 0
-        while chunk := file.read(_CHUNK):
-            n_bytes += len(chunk)
-            if chunk.strip(b"\0"):
-                raise EOFError(f"something that is no member follows {last}")
-        if n_bytes < tarfile.BLOCKSIZE:
-            raise EOFError("the end mark is missing")
-
     def _find(
         self, where: str, what: str, kind: str, once: bool = False, severity: str = "error"
     ) -> None:
         finding = Finding(where, what, kind, severity)
         if not (once and finding in self.findings):
             self.findings.append(finding)
+
+
+class _Blocks(gzip.GzipFile):
+    """A gzip file that remembers what was read last: to go back there is to begin anew."""
+
+    last = b""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to `size` bytes."""
+        self.last = super().read(size)
+        return self.last
+
+
+def _check_end(file: _Blocks, last: str) -> None:
+    """Raise unless the two blocks of zeros that end a tar were read or follow, and only zeros."""
+    # tarfile stops without a word at a header that it cannot read.
+    chunk, n_bytes = file.last, 0
+    while chunk:
+        n_bytes += len(chunk)
+        if chunk.strip(b"\0"):
+            raise EOFError(f"what follows {last} is no member")
+        chunk = file.read(_CHUNK)
+    if n_bytes < 2 * tarfile.BLOCKSIZE:
+        raise EOFError("the end mark is missing")
 
 
 def _wrong_path(name: str) -> str | None:

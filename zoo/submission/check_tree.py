@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
@@ -20,50 +21,50 @@ def check_tree(names: Iterable[str], expected: Expected) -> list[Finding]:
             nothing expected lies in them.
         expected: The images that must be judged.
     """
-    names = set(names)
-    wanted = set(expected.by_place)
+    names, wanted = set(names), set(expected.by_place)
     folders = {f"{parent}/" for name in wanted for parent in PurePosixPath(name).parents}
     missing, superfluous = wanted - names, names - wanted - folders
+    whole = _missing_folders(wanted, names)
+    parts = {name for name in missing if not any(name.startswith(f"{each}/") for each in whole)}
     return [
-        *_missing_folders(missing, wanted, names, expected),
-        *_missing_files(missing, names, superfluous),
-        *_superfluous(superfluous, missing, expected),
+        *(_missing_folder(folder, expected) for folder in whole),
+        *_missing_files(parts, names, wanted),
+        *_superfluous(superfluous, expected),
     ]
 
 
-def _missing_folders(
-    missing: set[str], wanted: set[str], names: set[str], expected: Expected
-) -> Iterator[Finding]:
-    """Yield what is missing as a whole, the largest part of it only, and take it off `missing`."""
-    for depth, what in ((1, "tree"), (2, "object"), (3, "split")):
-        for folder in sorted({_head(name, depth) for name in missing}):
-            whole = {name for name in wanted if _head(name, depth) == folder}
-            there = any(name.startswith(f"{folder}/") for name in names)
-            if there or not whole <= missing:
-                continue
-            missing -= whole
-            text = f"missing; {expected.data_set} has it"
-            if what == "tree":
-                holds = "masks" if folder == MASKS else "score maps"
-                text = f"missing: a submission needs {holds}, `zoo submit` writes maps and masks"
-            yield Finding(folder, text, f"missing {what}")
+def _missing_folders(wanted: set[str], names: set[str]) -> list[str]:
+    """Return the folders that nothing lies in, without those inside another one of them."""
+    here = {_head(name, depth) for name in names for depth in (1, 2, 3)}
+    missing: list[str] = []
+    for depth in (1, 2, 3):
+        for folder in sorted({_head(name, depth) for name in wanted} - here):
+            if not any(folder.startswith(f"{outer}/") for outer in missing):
+                missing.append(folder)
+    return missing
 
 
-def _missing_files(missing: set[str], names: set[str], superfluous: set[str]) -> Iterator[Finding]:
+def _missing_folder(folder: str, expected: Expected) -> Finding:
+    if folder in SUFFIXES:
+        holds = "masks" if folder == MASKS else "score maps"
+        text = f"missing: a submission needs {holds}; `zoo submit RUN... --out OUT` writes both"
+        return Finding(folder, text, "missing tree")
+    what = "split" if folder.count("/") == 2 else "object"
+    return Finding(folder, f"missing: {expected.data_set} has this {what}", f"missing {what}")
+
+
+def _missing_files(missing: set[str], names: set[str], wanted: set[str]) -> Iterator[Finding]:
     """Yield one finding per folder in which files are missing."""
-    for folder in sorted({_parent(name) for name in missing}):
+    found = Counter(_parent(name) for name in names if not name.endswith("/"))
+    counts = Counter(map(_parent, wanted))
+    for folder in sorted(set(map(_parent, missing))):
         lacking = sorted(name for name in missing if _parent(name) == folder)
-        found = sum(_parent(name) == folder and not name.endswith("/") for name in names)
-        n_expected = found - sum(_parent(name) == folder for name in superfluous) + len(lacking)
-        yield Finding(
-            folder,
-            f"{found} files, {n_expected} expected; missing {_some(lacking)}",
-            "missing files",
-        )
+        text = f"{found[folder]} files, {counts[folder]} expected; missing {_some(lacking)}"
+        yield Finding(folder, text, "missing files")
 
 
-def _superfluous(superfluous: set[str], missing: set[str], expected: Expected) -> Iterator[Finding]:
-    told = set()
+def _superfluous(superfluous: set[str], expected: Expected) -> Iterator[Finding]:
+    told: set[str] = set()
     for name in sorted(superfluous):
         finding = _why(name, expected)
         # A folder that does not belong here is said once, not for each of its files.
