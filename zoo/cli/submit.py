@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
+    from zoo.submission.runs import ObjectRun
     from zoo.submission.tree import Expected
 
 HELP = "write, pack and check a submission to the MVTec AD 2 server, or a kit for VAND"
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
     found = find_runs(args.runs, args.seed)
     if args.kit:
-        raise ZooError("no kit yet")
+        return _kit(found, args.kit)
     from zoo.submission.tree import check_published
     from zoo.submission.workplace import check_free
     from zoo.submission.write import submit
@@ -62,6 +63,19 @@ def run(args: argparse.Namespace) -> int:
     submit(found, expected, root, args.out, args.device)
     told = f" --data.root {root}" if root else ""
     print(f"check it: zoo submit --check {args.out}{told}")
+    return 0
+
+
+def _kit(runs: list[ObjectRun], folder: Path) -> int:
+    from zoo.submission.kit.make import make_kit
+    from zoo.submission.kit.manifest import admissible, is_sealed
+
+    make_kit(runs, folder)
+    print(f"written to {folder}: README.md says how to run it, report.md is a draft")
+    for verdict in sorted({admissible(run) for run in runs}):
+        print(f"admissible to VAND 4.0: {verdict}")
+    if not is_sealed(runs):
+        print("no attestation: not every run was sealed")
     return 0
 
 
