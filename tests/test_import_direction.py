@@ -25,6 +25,7 @@ LIGHT += [f"{package}/__init__" for package in ("cli", "data", "data/relight", "
 LIGHT += ["trust/__init__", "data/relight/light"]
 LIGHT += [f"cli/{verb}" for verb in ("dispatch", "list", "show", "table", "tiny")]
 LIGHT += [f"cli/{verb}" for verb in ("doctor", "bench", "demo", "fit", "predict", "calibrate")]
+LIGHT += ["cli/submit", "submission/check", "submission/write"]
 LIGHT = [ROOT / "zoo" / f"{name}.py" for name in LIGHT]
 HEAVY = {"torch", "torchvision", "anomalib", "lightning", "timm", "kornia"}
 MOST_LINES = 400

@@ -1,4 +1,4 @@
-"""Finished runs judged on `test_public`: their own masks, pooled over all pixels as the server does.
+"""Finished runs judged on `test_public`: SegF1 of their own masks, pooled over all pixels.
 
 For a last look, never for a choice: VAND 4.0 lets `test_public` decide nothing.
 """
@@ -43,9 +43,8 @@ def judge_public(
         scores[run.object_name] = evaluation.counts.segf1
         say(f"{run.object_name}: SegF1 {_percent(scores[run.object_name])}")
     known = [score for score in scores.values() if score is not None]
-    say(
-        f"mean of {len(known)} objects: SegF1 {_percent(sum(known) / len(known) if known else None)}"
-    )
+    mean = sum(known) / len(known) if known else None
+    say(f"mean of {len(known)} objects: SegF1 {_percent(mean)}")
     return scores
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
@@ -107,25 +108,27 @@ def code_sha256(module: str) -> str:
 
 
 def _pretrained(run: ObjectRun, card: Card | None) -> list[dict[str, Any]]:
-    """Return the pretrained weights with licence and hash.
+    """Return the pretrained weights that a run used, with licence and hash.
 
-    The hash is that of the file where the run names one, else the card's.
+    A file is known by its hash, weights of a hub by the backbone's name. Of a method that tells
+    neither, all weights on its card are listed.
     """
-    named = str((run.config["model"].get("init_args") or {}).get("weights", ""))
-    found = [
-        {
-            "name": each.name,
-            "source": each.source,
-            "licence": each.licence,
-            "gated": each.gated,
-            "sha256": each.sha256,
-        }
-        for each in (card.weights if card else ())
-    ]
-    path = Path(named).expanduser()
-    if named and path.is_file():
-        digest = file_sha256(path)
-        known = [each for each in found if each["sha256"] == digest]
-        unknown = {"name": path.name, "source": None, "licence": None, "gated": None}
-        found = known or [{**unknown, "sha256": digest}]
-    return found
+    listed = [asdict(each) for each in (card.weights if card else ())]
+    arguments = run.config["model"].get("init_args") or {}
+    named = str(arguments.get("weights", ""))
+    if named == "random":
+        return []
+    if named == "hub":
+        return [each for each in listed if each["name"] == arguments.get("backbone")] or listed
+    path = _embedded() if named == "embedded" else Path(named).expanduser()
+    if not named or not path.is_file():
+        return listed
+    digest = file_sha256(path)
+    unknown = {"name": path.name, "source": None, "licence": None, "gated": None, "sha256": digest}
+    return [each for each in listed if each["sha256"] == digest] or [unknown]
+
+
+def _embedded() -> Path:
+    from zoo.weights import embedded_file  # imports torch
+
+    return embedded_file()

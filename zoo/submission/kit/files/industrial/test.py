@@ -11,20 +11,25 @@ import argparse
 import sys
 from pathlib import Path
 
+from zoo.cli.process import quiet, return_memory, share_cores
 from zoo.errors import ZooError
-from zoo.submission.public import judge_public
-from zoo.submission.runs import find_runs
 
 KIT = Path(__file__).resolve().parents[1]
 
 
-def test(words: list[str] | None = None) -> int:
+def judge(words: list[str] | None = None) -> int:
     """Judge one run per object and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data.root", dest="root", type=Path, required=True, metavar="DIR")
     parser.add_argument("--runs", type=Path, default=KIT / "weights", metavar="DIR")
     parser.add_argument("--device", metavar="D")
     args = parser.parse_args(words)
+    share_cores()
+    return_memory()
+    quiet()
+    from zoo.submission.public import judge_public
+    from zoo.submission.runs import find_runs
+
     try:
         judge_public(find_runs([args.runs]), args.root, args.device)
     except ZooError as error:
@@ -34,4 +39,4 @@ def test(words: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(test())
+    sys.exit(judge())
