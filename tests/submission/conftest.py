@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -121,3 +122,57 @@ def _write_submission():
 def _judged():
     """Return the function `judged`."""
     return judged
+
+
+RECIPE = """# PatchCore on small images with random weights, for tests.
+model:
+  class_path: ZooPatchcore
+  init_args:
+    weights: random
+    image_size: 64
+    coreset_sampling_ratio: 0.1
+    post_processor:
+      class_path: zoo.post.BlobPostProcessor
+      init_args:
+        rule:
+          class_path: zoo.post.Quantile
+          init_args: {q: 0.99, min_area_px: 4}
+data:
+  class_path: zoo.data.MVTecAD2Layout
+  init_args: {train_batch_size: 4, eval_batch_size: 1}
+"""
+
+
+@pytest.fixture(scope="session")
+def benched(tmp_path_factory, write_object) -> SimpleNamespace:
+    """Return a data set of two objects and finished runs on it that kept models and maps."""
+    from zoo.cli import main
+
+    root = tmp_path_factory.mktemp("benched")
+    write_object(root / "data", "gear")
+    write_object(root / "data", "lid", size=(40, 56))
+    (root / "quick.yaml").write_text(RECIPE, encoding="utf-8")
+    words = ["--data.root", root / "data", "--out", root / "runs", "--keep", "maps"]
+    assert main(["bench", str(root / "quick.yaml"), *map(str, words)]) == 0
+    return SimpleNamespace(root=root, data=root / "data", runs=root / "runs")
+
+
+@pytest.fixture
+def grid(benched, tmp_path, monkeypatch) -> SimpleNamespace:
+    """Return a copy of the data set and the runs; the test stands beside them."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(benched.runs, tmp_path / "runs")
+    return SimpleNamespace(
+        data=benched.data,
+        runs=Path("runs"),
+        gear=Path("runs/quick/gear/seed0"),
+        lid=Path("runs/quick/lid/seed0"),
+    )
+
+
+@pytest.fixture
+def without_maps(grid) -> SimpleNamespace:
+    """Return the runs with their models only."""
+    for run in (grid.gear, grid.lid):
+        shutil.rmtree(run / "maps")
+    return grid
