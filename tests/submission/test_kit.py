@@ -1,4 +1,4 @@
-"""A kit runs by itself: its entry points train, judge and submit from nothing but its own folder."""
+"""A kit runs by itself: its entry points train, judge and submit from its own folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import pytest
 import yaml
 
 from zoo.cli import main
-from zoo.runs.evaluate import SplitEvaluation
 from zoo.runs.folder import read_metrics
 from zoo.submission.runs import find_runs
 
@@ -61,7 +60,7 @@ def test_the_manifest_holds_the_hash_of_every_file(kit):
     assert facts["sealed"] is False
     assert facts["vand4_admissible"] == {"gear": "yes", "lid": "yes"}
     assert facts["pretrained_weights"] == []  # weights: random
-    assert set(facts["code_sha256"]) == {"zoo", "zoo_plugins.patchcore.lightning_model"}
+    assert set(facts["code_sha256"]) == {"zoo", "zoo_plugins.patchcore"}
     for name, run in facts["runs"].items():
         assert run["folder"] == f"weights/{name}/seed0"
         assert {"model.ckpt", "calibration.json", "metrics.json"} <= set(run["sha256"])
@@ -121,7 +120,6 @@ def test_test_judges_the_masks_of_the_weights(kit, grid, capsys):
         scores.append(metrics["splits"]["test_public"]["segf1"])
         assert f"{name}: SegF1 {100 * scores[-1]:.2f} %" in lines
     assert lines[-1] == f"mean of 2 objects: SegF1 {50 * sum(scores):.2f} %"
-    assert SplitEvaluation().counts.segf1 is None  # an empty count is no zero
 
 
 def test_train_makes_the_models_anew(kit, grid):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import mean
 
 from zoo.data import layout
+from zoo.metrics import PixelCounts
 from zoo.runs.counted import counted
-from zoo.runs.evaluate import SplitEvaluation
 from zoo.runs.load import load
 from zoo.submission.runs import ObjectRun
 
@@ -22,7 +23,7 @@ def judge_public(
     root: Path,
     device: str | None = None,
     say: Callable[[str], None] = print,
-) -> dict[str, float | None]:
+) -> dict[str, float]:
     """Return SegF1 per object, and say it line by line with the mean at the end.
 
     Args:
@@ -31,22 +32,16 @@ def judge_public(
         device: Where models run.
         say: Receives the lines.
     """
-    scores: dict[str, float | None] = {}
+    scores: dict[str, float] = {}
     for run in runs:
         listed = layout.samples(root, run.object_name, SPLIT)
-        detector, evaluation = load(run.folder, device), SplitEvaluation()
+        detector, counts = load(run.folder, device), PixelCounts()
         predicted = detector.predict(sample.image_path for sample in listed)
         pairs = zip(listed, predicted, strict=True)
         for sample, prediction in counted(pairs, len(listed), run.object_name):
             truth = sample.truth(prediction.mask.shape)
-            evaluation.counts.update(prediction.mask, truth)
-        scores[run.object_name] = evaluation.counts.segf1
-        say(f"{run.object_name}: SegF1 {_percent(scores[run.object_name])}")
-    known = [score for score in scores.values() if score is not None]
-    mean = sum(known) / len(known) if known else None
-    say(f"mean of {len(known)} objects: SegF1 {_percent(mean)}")
+            counts.update(prediction.mask, truth)
+        scores[run.object_name] = counts.segf1
+        say(f"{run.object_name}: SegF1 {100 * counts.segf1:.2f} %")
+    say(f"mean of {len(scores)} objects: SegF1 {100 * mean(scores.values()):.2f} %")
     return scores
-
-
-def _percent(score: float | None) -> str:
-    return "-" if score is None else f"{100 * score:.2f} %"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -50,8 +49,10 @@ def is_sealed(runs: Sequence[ObjectRun]) -> bool:
 
 def distributions_of(runs: Sequence[ObjectRun]) -> list[str]:
     """Return the distributions that the runs' models come from, anomalib-zoo among them."""
-    top = runs[0].config["model"]["class_path"].partition(".")[0]
-    return sorted({"anomalib-zoo", *packages_distributions().get(top, [])})
+    try:
+        return sorted({"anomalib-zoo", find(runs[0].metrics["method"]).distribution})
+    except ZooError:  # a stock model of anomalib, which anomalib-zoo requires
+        return ["anomalib-zoo"]
 
 
 def manifest(runs: Sequence[ObjectRun], recipe: Path, places: dict[str, Path]) -> dict[str, Any]:
