@@ -36,7 +36,7 @@ class Workplace:
 
     def __init__(self, out: Path, fingerprint: str) -> None:
         self.out = check_free(out)
-        self.aside = out.with_name(out.name + UNFINISHED)
+        self.aside = _aside(out)
         self.folder = self.aside / submission_name(out)
         self._state = {"fingerprint": fingerprint, "affine": {}}
         self.is_resumed = self.aside.exists()
@@ -84,6 +84,11 @@ class Workplace:
         new.replace(self.aside / _STATE)
 
 
+def begun_bytes(out: Path) -> int:
+    """Return the size of what an interrupted command has left aside."""
+    return sum(path.stat().st_size for path in _aside(out).rglob("*") if path.is_file())
+
+
 def is_archive(out: Path) -> bool:
     """Whether a place is that of an archive; else it is a folder's."""
     return out.name.endswith(ARCHIVE_SUFFIXES)
@@ -111,3 +116,7 @@ def check_free(out: Path) -> Path:
     if not submission_name(out):
         raise ZooError(f"{out}: a submission needs a name before its suffix")
     return out
+
+
+def _aside(out: Path) -> Path:
+    return out.with_name(out.name + UNFINISHED)

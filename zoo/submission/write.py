@@ -19,7 +19,7 @@ from zoo.submission.pair import is_written, write_pair
 from zoo.submission.runs import ObjectRun
 from zoo.submission.sources import Source, source_of
 from zoo.submission.tree import MAPS, Expected, Image
-from zoo.submission.workplace import Workplace, is_archive, submission_name
+from zoo.submission.workplace import Workplace, begun_bytes, is_archive, submission_name
 
 Say = Callable[[str], None]
 
@@ -50,7 +50,7 @@ def submit(
     """
     sources = {run.object_name: source_of(run, root, device) for run in runs}
     needs = estimate(runs, expected, packs=is_archive(out))
-    free = check_space(out, needs.needed_bytes)
+    free = check_space(out, needs.needed_bytes - begun_bytes(out))
     work = Workplace(out, fingerprint(runs, expected))
     first = runs[0]
     say(f"{first.metrics['recipe']}, seed {first.seed}, {len(runs)} objects: {needs.describe()}")
