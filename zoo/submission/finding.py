@@ -26,8 +26,9 @@ class Finding:
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
-        """Return the finding as one line."""
-        return f"{self.severity}: {self.where}: {self.what}"
+        """Return the finding as one line; names in an archive may try to steer terminals."""
+        text = f"{self.severity}: {self.where}: {self.what}"
+        return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:
