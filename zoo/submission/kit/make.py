@@ -11,7 +11,7 @@ import yaml
 from zoo.errors import ZooError
 from zoo.runs.folder import CONFIG, UNFINISHED, write_json
 from zoo.submission import ledger
-from zoo.submission.kit.manifest import CARRIED, distributions_of, manifest
+from zoo.submission.kit.manifest import ATTESTATION, CARRIED, distributions_of, manifest
 from zoo.submission.kit.pins import requirements
 from zoo.submission.kit.report import report
 from zoo.submission.runs import ObjectRun
@@ -58,7 +58,7 @@ def _write(runs: Sequence[ObjectRun], folder: Path) -> None:
     for run in runs:
         places[run.object_name] = Path(WEIGHTS, run.object_name, f"seed{run.seed}")
         _carry(run, folder / places[run.object_name])
-    facts = manifest(runs, recipe, places)
+    facts = manifest(runs, folder, recipe, places)
     write_json(folder / "manifest.json", facts)
     pins = requirements(distributions_of(runs))
     (folder / "requirements.txt").write_text(pins, encoding="utf-8")
@@ -82,8 +82,10 @@ def _carry(run: ObjectRun, target: Path) -> None:
     """Copy what judging with a run needs; its configuration without the data set's place."""
     target.mkdir(parents=True)
     for name in CARRIED:
-        if (run.folder / name).is_file() and name != CONFIG:
+        if (run.folder / name).is_file():
             shutil.copy2(run.folder / name, target / name)
+    if (target / ATTESTATION).is_file():
+        return  # it holds the hash of the configuration as it is
     config = {**run.config, "default_root_dir": "runs"}
     init_args = {**(config["data"].get("init_args") or {}), "root": _ELSEWHERE}
     config["data"] = {**config["data"], "init_args": init_args}

@@ -55,11 +55,14 @@ def distributions_of(runs: Sequence[ObjectRun]) -> list[str]:
         return ["anomalib-zoo"]
 
 
-def manifest(runs: Sequence[ObjectRun], recipe: Path, places: dict[str, Path]) -> dict[str, Any]:
+def manifest(
+    runs: Sequence[ObjectRun], kit: Path, recipe: Path, places: dict[str, Path]
+) -> dict[str, Any]:
     """Return the manifest.
 
     Args:
         runs: One run per object.
+        kit: The kit's folder, which holds recipe and runs already.
         recipe: The recipe's file in the kit.
         places: Folder of each object's run, below the kit.
     """
@@ -84,9 +87,8 @@ def manifest(runs: Sequence[ObjectRun], recipe: Path, places: dict[str, Path]) -
                 "config_hash": run.metrics["config_hash"],
                 "data_fingerprint": run.metrics.get("data_fingerprint"),
                 "sha256": {
-                    name: file_sha256(run.folder / name)
-                    for name in CARRIED
-                    if name != "config.yaml" and (run.folder / name).is_file()
+                    path.name: file_sha256(path)
+                    for path in sorted((kit / places[run.object_name]).iterdir())
                 },
             }
             for run in runs
