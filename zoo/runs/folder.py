@@ -57,7 +57,7 @@ def config_hash(config: dict[str, Any], **facts: Any) -> str:
         config: The full configuration; paths and settings without effect are left out.
         **facts: What else decides: object, seed, data fingerprint, versions, threads, splits.
     """
-    text = json.dumps([_pruned(config, ()), facts], sort_keys=True, default=str)
+    text = json.dumps([deciding(config), facts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -140,6 +140,11 @@ def note_failure(folder: Path, facts: dict[str, Any]) -> None:
         if read_metrics(folder) is None:
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / FAILED, facts)
+
+
+def deciding(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a full configuration can change a number."""
+    return _pruned(config, ())
 
 
 def _pruned(value: Any, path: tuple[str, ...]) -> Any:

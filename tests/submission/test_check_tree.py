@@ -1,0 +1,110 @@
+"""Every name, count and folder that the server rejects is found and said in a line."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from zoo.submission.check import check
+from zoo.submission.finding import has_errors
+from zoo.submission.tree import MAPS, MASKS
+
+
+@pytest.fixture
+def said(submission):
+    """Return a function that checks the submission and returns its findings as text."""
+    return lambda: [str(each) for each in check(submission.folder, submission.expected)]
+
+
+def test_a_sound_submission_passes(submission):
+    assert check(submission.folder, submission.expected) == []
+
+
+@pytest.mark.parametrize("tree", [MAPS, MASKS])
+def test_a_missing_tree_is_one_finding(submission, said, tree):
+    shutil.rmtree(submission.folder / tree)
+    [line] = said()
+    assert line.startswith(f"error: {tree}: missing: a submission needs")
+
+
+@pytest.mark.parametrize("tree", [MAPS, MASKS])
+@pytest.mark.parametrize("place", ["gear", "lid/test_private", "lid/test_private_mixed"])
+def test_a_missing_object_or_split_is_one_finding(submission, said, tree, place):
+    shutil.rmtree(submission.folder / tree / place)
+    [line] = said()
+    kind = "split" if "/" in place else "object"
+    assert line == f"error: {tree}/{place}: missing: the test's data has this {kind}"
+
+
+@pytest.mark.parametrize("tree", [MAPS, MASKS])
+def test_one_missing_file(submission, said, tree):
+    path = submission.folder / submission.image.place(tree)
+    path.unlink()
+    [line] = said()
+    assert line == f"error: {path.parent.relative_to(submission.folder).as_posix()}: 3 files, " + (
+        f"4 expected; missing {path.name}"
+    )
+
+
+def test_a_foreign_object_is_one_finding(submission, said):
+    for tree in (MAPS, MASKS):
+        shutil.copytree(submission.folder / tree / "gear", submission.folder / tree / "spoon")
+    lines = said()
+    assert len(lines) == 2
+    assert all("spoon: no object of the test's data (gear, lid); --data.root" in x for x in lines)
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("notes.txt", "error: notes.txt: only anomaly_images and"),
+        ("extra/a/b.txt", "error: extra: only anomaly_images and"),
+        (".DS_Store", "error: .DS_Store: left behind by the system"),
+        (f"{MAPS}/gear/test_private/Thumbs.db", "Thumbs.db: left behind by the system"),
+        (f"{MAPS}/gear/test_private/._000_regular.tiff", "left behind by the system"),
+        (f"{MAPS}/list.csv", "no file belongs here"),
+        (f"{MAPS}/gear/list.csv", f"{MAPS}/gear/list.csv: only test_private and"),
+        (f"{MAPS}/gear/test_public/000_regular.tiff", "gear/test_public: only test_private and"),
+        (f"{MASKS}/gear/test_private/more/000_regular.png", "no folder belongs here"),
+        (f"{MAPS}/gear/test_private/004_regular.tiff", "no image has this number: numbers begin"),
+        (f"{MAPS}/gear/test_private/0001_regular.tiff", "the number has 4 digits"),
+        (f"{MAPS}/gear/test_private/000_mixed.tiff", "'mixed' in test_private: names are 000_reg"),
+        (f"{MAPS}/gear/test_private_mixed/000_regular.tiff", "'regular' in test_private_mixed"),
+        (f"{MAPS}/gear/test_private/000_regular.tif", "the suffix must be .tiff, not .tif"),
+        (f"{MAPS}/gear/test_private/000_regular.TIFF", "the suffix must be .tiff, not .TIFF"),
+        (f"{MASKS}/gear/test_private/000_regular.PNG", "the suffix must be .png, not .PNG"),
+        (f"{MASKS}/gear/test_private/000_regular", "the suffix must be .png, not none"),
+        (f"{MASKS}/gear/test_private/hello_regular.png", "no image has this name: names are 000_r"),
+    ],
+)
+def test_anything_superfluous_is_found(submission, said, place, says):
+    path = submission.folder / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    [line] = said()
+    assert says in line
+
+
+def test_an_empty_folder_is_superfluous_too(submission, said):
+    (submission.folder / MAPS / "spoon").mkdir()
+    (submission.folder / "empty").mkdir()
+    assert len(said()) == 2
+
+
+def test_numbers_from_001_are_said_for_each_folder(submission, said):
+    folder = submission.folder / MAPS / "gear" / "test_private"
+    for number in reversed(range(4)):
+        (folder / f"{number:03d}_regular.tiff").rename(folder / f"{number + 1:03d}_regular.tiff")
+    lines = said()
+    assert "4 files, 4 expected; missing 000_regular.tiff" in lines[0]
+    assert "004_regular.tiff: no image has this number: numbers begin with 000" in lines[1]
+
+
+def test_a_link_is_no_file(submission):
+    path = submission.map
+    real = path.rename(submission.folder.parent / "map.tiff")
+    path.symlink_to(real)
+    [finding] = check(submission.folder, submission.expected)
+    assert "a link: an archive would hold the link" in finding.what
+    assert has_errors([finding])

@@ -1,0 +1,118 @@
+"""One recipe, one seed and one rule for all objects, or one clear line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from zoo.errors import ZooError
+from zoo.submission.runs import expected_of, find_runs
+from zoo.submission.tree import on_disk
+
+
+def edit(path: Path, **values: object) -> None:
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps({**data, **values}))
+
+
+def reconfigure(run: Path, change) -> None:
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    change(config)
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+@pytest.mark.parametrize(
+    "given", [["runs"], ["runs/quick"], ["runs/quick/lid/seed0", "runs/quick/gear/seed0"]]
+)
+def test_runs_are_found_in_their_folders_and_above(grid, given):
+    found = find_runs([Path(each) for each in given])
+    assert [run.object_name for run in found] == ["gear", "lid"]
+    assert expected_of(found) == on_disk(grid.data)
+
+
+def test_the_same_run_given_twice_is_one(grid):
+    assert len(find_runs([grid.runs, grid.gear])) == 2
+
+
+def test_several_recipes(grid):
+    other = shutil.copytree(grid.gear, grid.runs / "other/gear/seed0")
+    edit(other / "metrics.json", recipe="other")
+    with pytest.raises(ZooError, match=r"several recipes \(other, .*quick\): a submission is of"):
+        find_runs([grid.runs])
+    assert len(find_runs([grid.runs / "quick"])) == 2
+
+
+def test_several_seeds(grid):
+    for run in (grid.gear, grid.lid):
+        edit(shutil.copytree(run, run.with_name("seed1")) / "metrics.json", seed=1)
+    with pytest.raises(ZooError, match="seeds 0, 1: choose one for all with --seed N"):
+        find_runs([grid.runs])
+    assert {run.seed for run in find_runs([grid.runs], seed=1)} == {1}
+    with pytest.raises(ZooError, match="no run of seed 2 there, only 0, 1"):
+        find_runs([grid.runs], seed=2)
+    with pytest.raises(ZooError, match="choose one for all"):
+        find_runs([grid.gear, grid.lid.with_name("seed1")])
+
+
+def test_two_runs_of_one_object(grid):
+    shutil.copytree(grid.gear, "elsewhere")
+    with pytest.raises(ZooError, match="two runs of 'gear'"):
+        find_runs([grid.runs, Path("elsewhere")])
+
+
+def test_a_setting_that_differs_between_objects(grid):
+    def change(config):
+        config["model"]["init_args"]["image_size"] = 128
+
+    reconfigure(grid.lid, change)
+    with pytest.raises(ZooError, match=r"image_size' is 64 for gear and 128 for lid: one recipe"):
+        find_runs([grid.runs])
+
+
+def test_a_rule_that_differs_between_objects(grid):
+    edit(grid.lid / "calibration.json", rule="MeanStd", parameters={"k": 3})
+    with pytest.raises(ZooError, match="gear was calibrated by Quantile, lid by MeanStd"):
+        find_runs([grid.runs])
+    edit(grid.lid / "calibration.json", rule="Quantile", parameters={"q": 0.9})
+    with pytest.raises(ZooError, match="lid by Quantile or with other parameters"):
+        find_runs([grid.runs])
+
+
+def test_an_object_without_a_run(grid):
+    with pytest.raises(ZooError, match="no run of lid: a submission needs all objects of"):
+        expected_of(find_runs([grid.gear]))
+
+
+def test_no_run_at_all(grid, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ZooError, match="no finished run at"):
+        find_runs([tmp_path / "empty"])
+    with pytest.raises(ZooError, match="no such folder at"):
+        find_runs([tmp_path / "nowhere"])
+
+
+def test_kept_maps_are_enough_where_the_data_set_is_gone(grid):
+    def change(config):
+        config["data"]["init_args"]["root"] = "/gone"
+
+    for run in (grid.gear, grid.lid):
+        reconfigure(run, change)
+    assert expected_of(find_runs([grid.runs])).images == on_disk(grid.data).images
+    shutil.rmtree(grid.lid / "maps")
+    found = find_runs([grid.runs])
+    with pytest.raises(ZooError, match=r"is not at .*gone: name it with --data.root DIR"):
+        expected_of(found)
+    assert expected_of(found, grid.data).images == on_disk(grid.data).images
+
+
+def test_runs_on_several_data_sets(grid):
+    def change(config):
+        config["data"]["init_args"]["root"] = "/elsewhere"
+
+    reconfigure(grid.lid, change)
+    with pytest.raises(ZooError, match="several data sets"):
+        expected_of(find_runs([grid.runs]))

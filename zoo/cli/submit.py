@@ -1,0 +1,130 @@
+"""`zoo submit RUN... --out OUT`: what the MVTec AD 2 server takes, written, checked, handed on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.submission.runs import ObjectRun
+    from zoo.submission.tree import Expected
+
+HELP = "write, pack and check a submission to the MVTec AD 2 server, or a kit for VAND"
+EPILOG = (
+    "RUN: the run folders of all objects, or folders above them, such as runs/patchcore-embedded. "
+    "--out DIR writes a folder, --out NAME.tar.gz packs it too; given the folder of a finished "
+    "submission instead of runs, it is checked and packed. --check without --data.root expects "
+    "MVTec AD 2. Exit code 1: the submission is unfit."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    parser.epilog = EPILOG
+    parser.add_argument("runs", type=_path, nargs="*", metavar="RUN", help="runs, see below")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--out", type=_path, metavar="OUT", help="a new folder, or NAME.tar.gz")
+    what.add_argument("--check", type=_path, metavar="PATH", help="check a folder or an archive")
+    what.add_argument("--kit", type=_path, metavar="DIR", help="make a repository for VAND 4.0")
+    parser.add_argument(
+        "--data.root", dest="root", type=_path, metavar="DIR", help="the data set, if it has moved"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="which runs, if there are several")
+    parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write, check or hand on a submission; 1 if the one that was checked is unfit."""
+    if args.check:
+        if args.runs:
+            raise ZooError("--check looks at one folder or archive: it takes no runs")
+        return _check(args.check, args.root)
+    if not args.runs:
+        raise ZooError("no runs: give the run folders of all objects, see `zoo submit --help`")
+    if args.out and _is_submission(args.runs):
+        return _pack(args.runs[0], args.out, args.root)
+    from zoo.submission.runs import expected_of, find_runs
+
+    found = find_runs(args.runs, args.seed)
+    if args.kit:
+        return _kit(found, args.kit)
+    from zoo.submission.tree import check_published
+    from zoo.submission.workplace import check_free
+    from zoo.submission.write import submit
+
+    check_free(args.out)
+    expected = expected_of(found, args.root)
+    check_published(expected)
+    root = args.root or next((each.root for each in found if each.root), None)
+    root = root if root and root.is_dir() else None
+    submit(found, expected, root, args.out, args.device)
+    told = f" --data.root {root}" if root else ""
+    print(f"check it: zoo submit --check {args.out}{told}")
+    return 0
+
+
+def _kit(runs: list[ObjectRun], folder: Path) -> int:
+    from zoo.submission.kit.make import make_kit
+    from zoo.submission.kit.manifest import admissible, is_sealed
+
+    make_kit(runs, folder)
+    print(f"written to {folder}: README.md says how to run it, report.md is a draft")
+    for verdict in sorted({admissible(run) for run in runs}):
+        print(f"admissible to VAND 4.0: {verdict}")
+    if not is_sealed(runs):
+        print("no attestation: not every run was sealed")
+    return 0
+
+
+def _check(path: Path, root: Path | None) -> int:
+    from zoo.runs.counted import counted
+    from zoo.submission.check import check
+    from zoo.submission.finding import has_errors, lines
+
+    expected = _expected(root)
+    findings = check(path, expected, counted)
+    for line in lines(findings):
+        print(line)
+    if has_errors(findings):
+        print(f"{path} is unfit: do not upload it")
+        return 1
+    n = len(expected.images)
+    told = ", look at the warnings" if findings else ""
+    print(f"{path} is fit: {n} maps and {n} masks of {len(expected.objects)} objects{told}")
+    return 0
+
+
+def _pack(folder: Path, out: Path, root: Path | None) -> int:
+    """Pack a folder that was written before, once it is fit."""
+    from zoo.runs.counted import counted
+    from zoo.submission.pack import check_pairs, pack
+    from zoo.submission.workplace import check_free, is_archive, submission_name
+
+    check_free(out)
+    if not is_archive(out):
+        raise ZooError(f"{folder} is a submission already: --out NAME.tar.gz packs it")
+    check_pairs(folder)
+    if _check(folder, root):
+        return 1
+    pack(folder, out, submission_name(out), lambda files: counted(files, len(files), "packed"))
+    print(f"written to {out}")
+    return 0
+
+
+def _expected(root: Path | None) -> Expected:
+    from zoo.submission.tree import official, on_disk
+
+    return on_disk(root) if root else official()
+
+
+def _is_submission(given: list[Path]) -> bool:
+    from zoo.submission.tree import MAPS, MASKS
+
+    return len(given) == 1 and any((given[0] / tree).is_dir() for tree in (MAPS, MASKS))
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()

@@ -1,0 +1,159 @@
+"""The draft of a challenge report, made from card, recipe and runs; people fill in the brackets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from zoo.card import Card
+from zoo.runs.folder import COST
+from zoo.submission.kit.manifest import card_of
+from zoo.submission.runs import ObjectRun
+
+
+def report(runs: Sequence[ObjectRun], facts: dict[str, Any], recipe: str) -> str:
+    """Return the draft as markdown.
+
+    Args:
+        runs: One run per object.
+        facts: The kit's manifest.
+        recipe: The recipe's text.
+    """
+    card = card_of(runs[0])
+    parts = [
+        _head(facts, card),
+        _method(card),
+        _data(facts, card),
+        ["## Configuration", "", "One recipe for all objects:", "", "```yaml", recipe + "```"],
+        _thresholds(runs),
+        _results(runs),
+        _cost(runs),
+        _weights(facts),
+        _rules(facts, card),
+    ]
+    return "\n\n".join("\n".join(lines).rstrip() for lines in parts) + "\n"
+
+
+def _head(facts: dict[str, Any], card: Card | None) -> Iterator[str]:
+    yield f"# {card.title if card else facts['method']} on MVTec AD 2"
+    yield ""
+    yield "Draft, made from the method's card and the runs; what stands in [brackets] is yours to"
+    yield "write. Move it into the template of the challenge."
+    yield ""
+    yield "Team: [names, affiliations, contact]"
+
+
+def _method(card: Card | None) -> Iterator[str]:
+    yield "## Method"
+    yield ""
+    if card is None:
+        yield "[A stock model of anomalib without a card: describe it]"
+        return
+    yield card.idea
+    if card.paper:
+        yield ""
+        paper = card.paper
+        yield f"{paper.authors}: {paper.title}. {paper.venue} ({paper.year}). {paper.url}"
+    if card.reference:
+        yield f"Reference: {card.reference.repository} at {card.reference.commit}."
+    lists = [("Differences from the reference", card.differences)]
+    lists += [("Assumed where the papers are silent", getattr(card, "assumed", ()))]
+    lists += [("What must hold for it to work", card.assumptions)]
+    for heading, items in lists:
+        if items:
+            yield from ("", f"{heading}:", "", *(f"- {item}" for item in items))
+    yield from ("", "[What is new in your entry]")
+
+
+def _data(facts: dict[str, Any], card: Card | None) -> Iterator[str]:
+    yield "## Data and training"
+    yield ""
+    if card:
+        vand4 = card.vand4
+        yield f"- Setting: {vand4.setting}; reads {', '.join(vand4.reads_splits) or 'no split'}."
+        yield f"- Thresholds from: {vand4.threshold_source}."
+        yield f"- Synthetic anomalies: {vand4.synthetic_anomalies}."
+    yield f"- One model per object with the same recipe; seed {facts['seed']}."
+    sealed = "saw train and validation only, see the attestation.json of each run"
+    yield f"- Fit and calibration {sealed if facts['sealed'] else 'were not sealed'}."
+
+
+def _thresholds(runs: Sequence[ObjectRun]) -> Iterator[str]:
+    yield "## Thresholds"
+    yield ""
+    rule = runs[0].calibration
+    given = ", ".join(f"{key}={value}" for key, value in rule.parameters.items())
+    yield f"One rule for all objects, `{rule.rule}({given})`; the numbers it found:"
+    yield ""
+    yield "| object | threshold | smallest blob | from |"
+    yield "|---|---:|---:|---|"
+    for run in runs:
+        each = run.calibration
+        source = f"{each.n_images} normal images of {each.split}"
+        yield f"| {run.object_name} | {each.threshold:.6g} | {each.min_area_px} px | {source} |"
+
+
+def _results(runs: Sequence[ObjectRun]) -> Iterator[str]:
+    yield "## Results"
+    yield ""
+    yield "Server: [SegF1 private, SegF1 private_mixed, from the leaderboard]"
+    public = {run.object_name: run.metrics["splits"].get("test_public") for run in runs}
+    if all(values and values["segf1"] is not None for values in public.values()):
+        yield ""
+        yield "On test_public, which decided nothing; SegF1 of the masks, pooled over all pixels:"
+        yield ""
+        yield "| object | SegF1 | AU-PRO 0.05 |"
+        yield "|---|---:|---:|"
+        for name, values in public.items():
+            segf1, au_pro = 100 * values["segf1"], 100 * values["au_pro_005"]
+            yield f"| {name} | {segf1:.1f} % | {au_pro:.1f} % |"
+
+
+def _cost(runs: Sequence[ObjectRun]) -> Iterator[str]:
+    yield "## Cost"
+    yield ""
+    yield "Batch 1, from the decoded image to the finished mask at native size."
+    yield ""
+    yield "| object | p50 ms | p95 ms | passes | peak memory MB | parameters | device | threads |"
+    yield "|---|---:|---:|---:|---:|---:|---|---:|"
+    for run in runs:
+        try:
+            cost = json.loads((run.folder / COST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        latency, memory = cost["latency"], cost["memory"]
+        peak = memory["peak_device_mb"] or memory["peak_rss_mb"]
+        device = cost["processor"] if cost["device"] == "cpu" else cost["device"]
+        yield (
+            f"| {run.object_name} | {latency['p50_ms']:.1f} | {latency['p95_ms']:.1f} "
+            f"| {latency['passes']} | {peak:.0f} | {cost['parameters']} | {device} "
+            f"| {cost['threads']} |"
+        )
+
+
+def _weights(facts: dict[str, Any]) -> Iterator[str]:
+    yield "## Weights and licences"
+    yield ""
+    yield "| pretrained weights | source | licence | gated | SHA-256 |"
+    yield "|---|---|---|---|---|"
+    for each in facts["pretrained_weights"]:
+        gated = {True: "yes", False: "no", None: "[?]"}[each["gated"]]
+        cells = [each[key] or "[?]" for key in ("name", "source", "licence")]
+        yield f"| {' | '.join(cells)} | {gated} | {each['sha256'] or '[?]'} |"
+    yield ""
+    yield "Final weights lie in `weights/`, their hashes in `manifest.json`. They were made from"
+    yield "MVTec AD 2, which is CC BY-NC-SA 4.0: [licence of your weights]."
+
+
+def _rules(facts: dict[str, Any], card: Card | None) -> Iterator[str]:
+    yield "## Rules of VAND 4.0, industrial track"
+    yield ""
+    verdicts = sorted(set(facts["vand4_admissible"].values()))
+    yield f"- Admissible by card and recipe: {'; '.join(verdicts)}."
+    yield "- One configuration without an object's name; no number set by hand for an object."
+    yield "- One image at a time: a mask depends on no other image."
+    if card:
+        name = "used" if card.vand4.uses_category_name else "not used"
+        yield f"- Name of the object: {name}. Prompts: [none, or what they are]."
+    yield "- Uploads of the team: `uploads.csv`, three in seven days."
