@@ -15,7 +15,7 @@ from zoo.recipes import Recipe, check_object_free, find_recipe, read_yaml
 from zoo.runs.execute import Keep
 from zoo.runs.folder import note_failure, run_folder
 from zoo.runs.progress import GridProgress, duration
-from zoo.runs.spec import RunSpec, splits_text
+from zoo.runs.spec import RunSpec, result_text
 
 _LEAST_FREE_BYTES = 1_000_000
 
@@ -124,12 +124,12 @@ def _run(spec: RunSpec, result: GridResult, progress: GridProgress) -> None:
         done = spec.finished(command)
         if done is not None:
             result.skipped.append(spec.label)
-            progress.end(f"finished before, {splits_text(spec.splits, done)}", counts=False)
+            progress.end(f"finished before, {result_text(spec.splits, done)}", counts=False)
             return
         begin = time.perf_counter()
         metrics = spec.run(command, progress.say)
         seconds = time.perf_counter() - begin
-        progress.end(f"{splits_text(spec.splits, metrics)} ({duration(seconds)})")
+        progress.end(f"{result_text(spec.splits, metrics)} ({duration(seconds)})")
         result.finished.append(spec.label)
     except Exception as error:
         if _disk_is_full(error, spec.folder):

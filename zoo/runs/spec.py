@@ -14,13 +14,16 @@ from jsonargparse._util import import_object
 
 from zoo import __version__
 from zoo.command import ZooCLI
+from zoo.data.layout import PRIVATE_SPLITS
 from zoo.data.native import NativeDataModule
 from zoo.data.stock import adopt
-from zoo.registry import methods
+from zoo.registry import Method, methods
 from zoo.runs.execute import Say, execute
 from zoo.runs.folder import CONFIG, MODEL, appearing, config_hash, is_finished, read_metrics
 from zoo.runs.maps import FOLDER as MAPS
+from zoo.vand4 import run_admissible
 
+SERVER = "server"  # who alone can score a split whose truth is withheld
 _KEPT = {"model": (MODEL,), "maps": (MODEL, MAPS), "none": ()}
 
 
@@ -95,6 +98,7 @@ class RunSpec:
             "seed": self.seed,
             "data_fingerprint": self.data_fingerprint,
             "config_hash": run_hash,
+            "vand4_admissible": admissible(command),
             "command": self.command,
         }
         with appearing(self.folder) as folder:
@@ -128,10 +132,31 @@ def code_fingerprint(class_path: str) -> str:
 
 def method_name(model_class: type) -> str:
     """Return the registered name of a class, or the class name of a stock anomalib model."""
-    for name, method in methods().items():
-        if method.class_name == model_class.__name__:
-            return name
-    return model_class.__name__
+    method = _method(model_class)
+    return method.name if method else model_class.__name__
+
+
+def admissible(command: ZooCLI) -> str:
+    """Return whether VAND 4.0 admits what a built command does, see `zoo.vand4`."""
+    method = _method(type(command.model))
+    return run_admissible(
+        method.card if method else None,
+        command.settings.as_dict()["model"],
+        getattr(command.model, "transductive", False),
+        command.settings.get("ckpt_path"),
+    )
+
+
+def _method(model_class: type) -> Method | None:
+    found = (each for each in methods().values() if each.class_name == model_class.__name__)
+    return next(found, None)
+
+
+def result_text(splits: Sequence[str], metrics: dict[str, Any]) -> str:
+    """Return what came out and whether VAND 4.0 admits it, in one line."""
+    text = splits_text(splits, metrics)
+    known = metrics.get("vand4_admissible")  # not by runs before 0.2
+    return f"{text}; VAND 4 {known}" if known else text
 
 
 def splits_text(splits: Sequence[str], metrics: dict[str, Any]) -> str:
@@ -143,6 +168,7 @@ def splits_text(splits: Sequence[str], metrics: dict[str, Any]) -> str:
         if values["segf1"] is None and values["image_auroc"] is not None:
             parts.append(f"{name} image AUROC {values['image_auroc']:.3f}")
         else:
+            unknown = SERVER if split in PRIVATE_SPLITS else "-"
             segf1 = values["segf1"]
-            parts.append(f"{name} SegF1 {'-' if segf1 is None else f'{segf1:.3f}'}")
+            parts.append(f"{name} SegF1 {unknown if segf1 is None else f'{segf1:.3f}'}")
     return ", ".join(parts) or "no test images"
