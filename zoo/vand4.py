@@ -14,7 +14,7 @@ from typing import Any
 from zoo.card import Card, vand4_admissible
 from zoo.hashes import file_sha256
 
-YES = "yes"
+YES, NO = "yes", "no: "
 _NAMED_WEIGHTS = {"embedded", "hub", "random"}  # see `zoo.weights`; everything else is a file
 
 
@@ -38,7 +38,7 @@ def run_admissible(
 
 def verdict(objections: list[str]) -> str:
     """Return the one text for a list of objections, which may be empty."""
-    return f"no: {'; '.join(objections)}" if objections else YES
+    return f"{NO}{'; '.join(objections)}" if objections else YES
 
 
 def _objections(

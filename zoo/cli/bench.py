@@ -66,7 +66,7 @@ def bench(
     print(f"{len(specs)} runs into {out}; Ctrl-C keeps what is finished, the same command goes on")
     result = run_grid(specs, GridProgress(len(specs), debug=debug))
     if result.finished or result.skipped:
-        print(f"\n{render(rows_of([out]))}")
+        print(f"\n{render(rows_of([out]), means_only=True)}")
     for label, reason in result.failed:
         print(f"failed: {label}: {reason}")
     return 1 if result.failed else 0
