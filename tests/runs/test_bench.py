@@ -73,7 +73,7 @@ def test_a_run_writes_its_folder_and_the_table_shows_it(recipe, mini, out, capsy
     assert metrics["vand4_admissible"] == "yes"
     printed = capsys.readouterr().out
     assert "; VAND 4 yes (" in printed
-    assert "| quick | patchcore | 1 | 1 |" in printed
+    assert "| quick | patchcore | yes | 1 | 1 |" in printed
     assert "Published on **MVTec AD 2**" in printed
 
 
