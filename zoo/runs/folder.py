@@ -23,8 +23,9 @@ COST = "cost.json"
 HISTOGRAMS = "histograms.npz"
 CASES = "cases"
 MAPS = "maps"
+ATTESTATION = "attestation.json"  # of a sealed run, see `zoo.sealed`
 # What a run writes; whatever else lies in its folder is somebody's own.
-_OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS)
+_OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS, ATTESTATION)
 _OURS += ("calibrations",)  # older ones, see `zoo.runs.history`: they are of that run's model
 UNFINISHED = ".unfinished"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from anomalib.models import AnomalibModule
 from jsonargparse._util import import_object
 
 from zoo import __version__
@@ -19,7 +20,15 @@ from zoo.data.native import NativeDataModule
 from zoo.data.stock import adopt
 from zoo.registry import Method, methods
 from zoo.runs.execute import Say, execute
-from zoo.runs.folder import CONFIG, MODEL, appearing, config_hash, is_finished, read_metrics
+from zoo.runs.folder import (
+    ATTESTATION,
+    CONFIG,
+    MODEL,
+    appearing,
+    config_hash,
+    is_finished,
+    read_metrics,
+)
 from zoo.runs.maps import FOLDER as MAPS
 from zoo.vand4 import run_admissible
 
@@ -40,6 +49,7 @@ class RunSpec:
         splits: Test splits to judge.
         data_fingerprint: Of the object's files.
         folder: Where the finished run lies.
+        is_sealed: Whether fit and calibration see nothing but train and validation, for the record.
     """
 
     recipe: str
@@ -50,6 +60,7 @@ class RunSpec:
     splits: tuple[str, ...]
     data_fingerprint: str
     folder: Path
+    is_sealed: bool = False
 
     @property
     def label(self) -> str:
@@ -75,9 +86,24 @@ class RunSpec:
 
     def finished(self, command: ZooCLI) -> dict[str, Any] | None:
         """Return the metrics of this very run if it was finished before."""
-        kept = _KEPT[command.settings["keep"]]
+        kept = _KEPT[command.settings["keep"]] + ((ATTESTATION,) if self.is_sealed else ())
         done = is_finished(self.folder, self.hash(command), kept)
         return read_metrics(self.folder) if done else None
+
+    def facts(
+        self, command: ZooCLI, model: AnomalibModule, run_hash: str | None = None
+    ) -> dict[str, Any]:
+        """Return what stands first in `metrics.json`: which run this is, and who admits it."""
+        return {
+            "recipe": self.recipe,
+            "method": method_name(type(model)),
+            "object": self.object_name,
+            "seed": self.seed,
+            "data_fingerprint": self.data_fingerprint,
+            "config_hash": run_hash or self.hash(command),
+            "vand4_admissible": admissible(command, model),
+            "command": self.command,
+        }
 
     def run(
         self, command: ZooCLI, say: Say, datamodule: NativeDataModule | None = None
@@ -91,16 +117,7 @@ class RunSpec:
         """
         run_hash = self.hash(command)
         command.instantiate()
-        facts = {
-            "recipe": self.recipe,
-            "method": method_name(type(command.model)),
-            "object": self.object_name,
-            "seed": self.seed,
-            "data_fingerprint": self.data_fingerprint,
-            "config_hash": run_hash,
-            "vand4_admissible": admissible(command),
-            "command": self.command,
-        }
+        facts = self.facts(command, command.model, run_hash)
         with appearing(self.folder) as folder:
             (folder / CONFIG).write_text(command.settings_yaml, encoding="utf-8")
             return execute(
@@ -136,13 +153,13 @@ def method_name(model_class: type) -> str:
     return method.name if method else model_class.__name__
 
 
-def admissible(command: ZooCLI) -> str:
-    """Return whether VAND 4.0 admits what a built command does, see `zoo.vand4`."""
-    method = _method(type(command.model))
+def admissible(command: ZooCLI, model: AnomalibModule) -> str:
+    """Return whether VAND 4.0 admits what a command does with a model, see `zoo.vand4`."""
+    method = _method(type(model))
     return run_admissible(
         method.card if method else None,
         command.settings.as_dict()["model"],
-        getattr(command.model, "transductive", False),
+        getattr(model, "transductive", False),
         command.settings.get("ckpt_path"),
     )
 
