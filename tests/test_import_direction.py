@@ -25,7 +25,16 @@ LIGHT += [f"{package}/__init__" for package in ("cli", "data", "data/relight", "
 LIGHT += [f"standings/{name}" for name in ("__init__", "board", "markdown", "published")]
 LIGHT += [f"standings/{name}" for name in ("ranks", "rows", "server")]
 LIGHT += [f"sealed/{name}" for name in ("__init__", "attestation", "guard", "landlock", "reads")]
-LIGHT += ["sealed/process", "cli/verify", "hashes", "vand4", "trust/__init__", "data/relight/light"]
+LIGHT += [f"reproduction/{name}" for name in ("__init__", "images", "rows", "verdict")]
+LIGHT += [
+    "sealed/process",
+    "cli/reproduce",
+    "cli/verify",
+    "hashes",
+    "vand4",
+    "trust/__init__",
+    "data/relight/light",
+]
 LIGHT += [f"cli/{verb}" for verb in ("dispatch", "list", "show", "table", "tiny")]
 LIGHT += [f"cli/{verb}" for verb in ("doctor", "bench", "demo", "fit", "predict", "calibrate")]
 LIGHT = [ROOT / "zoo" / f"{name}.py" for name in LIGHT]

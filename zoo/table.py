@@ -15,6 +15,7 @@ import pandas as pd
 
 from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.registry import methods
+from zoo.reproduction.rows import PAPER_RECIPE
 from zoo.standings.board import SERVER, Board, boards
 from zoo.standings.markdown import (
     beside,
@@ -36,7 +37,6 @@ PUBLISHED_NOTE = (
 )
 OTHER_DATA = "Another data set: not comparable with the rows above."
 BESIDE_NOTE = "Beside the ranking, means over objects; the oracle knows the labels: a bound."
-PAPER_RECIPE = "mvtec_ad_2_paper"  # the recipes that mimic published rows are called so
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

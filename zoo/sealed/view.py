@@ -32,13 +32,13 @@ def view(root: Path, object_name: str, beside: Path) -> Iterator[Path]:
         data = Path(folder) / "data"
         for split in FIT_SPLITS:
             for sample in samples(root, object_name, split):
-                place = data / sample.image_path.relative_to(root)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                _link(sample.image_path, place)
+                link(sample.image_path, data / sample.image_path.relative_to(root))
         yield Path(folder)
 
 
-def _link(source: Path, place: Path) -> None:
+def link(source: Path, place: Path) -> None:
+    """Make a file appear at another place, without a copy where that is possible."""
+    place.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source.resolve(), place)
     except OSError:  # another disk, or a system that links no files of others
