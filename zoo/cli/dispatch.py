@@ -15,7 +15,18 @@ from zoo.errors import ZooError, nearest, one_line
 from zoo.trust import trusting
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).
-ZOO_VERBS = ("fit", "predict", "calibrate", "bench", "verify", "table", "reproduce", "demo", "tiny")
+ZOO_VERBS = (
+    "fit",
+    "predict",
+    "calibrate",
+    "bench",
+    "verify",
+    "table",
+    "reproduce",
+    "relight",
+    "demo",
+    "tiny",
+)
 ZOO_VERBS += ("list", "show", "doctor")
 ANOMALIB_VERBS = {
     "train": "fit, calibrate on normal images, score the test split; writes a run folder",
