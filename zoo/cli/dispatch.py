@@ -15,19 +15,8 @@ from zoo.errors import ZooError, nearest, one_line
 from zoo.trust import trusting
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).
-ZOO_VERBS = (
-    "fit",
-    "predict",
-    "calibrate",
-    "bench",
-    "verify",
-    "table",
-    "reproduce",
-    "relight",
-    "demo",
-    "tiny",
-)
-ZOO_VERBS += ("list", "show", "doctor")
+ZOO_VERBS = ("fit", "predict", "calibrate", "bench", "verify", "table", "reproduce")
+ZOO_VERBS += ("relight", "efficiency", "demo", "tiny", "list", "show", "doctor")
 ANOMALIB_VERBS = {
     "train": "fit, calibrate on normal images, score the test split; writes a run folder",
     "fit": "anomalib's fit, when an option of its own comes first",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import matplotlib as mpl
@@ -35,6 +36,8 @@ def plot(rows: pd.DataFrame, path: Path) -> None:
         figure.suptitle(f"{recipe}: SegF1 under other lights, {n_images} images")
         figure.supxlabel("severity (0: as they are)")
         figure.supylabel("SegF1, %")
+        top = 100 * rows["segf1"].max()
+        figure.axes[0].set_ylim(0, min(100, 10 * math.ceil(max(top, 5) / 9)))  # shared by all
         figure.savefig(path, dpi=130)
 
 
@@ -50,5 +53,4 @@ def _panel(axes: Axes, rows: pd.DataFrame, family: str) -> None:
     if seen.strip():
         axes.set_facecolor(_SEEN)
     axes.set_xticks(list(scores.index))
-    axes.set_ylim(0, 100)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
