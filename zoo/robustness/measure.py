@@ -88,11 +88,8 @@ def labelled(datamodule: NativeDataModule, split: str, most: int | None) -> list
     """Return the images of a split that are under the training light, evenly thinned to `most`.
 
     Raises:
-        ZooError: There is no such split, or its truth is not known here.
+        ZooError: There is no such split, it is empty, or its truth is not known here.
     """
-    if split not in datamodule.test_splits():
-        known = ", ".join(datamodule.test_splits()) or "none"
-        raise ZooError(f"'{datamodule.object_name}' has no split '{split}' here, only {known}")
     found = datamodule.listed(split)
     if not all(sample.has_truth for sample in found):
         raise ZooError(f"'{split}' of '{datamodule.object_name}' has no ground truth here")
