@@ -67,6 +67,23 @@ def test_only_files_are_taken_for_files():
     assert list(weight_files(names)) == [Path("/w/a.pth")]
 
 
+@pytest.mark.parametrize(
+    ("post_processor", "is_admitted"),
+    [
+        ("zoo.post.rules.Adaptive", True),
+        ("anomalib.post_processing.PostProcessor", True),
+        ("my_rules.PerObject", False),
+    ],
+)
+def test_a_rule_of_somebodys_own_is_vouched_for_by_nobody(post_processor, is_admitted):
+    rule = {"class_path": post_processor, "init_args": {}}
+    blobs = {"class_path": "zoo.post.BlobPostProcessor", "init_args": {"rule": rule}}
+    model = {"class_path": "a.B", "init_args": {"post_processor": blobs}}
+    said = run_admissible(CARD, model)
+    assert said == (YES if is_admitted else said)
+    assert ("PerObject of the post-processor is no part of zoo" in said) is not is_admitted
+
+
 def test_every_objection_is_told():
     said = run_admissible(None, MODEL, transductive=True, goes_on_from="x.ckpt")
     assert said.count(";") == 2

@@ -57,11 +57,28 @@ def _objections(
         for path in weight_files(model):
             if not path.is_file() or file_sha256(path) not in digests:
                 yield f"weights {path.name} have the SHA-256 of none that the card names"
+    for name in _strange_rules(model):
+        yield f"{name} of the post-processor is no part of zoo, and nobody knows what it reads"
     if transductive:
         how = f": {transductive}" if isinstance(transductive, str) else ""
         yield f"transductive, one test image is judged with the help of others{how}"
     if goes_on_from:
         yield f"goes on from {Path(goes_on_from).name}, and nobody knows what that has seen"
+
+
+def _strange_rules(model: dict[str, Any]) -> Iterator[str]:
+    """Yield the classes of a recipe's post-processor and its rule that are somebody's own.
+
+    Anomalib's post-processors are none: runs put the shared one in their place.
+    """
+    waiting = [(model.get("init_args") or {}).get("post_processor")]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            path = str(value.get("class_path", ""))
+            if path and path.partition(".")[0] not in ("zoo", "anomalib"):
+                yield path.rpartition(".")[2]
+            waiting += value.values()
 
 
 def weight_files(model: Any, named: bool = False) -> Iterator[Path]:

@@ -31,19 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure every run at every size."""
-    from zoo.runs.check import check_run
-    from zoo.runs.folder import METRICS, UNFINISHED, read_metrics
+    from zoo.runs.check import runs_below
 
     if args.out and args.out.exists():
         raise ZooError(f"{args.out} exists: move it, or name another file with --out")
     if args.passes < 1 or args.seconds < 0:
         raise ZooError("--passes must be 1 or more and --seconds 0 or more")
-    found = []
-    for path in args.runs:
-        below = [path] if read_metrics(path) else [p.parent for p in sorted(path.rglob(METRICS))]
-        found += [each for each in below if not each.name.endswith(UNFINISHED)] or [path]
-    for folder in found:
-        check_run(folder)
+    found = [folder for path in args.runs for folder in runs_below(path)]
 
     import pandas as pd
 

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure runs, or write copies of pictures."""
     from zoo.data.relight.light import FAMILIES, SEVERITIES, check_family, check_severity
-    from zoo.runs.folder import METRICS, UNFINISHED, read_metrics
+    from zoo.runs.folder import METRICS
 
     args.families = args.families or list(FAMILIES)
     args.severities = args.severities or list(SEVERITIES)
@@ -52,17 +52,15 @@ def run(args: argparse.Namespace) -> int:
         raise ZooError(f"--images is {args.images}: use 1 or more")
     if not args.source.exists():
         raise ZooError(f"there is nothing at {args.source}: give a run, or pictures")
-    found = [path.parent for path in sorted(args.source.rglob(METRICS))]
-    runs = [path for path in found if read_metrics(path) and not path.name.endswith(UNFINISHED)]
-    return _measure(runs, args) if runs else _copies(args)
+    holds_runs = args.source.is_dir() and any(args.source.rglob(METRICS))
+    return _measure(args) if holds_runs else _copies(args)
 
 
-def _measure(runs: list[Path], args: argparse.Namespace) -> int:
-    from zoo.runs.check import check_run
+def _measure(args: argparse.Namespace) -> int:
+    from zoo.runs.check import runs_below
     from zoo.runs.folder import ROBUSTNESS, appearing_folder
 
-    for folder in runs:
-        check_run(folder)
+    runs = runs_below(args.source)
     out = args.out or args.source / ROBUSTNESS
     _check_new(out)
 
