@@ -23,7 +23,7 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff format .
 
 readme: $(VENV)/.installed ## put the measured results into README.md
-	$(BIN)/zoo table results/real_photographs.csv --into README.md
+	$(BIN)/zoo table results/real_photographs.csv --means --into README.md
 
 clean:
 	rm -rf $(VENV) demo

@@ -23,7 +23,19 @@ PURE = [
 ]
 LIGHT = ["__init__", "registry", "card", "recipes", "errors", "table"]
 LIGHT += [f"{package}/__init__" for package in ("cli", "data", "data/relight", "post", "testing")]
-LIGHT += ["trust/__init__", "data/relight/light"]
+LIGHT += [f"standings/{name}" for name in ("__init__", "board", "markdown", "published")]
+LIGHT += [f"standings/{name}" for name in ("ranks", "rows", "server")]
+LIGHT += [f"sealed/{name}" for name in ("__init__", "attestation", "guard", "landlock", "reads")]
+LIGHT += [f"reproduction/{name}" for name in ("__init__", "images", "rows", "verdict")]
+LIGHT += [
+    "sealed/process",
+    "cli/reproduce",
+    "cli/verify",
+    "hashes",
+    "vand4",
+    "trust/__init__",
+    "data/relight/light",
+]
 # An exported model runs where no torch is.
 LIGHT += [f"export/{name}" for name in ("__init__", "metadata", "files", "runtimes", "model")]
 LIGHT += [f"cli/{verb}" for verb in ("dispatch", "list", "show", "table", "tiny")]

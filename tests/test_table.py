@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,19 +13,30 @@ import pytest
 from zoo.cli import main
 from zoo.cli.table import BEGIN, END, with_block
 from zoo.errors import ZooError
-from zoo.table import published_table, render, rows_of, summary
+from zoo.table import render, rows_of, summary
 
 ROOT = Path(__file__).parents[1]
 
 
-def write_run(folder: Path, object_name: str, seed: int, private: float | None, mixed: float):
-    folder = folder / "m-quick" / object_name / f"seed{seed}"
-    folder.mkdir(parents=True)
+def write_run(
+    folder: Path,
+    object_name: str,
+    seed: int,
+    private: float | None,
+    mixed: float | None,
+    recipe: str = "m/quick",
+    vand4_admissible: str = "yes",
+    data_fingerprint: str = "0000",
+    **values: float,
+):
+    folder = folder / recipe.replace("/", "-") / object_name / f"seed{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
     splits = {
-        "test_private": {"segf1": private, "n_images": 4},
-        "test_private_mixed": {"segf1": mixed, "n_images": 4},
+        "test_private": {"segf1": private, "n_images": 4, **values},
+        "test_private_mixed": {"segf1": mixed, "n_images": 4, **values},
     }
-    facts = {"recipe": "m/quick", "method": "m", "object": object_name, "seed": seed}
+    facts = {"recipe": recipe, "method": "m", "object": object_name, "seed": seed}
+    facts |= {"vand4_admissible": vand4_admissible, "data_fingerprint": data_fingerprint}
     (folder / "metrics.json").write_text(json.dumps({**facts, "command": "c", "splits": splits}))
     cost = {
         "phases": {"fit": {"wall_s": 2.0}},
@@ -50,8 +62,9 @@ def test_means_over_objects_and_the_relative_drop(runs):
     assert row["test_private_mixed"] == pytest.approx(0.3)
     assert row["drop"] == pytest.approx(0.25)
     assert row["test_public"] is None
-    assert "| m/quick | m | 2 | 1 | - | 40.0 % | 30.0 % | 25.0 % | 3 | 20 | 1000 |" in render(
-        rows_of([runs])
+    assert (
+        "| m/quick | m | yes | 2 | 1 | - | 40.0 % | 30.0 % | 25.0 % | - | 3 | 20 | 1000 |"
+        in render(rows_of([runs]))
     )
 
 
@@ -61,8 +74,9 @@ def test_seeds_are_averaged_with_their_spread(runs):
     assert "50.0 % ± 10.0" in render(rows_of([runs]))
 
 
-def test_a_withheld_truth_is_a_dash_and_never_a_mean_of_some(runs):
+def test_a_withheld_truth_is_the_servers_and_never_a_mean_of_some(runs):
     write_run(runs, "c", 0, None, 0.1)
+    assert "| 3 | 1 | - | server | 23.3 % | - | - |" in render(rows_of([runs]))
     [row] = summary(rows_of([runs])).to_dict("records")
     assert pd.isna(row["test_private"])
     assert pd.isna(row["drop"])
@@ -92,11 +106,74 @@ def test_json_has_null_for_what_is_missing(runs, capsys):
     assert rows[0]["precision"] is None
 
 
-def test_published_rows_are_those_of_the_challenge_paper():
-    table = published_table()
-    assert "| PatchCore | 3.7 % | 3.4 % | 8.1 % |" in table
-    assert "| ISVL | 53.8 % | 51.4 % | 4.4 % |" in table
-    assert "not comparable" in table
+def test_published_rows_are_those_of_the_challenge_paper(runs):
+    text = render(rows_of([runs]))
+    assert "| PatchCore | [2, 7] | 3.7 % | 3.4 % | 8.1 % | 13 |" in text
+    assert "| ISVL | [2, 3] | 53.8 % | 51.4 % | 4.4 % | 2 |" in text
+    assert "[2] arXiv:2509.17615 Table 2" in text
+    assert "not comparable" in text
+
+
+def test_recipes_of_one_data_set_are_ranked_best_first_and_others_stand_apart(runs):
+    for name, private, mixed in (("a", 0.6, 0.5), ("b", 0.4, 0.3)):
+        write_run(runs, name, 0, private, mixed, recipe="m/better")
+    write_run(runs, "c", 0, 0.9, 0.9, recipe="m/elsewhere")
+    text = render(rows_of([runs]), means_only=True)
+    better, quick, elsewhere = (text.index(f"| m/{n} |") for n in ("better", "quick", "elsewhere"))
+    assert better < quick < elsewhere
+    assert "| 50.0 % | 40.0 % | 20.0 % | 1 |" in text
+    assert "| 40.0 % | 30.0 % | 25.0 % | 2 |" in text
+    assert "| 90.0 % | 90.0 % | 0.0 % | - |" in text
+    assert text.count("SegF1 at native resolution") == 2
+
+
+def test_the_same_objects_with_other_images_are_another_data_set(runs):
+    write_run(runs, "a", 0, 0.6, 0.5, recipe="m/other", data_fingerprint="ffff")
+    write_run(runs, "b", 0, 0.6, 0.5, recipe="m/other")
+    assert render(rows_of([runs]), means_only=True).count("SegF1 at native resolution") == 2
+
+
+def test_every_object_has_a_column_and_no_split_shares_one(runs):
+    text = render(rows_of([runs]))
+    assert "| SegF1 private | a | b | mean |" in text
+    assert "| **m/quick** | 50.0 % | 30.0 % | 40.0 % |" in text
+    assert "| SegF1 private_mixed | a | b | mean |" in text
+    assert "SegF1 public" not in text
+    assert "| SegF1 private | a" not in render(rows_of([runs]), means_only=True)
+
+
+def test_oracle_and_both_limits_have_columns_of_their_own(runs):
+    for name in ("a", "b"):
+        values = {"oracle_segf1": 0.8, "au_pro_005": 0.5, "au_pro_030": 0.7}
+        write_run(runs, name, 0, 0.5, 0.4, recipe="m/more", **values)
+    rows = rows_of([runs])
+    text = render(rows[rows["recipe"] == "m/more"])
+    head = "| recipe | oracle SegF1 private | oracle SegF1 private_mixed | AU-PRO_0.05 private |"
+    assert f"{head} AU-PRO_0.05 private_mixed | AU-PRO_0.30 private |" in text
+    assert "| m/more | 80.0 % | 80.0 % | 50.0 % | 50.0 % | 70.0 % | 70.0 % |" in text
+
+
+def test_who_is_not_admitted_is_told_with_the_reason(runs):
+    write_run(runs, "b", 0, 0.5, 0.4, vand4_admissible="no: no card says it")
+    text = render(rows_of([runs]), means_only=True)
+    assert "| m/quick | m | no | 2 |" in text
+    assert "Not admitted by VAND 4, because\n\n- m/quick: no card says it" in text
+
+
+def test_an_older_file_without_the_newer_columns_is_read(runs, tmp_path):
+    newer = ["vand4_admissible", "scored_by", "data_fingerprint"]
+    rows_of([runs]).drop(columns=newer).to_csv(tmp_path / "old.csv", index=False)
+    rows = rows_of([tmp_path / "old.csv"])
+    assert set(rows["scored_by"]) == {"here"}
+    assert "| m/quick | m | - | 2 |" in render(rows)
+
+
+def test_what_a_card_assumes_stands_under_a_recipe_that_mimics_a_paper(runs, monkeypatch):
+    card = SimpleNamespace(assumed=("The crop is not stated; none is taken.",))
+    monkeypatch.setattr("zoo.table.methods", lambda: {"m": SimpleNamespace(card=card)})
+    assert "crop" not in render(rows_of([runs]))
+    write_run(runs, "a", 0, 0.5, 0.4, recipe="m/mvtec_ad_2_paper")
+    assert "- m: The crop is not stated; none is taken." in render(rows_of([runs]))
 
 
 def test_a_block_goes_between_its_markers():
@@ -108,7 +185,8 @@ def test_a_block_goes_between_its_markers():
 
 def test_the_readme_shows_the_committed_results():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = render(rows_of([ROOT / "results" / "real_photographs.csv"]))
+    rows = rows_of([ROOT / "results" / "real_photographs.csv"])
+    table = render(rows, means_only=True)
     assert with_block(text, table, "README.md") == text, "run `make readme`"
 
 

@@ -1,167 +1,185 @@
-"""Results as rows and tables: one row per run and split, summarised per recipe, beside VAND's rows.
+"""Results as tables: our rows, summarised per recipe, beside the published rows of VAND.
 
-Never imports torch. `rows_of` reads run folders and CSV files that were made from them; `render`
-prints the summary (markdown) or the rows themselves (CSV, JSON). Runs on other splits than those of
-MVTec AD 2, such as those on your own pictures, have a table of their own.
+Never imports torch. `rows_of` reads runs; `render` prints tables (markdown), every row (CSV, JSON)
+or the ranked boards (CSV, JSON). Runs on other splits than those of MVTec AD 2, such as those on
+your own pictures, have a table of their own.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
-from zoo.data.layout import TEST_SPLITS
-from zoo.errors import ZooError
-from zoo.runs.folder import COST as COST_FILE
-from zoo.runs.folder import METRICS as METRICS_FILE
-from zoo.runs.folder import UNFINISHED, read_metrics
-
-METRICS = (
-    "segf1",
-    "precision",
-    "recall",
-    "oracle_segf1",
-    "segf1_all_positive",
-    "flagged_fraction",
-    "image_auroc",
-    "image_f1_max",
-    "pixel_auroc",
-    "au_pro_005",
-    "au_pro_030",
-    "false_blobs_per_good_image",
-    "false_alarm_rate",
-    "detection_rate",
-    "n_images",
-    "n_good",
+from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
+from zoo.registry import methods
+from zoo.reproduction.rows import PAPER_RECIPE
+from zoo.standings.board import SERVER, Board, boards
+from zoo.standings.markdown import (
+    beside,
+    by_object,
+    grid,
+    percent,
+    published_au_pro,
+    published_means,
 )
-KEY = ("recipe", "method", "object", "split", "seed")
-_FACTS = {"recipe", "method", "object", "seed", "splits"}  # of every run's metrics
-COST = ("fit_s", "total_s", "p50_ms", "peak_rss_mb", "threads", "device", "processor")
-EXPECTED = "expected_false_alarms_per_1000"
-PACKAGES = ("anomalib-zoo", "anomalib", "torch", "timm")
+from zoo.standings.published import DATA_SET
+from zoo.standings.ranks import drop, places, r_final
+from zoo.standings.rows import COST, EXPECTED, KEY, METRICS, rows_of
+from zoo.vand4 import NO, YES
+
+__all__ = ["render", "rows_of", "summary"]
+
 PUBLISHED_NOTE = (
-    "Published on **MVTec AD 2** (VAND 3.0 challenge, arXiv 2509.17615, table 2), SegF1 of its "
-    "server.\nAnother data set: not comparable with the rows above."
+    f"Published on **{DATA_SET}**, SegF1 of its server; R_final among the rows of this table.\n"
 )
-
-
-def rows_of(sources: Sequence[Path]) -> pd.DataFrame:
-    """Collect one row per run and split from run folders and CSV files.
-
-    Raises:
-        ZooError: A source does not exist or holds no finished run.
-    """
-    frames = []
-    for source in map(Path, sources):
-        if source.is_file():
-            frames.append(pd.read_csv(source))
-        elif source.is_dir():
-            files = sorted(source.rglob(METRICS_FILE))
-            frames.append(pd.DataFrame([row for path in files for row in _rows(path)]))
-        else:
-            raise ZooError(f"no results at {source}: the folder does not exist; run `zoo bench`")
-    rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-    if rows.empty:
-        where = ", ".join(str(source) for source in sources)
-        raise ZooError(f"no finished run in {where}: run `zoo bench` with --out there")
-    return rows.sort_values(list(KEY), ignore_index=True)
+OTHER_DATA = "Another data set: not comparable with the rows above."
+BESIDE_NOTE = "Beside the ranking, means over objects; the oracle knows the labels: a bound."
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """Average SegF1 over objects, per recipe and split, with the drop under mixed light and cost.
 
     Seeds are averaged within an object first; the spread is the standard deviation of the object
-    means over seeds. The drop is relative to `test_private`, as in the challenge paper.
+    means over seeds. Where the server scored one seed, that one counts.
     """
     found = []
     for (recipe, method), group in rows.groupby(["recipe", "method"], sort=False):
         entry: dict[str, object] = {
             "recipe": recipe,
             "method": method,
+            "vand4": _vand4(group),
             "objects": group["object"].nunique(),
             "seeds": group["seed"].nunique(),
         }
         for split in TEST_SPLITS:
             part = group[group["split"] == split]
+            if (part["scored_by"] == SERVER).any():
+                part = part[part["scored_by"] == SERVER]
             by_seed = part.groupby("seed")["segf1"].mean()
             complete = len(part) > 0 and part["segf1"].notna().all()
             entry[split] = by_seed.mean() if complete else None
             entry[f"{split}_spread"] = by_seed.std(ddof=0) if complete else None
-        private, mixed = entry["test_private"], entry["test_private_mixed"]
-        entry["drop"] = (private - mixed) / private if private and mixed is not None else None
+            entry[f"{split}_images"] = len(part)
+        entry["drop"] = drop(entry["test_private"], entry["test_private_mixed"])
         runs = group.drop_duplicates(["object", "seed"])
         entry["seconds"] = runs["total_s"].mean()
         entry["p50_ms"] = runs["p50_ms"].mean()
         entry["peak_rss_mb"] = runs["peak_rss_mb"].max()
         found.append(entry)
-    return pd.DataFrame(found)
+    table = pd.DataFrame(found)
+    means = [tuple(row) for row in table[list(PRIVATE_SPLITS)].to_numpy(dtype=object)]
+    table["r_final"] = pd.Series(r_final(means), dtype=float)
+    table["place"] = pd.Series(places(means), dtype=float)
+    return table
 
 
-def render(rows: pd.DataFrame, form: str = "md") -> str:
-    """Return rows as text: `md` the summary, `csv` and `json` every row.
+def render(
+    rows: pd.DataFrame, form: str = "md", ranked: bool = False, means_only: bool = False
+) -> str:
+    """Return rows as text.
 
-    Numbers are rounded to six digits in CSV, which is finer than any of them is certain.
+    Args:
+        rows: From `rows_of`.
+        form: `md` are the tables; `csv` and `json` every row, rounded to six digits in CSV, which
+            is finer than any of them is certain.
+        ranked: In CSV and JSON, the boards with ranks and published rows instead of every row.
+        means_only: In markdown, leave out the tables per object and those beside the ranking.
     """
-    if form == "csv":
-        return rows.to_csv(index=False, float_format="%.6g", lineterminator="\n").rstrip("\n")
-    if form == "json":
-        records = json.loads(rows.to_json(orient="records"))
-        return json.dumps(records, indent=2)
+    if form != "md":
+        frame = rows
+        if ranked:
+            frame = pd.DataFrame([row for board in boards(rows) for row in board.records()])
+        if form == "csv":
+            return frame.to_csv(index=False, float_format="%.6g", lineterminator="\n").rstrip("\n")
+        return json.dumps(json.loads(frame.to_json(orient="records")), indent=2)
     in_layout = rows["split"].isin(TEST_SPLITS)
     parts = []
     if in_layout.any():
-        parts += [_markdown(summary(rows[in_layout]), rows[in_layout]), published_table()]
+        parts += _tables(rows[in_layout], means_only)
     if not in_layout.all():
         parts.append(_image_table(rows[~in_layout]))
     return "\n\n".join(parts)
 
 
-def published_table() -> str:
-    """Return the published rows of the VAND 3.0 challenge as markdown."""
-    frame = pd.read_csv(_results_folder() / "baselines.csv")
-    wanted = {"priv": "private", "priv_mix": "private_mixed", "priv+priv_mix": "drop"}
-    frame = frame[frame["metric"].isin(["SegF1", "abs_Delta_rel"]) & frame["split"].isin(wanted)]
-    order = list(dict.fromkeys(frame["method"]))
-    wide = frame.pivot_table(index="method", columns="split", values="value").rename(columns=wanted)
-    lines = ["| method | private | private_mixed | drop |", "|---|---:|---:|---:|"]
-    for method in order:
-        row = wide.loc[method]
-        lines.append(
-            f"| {method} | {row['private']:.1f} % | {row['private_mixed']:.1f} % "
-            f"| {row['drop']:.1f} % |"
-        )
-    return f"{PUBLISHED_NOTE}\n\n" + "\n".join(lines)
+def _tables(rows: pd.DataFrame, means_only: bool) -> Iterator[str]:
+    """Yield our tables, data set by data set, then those of the published rows."""
+    *mine, theirs = boards(rows)
+    for board in mine:
+        part = rows[rows["recipe"].isin([standing.name for standing in board.standings])]
+        yield _markdown(summary(part), board)
+        if not means_only:
+            yield from by_object(board)
+            if diagnostics := beside(part):
+                yield f"{BESIDE_NOTE}\n\n{diagnostics}"
+    if assumed := _assumed(rows):
+        yield assumed
+    scored = any(standing.is_ours for standing in theirs.standings)
+    note = "Rows of this zoo are in bold." if scored else OTHER_DATA
+    yield f"{PUBLISHED_NOTE}{note}\n\n{published_means(theirs)}"
+    if not means_only and any(board.data_set == DATA_SET for board in mine):
+        yield from by_object(theirs)
+        yield "AU-PRO, not ranked. † is second-hand: a transcription by others."
+        yield from published_au_pro(rows)
 
 
-def _markdown(table: pd.DataFrame, rows: pd.DataFrame) -> str:
-    names = ", ".join(sorted(rows["object"].unique()))
-    lines = [
-        f"SegF1 at native resolution, one fixed mask per image, mean over objects ({names}).",
-        "Drop: relative loss from private to private_mixed. Seconds: fit, calibration and all "
-        "splits of one object. ms: one image, median.",
-        "",
-        "| recipe | method | objects | seeds | public | private | private_mixed | drop | seconds "
-        "| ms | peak MB |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+def _markdown(table: pd.DataFrame, board: Board) -> str:
+    """Return the means of one data set, ranked among its rows, and who is not admitted and why."""
+    table = table.sort_values("place", kind="stable")
+    where = f"{board.data_set}: " if board.data_set == DATA_SET else ""
+    head = ["recipe", "method", "VAND 4", "objects", "seeds", "public", "private", "private_mixed"]
+    head += ["drop", "R_final", "seconds", "ms", "peak MB"]
+    is_ranking = table["place"].notna().sum() > 1
+    entries = table.to_dict("records")
+    text = (
+        "SegF1 at native resolution, one fixed mask per image, mean over objects "
+        f"({where}{', '.join(board.objects)}).\n"
+        "Drop: relative loss from private to private_mixed. R_final: mean of the ranks in both, "
+        "among these rows.\nSeconds: fit, calibration and all splits of one object. ms: one image, "
+        f"median.\n\n{grid(head, [_cells(entry, is_ranking) for entry in entries], 3)}"
+    )
+    refused = [entry for entry in entries if entry["vand4"].startswith(NO)]
+    if refused:
+        said = "\n".join(f"- {each['recipe']}: {each['vand4'][len(NO) :]}" for each in refused)
+        text += f"\n\nNot admitted by VAND 4, because\n\n{said}"
+    return text
+
+
+def _cells(entry: dict[str, Any], is_ranking: bool) -> list[str]:
+    """Return one recipe of the summary as texts."""
+    cells = [entry["recipe"], entry["method"], entry["vand4"].partition(":")[0]]
+    cells += [str(entry["objects"]), str(entry["seeds"])]
+    for split in TEST_SPLITS:
+        unknown = "server" if entry[f"{split}_images"] and split in PRIVATE_SPLITS else "-"
+        spread = entry[f"{split}_spread"] if entry["seeds"] > 1 else None
+        cells.append(unknown if pd.isna(entry[split]) else _score(entry[split], spread))
+    rank = f"{entry['r_final']:g}" if is_ranking and not pd.isna(entry["place"]) else "-"
+    cost = [_count(entry[name]) for name in ("seconds", "p50_ms", "peak_rss_mb")]
+    return [*cells, percent(entry["drop"]), rank, *cost]
+
+
+def _vand4(group: pd.DataFrame) -> str:
+    """Return the verdict of a recipe's runs: yes if all say so, the first no, or a dash."""
+    said = group["vand4_admissible"].dropna().astype(str)
+    refused = [each for each in said if each.startswith(NO)]
+    if refused:
+        return refused[0]
+    return YES if len(said) == len(group) else "-"
+
+
+def _assumed(rows: pd.DataFrame) -> str:
+    """Return what the cards assume where recipes mimic a paper that leaves something open."""
+    mimics = rows[rows["recipe"].astype(str).str.endswith(PAPER_RECIPE)]
+    known = methods() if len(mimics) else {}
+    items = [
+        f"- {name}: {each}"
+        for name in dict.fromkeys(mimics["method"])
+        if name in known and known[name].card
+        for each in known[name].card.assumed
     ]
-    for row in table.to_dict("records"):
-        scores = [
-            _score(row[split], row[f"{split}_spread"] if row["seeds"] > 1 else None)
-            for split in TEST_SPLITS
-        ]
-        drop = "-" if pd.isna(row["drop"]) else f"{100 * row['drop']:.1f} %"
-        lines.append(
-            f"| {row['recipe']} | {row['method']} | {row['objects']} | {row['seeds']} | "
-            f"{' | '.join(scores)} | {drop} | {row['seconds']:.0f} | {row['p50_ms']:.0f} | "
-            f"{row['peak_rss_mb']:.0f} |"
-        )
-    if len(set(table["objects"])) > 1:
-        lines += ["", "The recipes were run on different objects: their means do not compare."]
-    return "\n".join(lines)
+    return "\n".join(["Assumed where the papers are silent:", "", *items]) if items else ""
 
 
 def _image_table(rows: pd.DataFrame) -> str:
@@ -192,43 +210,5 @@ def _count(value: float | None) -> str:
 
 
 def _score(value: float | None, spread: float | None = None) -> str:
-    if pd.isna(value):
-        return "-"
-    percent = f"{100 * value:.1f} %"
-    return percent if pd.isna(spread) else f"{percent} ± {100 * spread:.1f}"
-
-
-def _rows(path: Path) -> list[dict[str, object]]:
-    """Return a row per split of a run, or one without a split; none if the file is no run's."""
-    metrics = read_metrics(path.parent) or {}
-    if path.parent.name.endswith(UNFINISHED) or not set(metrics) >= _FACTS:
-        return []
-    cost_file = path.with_name(COST_FILE)
-    cost = json.loads(cost_file.read_text(encoding="utf-8")) if cost_file.is_file() else {}
-    phases, version = cost.get("phases", {}), cost.get("versions", {})
-    shared = {
-        EXPECTED: (metrics.get("expected_false_alarms") or {}).get("per_1000"),
-        "fit_s": phases.get("fit", {}).get("wall_s"),
-        "total_s": cost.get("total_s"),
-        "p50_ms": cost.get("latency", {}).get("p50_ms"),
-        "peak_rss_mb": cost.get("memory", {}).get("peak_rss_mb"),
-        "threads": cost.get("threads"),
-        "device": cost.get("device"),
-        "processor": cost.get("processor"),
-        **{package: version.get(package) for package in PACKAGES},
-        "command": metrics.get("command"),
-    }
-    return [
-        {
-            **{key: metrics[key] for key in KEY if key != "split"},
-            "split": split,
-            **{name: values.get(name) for name in METRICS},
-            **shared,
-        }
-        for split, values in (metrics["splits"] or {None: {}}).items()
-    ]
-
-
-def _results_folder() -> Path:
-    packaged = Path(str(files("zoo"))) / "_results"
-    return packaged if packaged.is_dir() else Path(str(files("zoo"))).parent / "results"
+    text = percent(value)
+    return text if spread is None or pd.isna(spread) else f"{text} ± {100 * spread:.1f}"

@@ -9,6 +9,8 @@ anomalib models, which only know `pretrained=True`, then build offline too.
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -137,6 +139,7 @@ def _source(backbone: str, weights: str | Path) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
     """Read a state dict without running code that the file may hold."""
+    sys.audit("open", str(path), "rb", os.O_RDONLY)  # safetensors reads in Rust, unnoticed
     try:
         state = load_state_dict(str(path), weights_only=True)
     except Exception as error:  # a foreign file may fail in any way

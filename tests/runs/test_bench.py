@@ -70,8 +70,10 @@ def test_a_run_writes_its_folder_and_the_table_shows_it(recipe, mini, out, capsy
     assert cost["latency"]["passes"] >= 20
     assert cost["memory"]["peak_rss_mb"] > 100
     assert set(load_splits(folder / "histograms.npz")) == set(metrics["splits"])
+    assert metrics["vand4_admissible"] == "yes"
     printed = capsys.readouterr().out
-    assert "| quick | patchcore | 1 | 1 |" in printed
+    assert "; VAND 4 yes (" in printed
+    assert "| quick | patchcore | yes | 1 | 1 |" in printed
     assert "Published on **MVTec AD 2**" in printed
 
 
@@ -160,9 +162,22 @@ def test_a_full_disk_ends_the_grid_with_one_line(recipe, mini, out, monkeypatch,
     assert error.count("\n") == 1
 
 
-def test_a_split_without_truth_has_counts_only(recipe, mini, out):
+def test_a_transductive_model_is_not_admissible_and_the_run_says_why(
+    recipe, mini, out, monkeypatch, capsys
+):
+    from zoo_plugins.patchcore import ZooPatchcore
+
+    monkeypatch.setattr(ZooPatchcore, "transductive", "per-split scales", raising=False)
+    assert bench(recipe, mini, out) == 0
+    said = "no: transductive, one test image is judged with the help of others: per-split scales"
+    assert metrics_of(out)["vand4_admissible"] == said
+    assert f"; VAND 4 {said}" in capsys.readouterr().out
+
+
+def test_a_split_without_truth_has_counts_only(recipe, mini, out, capsys):
     shutil.rmtree(mini / "part" / "private_ground_truth")
     assert bench(recipe, mini, out) == 0
+    assert "private SegF1 server, private_mixed SegF1 server" in capsys.readouterr().out
     values = metrics_of(out)["splits"]["test_private"]
     assert values["n_images"] == 4
     assert values["flagged_fraction"] is not None

@@ -23,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="model",
         help="of each run: the model, all score maps besides, or neither",
     )
+    parser.add_argument(
+        "--sealed",
+        action="store_true",
+        help="fit and calibrate in a process that can read train and validation only, and write "
+        "attestation.json; `zoo verify RUN` checks it",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
 
 
@@ -44,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         args.out,
         args.debug,
         args.keep,
+        args.sealed,
     )
 
 
@@ -56,17 +63,18 @@ def bench(
     out: Path,
     debug: bool = False,
     keep: str = "model",
+    is_sealed: bool = False,
 ) -> int:
     """Run a grid, print the table of its folder, and return the exit code."""
     from zoo.runs.grid import plan, run_grid
     from zoo.runs.progress import GridProgress
     from zoo.table import render, rows_of
 
-    specs = plan(recipes, root, objects, seeds, splits, out, keep)
+    specs = plan(recipes, root, objects, seeds, splits, out, keep, is_sealed)
     print(f"{len(specs)} runs into {out}; Ctrl-C keeps what is finished, the same command goes on")
     result = run_grid(specs, GridProgress(len(specs), debug=debug))
     if result.finished or result.skipped:
-        print(f"\n{render(rows_of([out]))}")
+        print(f"\n{render(rows_of([out]), means_only=True)}")
     for label, reason in result.failed:
         print(f"failed: {label}: {reason}")
     return 1 if result.failed else 0

@@ -1,71 +1,142 @@
-"""`zoo relight PICTURE --out DIR`: pictures under other lights, to look at or to test with."""
+"""`zoo relight`: how a run does under other lights; or copies of pictures under other lights."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from zoo.data.relight import FAMILIES, SEVERITIES
 from zoo.errors import ZooError
 
-HELP = "pictures under other lights, to look at or to test with"
+if TYPE_CHECKING:
+    import pandas as pd
+
+HELP = "SegF1 of a run under other lights, as table and plot; or relit copies of pictures"
 EPILOG = (
-    "Writes DIR/FAMILY_SEVERITY/PICTURE.png at the picture's own size. A light changes values and "
-    "never geometry, so that masks stay valid. The same seed gives the same files, and under the "
-    "same seed a higher severity is the same lamp turned up."
+    "SOURCE: a run, or a folder that holds several; table.md, rows.csv and a plot per recipe go to "
+    "SOURCE/robustness. Labelled images under the training light are used, without the private "
+    "sets. A picture, or a folder of pictures: relit copies go to --out."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
+    parser.add_argument("source", type=_path, metavar="SOURCE", help="runs or pictures, see below")
+    parser.add_argument("--out", type=_path, metavar="DIR", help="a new folder")
+    parser.add_argument("--families", nargs="+", metavar="NAME", help="default: all six")
+    parser.add_argument("--severities", nargs="+", type=int, metavar="N", help="default: 1 to 5")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws the lamps")
     parser.add_argument(
-        "pictures", type=_path, nargs="+", metavar="PICTURE", help="pictures, or folders of them"
+        "--split", default="test_public", metavar="SPLIT", help="runs: which images"
     )
-    parser.add_argument("--out", type=_path, required=True, metavar="DIR")
+    parser.add_argument("--images", type=int, metavar="N", help="runs: at most N of each object")
     parser.add_argument(
-        "--families", nargs="+", choices=FAMILIES, default=list(FAMILIES), metavar="F"
+        "--data.root", dest="root", type=_path, metavar="DIR", help="the data set, if it has moved"
     )
-    parser.add_argument(
-        "--severities",
-        nargs="+",
-        type=int,
-        choices=SEVERITIES,
-        default=[3],
-        metavar="N",
-        help="1 (barely visible) to 5; default 3",
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Relight, and print how many pictures were written where."""
-    from zoo.runs.sources import Sources
+    """Measure runs, or write copies of pictures."""
+    from zoo.data.relight.light import FAMILIES, SEVERITIES, check_family, check_severity
+    from zoo.runs.folder import METRICS
 
-    sources = Sources(args.pictures, args.out)
-    paths = sources.found()
-    names = [sources.name(path).with_suffix(".png") for path in paths]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ZooError(f"two pictures would become {twice}: relight them one folder at a time")
+    args.families = args.families or list(FAMILIES)
+    args.severities = args.severities or list(SEVERITIES)
+    for family in args.families:
+        check_family(family)
+    for severity in args.severities:
+        check_severity(severity)
+    if args.images is not None and args.images < 1:
+        raise ZooError(f"--images is {args.images}: use 1 or more")
+    if not args.source.exists():
+        raise ZooError(f"there is nothing at {args.source}: give a run, or pictures")
+    holds_runs = args.source.is_dir() and any(args.source.rglob(METRICS))
+    return _measure(args) if holds_runs else _copies(args)
 
-    import PIL.Image
 
-    from zoo.data.images import read_image
-    from zoo.data.relight import Light, relight_image
-    from zoo.runs.counted import counted
+def _measure(args: argparse.Namespace) -> int:
+    from zoo.runs.check import runs_below
+    from zoo.runs.folder import ROBUSTNESS, appearing_folder
 
-    kinds = [(family, severity) for family in args.families for severity in args.severities]
-    for index, path in enumerate(counted(paths, len(paths), "relit")):
-        pixels = read_image(path)
-        for family, severity in kinds:
-            # Each picture has its own lamp; another choice of kinds leaves it as it is.
-            relit = relight_image(pixels, Light(family, severity, args.seed * 2**32 + index))
-            target = args.out / f"{family}_{severity}" / names[index]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            PIL.Image.fromarray(relit).save(target)
-    print(f"{len(paths)} pictures under {len(kinds)} lights, written to {args.out}")
+    runs = runs_below(args.source)
+    out = args.out or args.source / ROBUSTNESS
+    _check_new(out)
+
+    import pandas as pd
+
+    from zoo.robustness.table import robustness_table
+
+    rows = pd.DataFrame([row for folder in runs for row in _rows(folder, args)])
+    text = robustness_table(rows)
+    with appearing_folder(out) as folder:
+        (folder / "table.md").write_text(text + "\n", encoding="utf-8")
+        rows.to_csv(folder / "rows.csv", index=False, float_format="%.6g")
+        _plots(rows, folder)
+    print(text)
+    print(f"\nwritten to {out}")
     return 0
+
+
+def _rows(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
+    from zoo.robustness.measure import labelled, light_scores, under_lights
+    from zoo.robustness.seen import seen_families
+    from zoo.runs.check import check_run
+    from zoo.runs.load import load, read_config
+    from zoo.runs.normal_maps import datamodule_of
+
+    metrics, config = check_run(folder), read_config(folder)
+    if args.root is not None:
+        config["data"]["init_args"]["root"] = str(args.root)
+    samples = labelled(datamodule_of(config), args.split, args.images)
+    detector = load(folder, args.device)
+    scores = under_lights(detector, samples, args.families, args.severities, args.seed)
+    seen = seen_families(config, detector.calibration)
+    names = metrics["recipe"], metrics["object"]
+    return [each.to_dict() for each in light_scores(scores, *names, len(samples), seen)]
+
+
+def _plots(rows: pd.DataFrame, folder: Path) -> None:
+    from zoo.robustness.plot import plot
+
+    for recipe, part in rows.groupby("recipe"):
+        plot(part, folder / f"{str(recipe).replace('/', '-')}.png")
+
+
+def _copies(args: argparse.Namespace) -> int:
+    """Write every picture under every light: `<out>/<family>_<severity>/<name>.png`."""
+    if args.out is None:
+        raise ZooError(f"{args.source} holds no run; for relit copies of pictures give --out DIR")
+    _check_new(args.out)
+
+    from PIL import Image
+
+    from zoo.data.pictures import pictures
+    from zoo.robustness.measure import relit_copies
+    from zoo.runs.counted import counted
+    from zoo.runs.folder import appearing_folder
+
+    is_file = args.source.is_file()
+    images = [args.source] if is_file else pictures(args.source).images
+    root = args.source.parent if is_file else args.source
+    with appearing_folder(args.out) as folder:
+        for index, path in enumerate(counted(images, len(images), "pictures")):
+            seed = args.seed + index
+            for family, severity, pixels in relit_copies(
+                path, args.families, args.severities, seed
+            ):
+                place = folder / f"{family}_{severity}" / path.relative_to(root).with_suffix(".png")
+                place.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(place)
+    n = len(images) * len(args.families) * len(args.severities)
+    print(f"{n} pictures written to {args.out}")
+    return 0
+
+
+def _check_new(out: Path) -> None:
+    if out.exists():
+        raise ZooError(f"{out} exists: move it, or give another folder with --out")
 
 
 def _path(text: str) -> Path:

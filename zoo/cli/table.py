@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "print results: recipe x split SegF1, drop, cost, beside the published VAND rows"
+from zoo.errors import ZooError
+
+HELP = "print results: SegF1, drop, ranks and cost, beside the published VAND rows"
 BEGIN, END = "<!-- zoo table: begin -->", "<!-- zoo table: end -->"
 
 
@@ -18,6 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("md", "csv", "json"), default="md", help="csv and json: every row"
     )
     parser.add_argument(
+        "--ranked",
+        action="store_true",
+        help="with csv and json: methods with ranks, ours and published, instead of every row",
+    )
+    parser.add_argument(
+        "--means", action="store_true", help="with md: no tables per object, and none beside ranks"
+    )
+    parser.add_argument(
         "--into", type=Path, metavar="FILE", help=f"replace what stands after '{BEGIN}' in FILE"
     )
 
@@ -26,7 +36,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the table, or put it into a document."""
     from zoo.table import render, rows_of
 
-    text = render(rows_of(args.sources), args.format)
+    if args.ranked and args.format == "md":
+        raise ZooError("--ranked is for --format csv and json: the tables of md are ranked anyway")
+    text = render(rows_of(args.sources), args.format, args.ranked, args.means)
     if args.into is None:
         print(text)
         return 0
@@ -41,8 +53,6 @@ def with_block(document: str, text: str, name: str) -> str:
     Raises:
         ZooError: The markers are not there.
     """
-    from zoo.errors import ZooError
-
     head, begin, rest = document.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:

@@ -11,7 +11,15 @@ from typing import Any
 from zoo import __version__
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
-from zoo.runs.folder import CALIBRATION, CONFIG, FORMAT_VERSION, METRICS, MODEL, read_metrics
+from zoo.runs.folder import (
+    CALIBRATION,
+    CONFIG,
+    FORMAT_VERSION,
+    METRICS,
+    MODEL,
+    UNFINISHED,
+    read_metrics,
+)
 
 
 def check_run(folder: str | Path, with_model: bool = True) -> dict[str, Any]:
@@ -39,6 +47,22 @@ def check_run(folder: str | Path, with_model: bool = True) -> dict[str, Any]:
     if with_model and not (folder / MODEL).is_file():
         raise ZooError(f"run {folder} kept no model: repeat it without --keep none")
     return metrics
+
+
+def runs_below(folder: str | Path, with_model: bool = True) -> list[Path]:
+    """Return the run in a folder, or all finished runs below it, sorted.
+
+    Raises:
+        ZooError: There is none, or one of them as in `check_run`.
+    """
+    folder = Path(folder).expanduser()
+    found = [path.parent for path in sorted(folder.rglob(METRICS))] or [folder]
+    if read_metrics(folder) is not None:
+        found = [folder]
+    found = [path for path in found if not path.name.endswith(UNFINISHED)] or [folder]
+    for path in found:
+        check_run(path, with_model)
+    return found
 
 
 def read_calibration(folder: Path, name: str | Path = CALIBRATION) -> Calibration:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,38 +71,94 @@ def execute(
     Raises:
         ZooError: Data, method or maps are not usable.
     """
+    watch = Stopwatch()
+    with PeakMemory() as memory:
+        false_alarms = fit_and_calibrate(
+            model, datamodule, trainer_settings, folder, watch, say, ckpt_path, keep
+        )
+        judged = judge(model, datamodule, splits, folder, watch, say, keep)
+    return write_results(model, folder, facts, false_alarms, judged, watch, memory)
+
+
+def fit_and_calibrate(
+    model: AnomalibModule,
+    datamodule: NativeDataModule,
+    trainer_settings: dict[str, Any],
+    folder: Path,
+    watch: Stopwatch,
+    say: Say = lambda text: None,
+    ckpt_path: str | None = None,
+    keep: Keep = "model",
+) -> dict[str, Any] | None:
+    """Fit on train and calibrate on validation; no other split is touched.
+
+    Writes `model.ckpt` (unless `keep` is "none") and `calibration.json`; arguments as `execute`.
+
+    Returns:
+        The false alarms to expect as plain data, None where one image cannot tell.
+    """
     post_processor = model.post_processor
     if not isinstance(post_processor, BlobPostProcessor):
         post_processor = BlobPostProcessor()
     datamodule.follow_model(model)
-    watch = Stopwatch()
-    with PeakMemory() as memory:
-        say("fit")
-        with watch.phase("fit"):
-            engine = _fit(model, datamodule, trainer_settings, folder, ckpt_path)
-        say("calibrate")
-        with watch.phase("calibrate"):
-            false_alarms = _calibrate(model, datamodule, post_processor, folder, keep)
-        model.post_processor = post_processor
-        if keep != "none":
-            engine.trainer.save_checkpoint(folder / MODEL, weights_only=True)
-        post_processor.calibration.save(folder / CALIBRATION)
+    say("fit")
+    with watch.phase("fit"):
+        engine = _fit(model, datamodule, trainer_settings, folder, ckpt_path)
+    say("calibrate")
+    with watch.phase("calibrate"):
+        false_alarms = _calibrate(model, datamodule, post_processor, folder, keep)
+    model.post_processor = post_processor
+    if keep != "none":
+        engine.trainer.save_checkpoint(folder / MODEL, weights_only=True)
+    post_processor.calibration.save(folder / CALIBRATION)
+    return false_alarms.to_dict() if false_alarms else None
 
-        evaluations = {}
-        for split in splits:
-            with watch.phase(split):
-                evaluations[split] = _judge(model, datamodule, split, folder, say, keep)
-        say("latency")
-        latency = _latency(model, datamodule, splits)
-    write_json(folder / COST, _cost(model, watch, memory, latency))
-    save_splits(folder / HISTOGRAMS, {k: v.pixels for k, v in evaluations.items()})
-    results = {split: evaluation.result() for split, evaluation in evaluations.items()}
+
+@dataclass(frozen=True)
+class Judged:
+    """What the test splits gave, and the time that one image takes."""
+
+    evaluations: dict[str, SplitEvaluation]
+    latency: dict[str, Any]
+
+
+def judge(
+    model: AnomalibModule,
+    datamodule: NativeDataModule,
+    splits: Sequence[str],
+    folder: Path,
+    watch: Stopwatch,
+    say: Say = lambda text: None,
+    keep: Keep = "model",
+) -> Judged:
+    """Score every test split with a model that is fitted and calibrated; arguments as `execute`."""
+    datamodule.follow_model(model)
+    evaluations = {}
+    for split in splits:
+        with watch.phase(split):
+            evaluations[split] = _judge(model, datamodule, split, folder, say, keep)
+    say("latency")
+    return Judged(evaluations, _latency(model, datamodule, splits))
+
+
+def write_results(
+    model: AnomalibModule,
+    folder: Path,
+    facts: dict[str, Any],
+    false_alarms: dict[str, Any] | None,
+    judged: Judged,
+    watch: Stopwatch,
+    memory: PeakMemory,
+) -> dict[str, Any]:
+    """Write cost, histograms and, last, `metrics.json`; return what the last one holds."""
+    write_json(folder / COST, _cost(model, watch, memory, judged.latency))
+    save_splits(folder / HISTOGRAMS, {k: v.pixels for k, v in judged.evaluations.items()})
     metrics = {
         **facts,
         "format": FORMAT_VERSION,
         "zoo_version": __version__,
-        "expected_false_alarms": false_alarms.to_dict() if false_alarms else None,
-        "splits": results,
+        "expected_false_alarms": false_alarms,
+        "splits": {split: each.result() for split, each in judged.evaluations.items()},
     }
     write_json(folder / METRICS, metrics)
     return metrics

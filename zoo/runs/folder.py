@@ -23,8 +23,11 @@ COST = "cost.json"
 HISTOGRAMS = "histograms.npz"
 CASES = "cases"
 MAPS = "maps"
+ATTESTATION = "attestation.json"  # of a sealed run, see `zoo.sealed`
+ROBUSTNESS = "robustness"  # see `zoo relight`
 # What a run writes; whatever else lies in its folder is somebody's own.
 _OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS)
+_OURS += (ATTESTATION, ROBUSTNESS)
 _OURS += ("calibrations",)  # older ones, see `zoo.runs.history`: they are of that run's model
 UNFINISHED = ".unfinished"
 
@@ -113,6 +116,19 @@ def appearing(folder: Path) -> Iterator[Path]:
             _replace(folder, aside)
         else:
             aside.replace(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def appearing_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to write into that takes its name, where nothing may be, when all is well."""
+    aside = folder.with_name(folder.name + UNFINISHED)
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        aside.replace(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

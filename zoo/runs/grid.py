@@ -15,7 +15,8 @@ from zoo.recipes import Recipe, check_object_free, find_recipe, read_yaml
 from zoo.runs.execute import Keep
 from zoo.runs.folder import note_failure, run_folder
 from zoo.runs.progress import GridProgress, duration
-from zoo.runs.spec import RunSpec, splits_text
+from zoo.runs.spec import RunSpec, result_text
+from zoo.sealed.run import run_sealed
 
 _LEAST_FREE_BYTES = 1_000_000
 
@@ -43,6 +44,7 @@ def plan(
     splits: Sequence[str] | None,
     out: Path,
     keep: Keep = "model",
+    is_sealed: bool = False,
 ) -> list[RunSpec]:
     """List the runs of a grid, checking recipes, objects and splits before the first one starts.
 
@@ -74,12 +76,14 @@ def plan(
             # `$ZOO_DATA` stands for the data set's folder, wherever somebody has it.
             command=(
                 f"zoo bench {recipe.name} --data.root $ZOO_DATA --objects {name} --seeds {seed}"
+                f"{' --sealed' * is_sealed}"
             ),
             object_name=name,
             seed=seed,
             splits=splits_of[name],
             data_fingerprint=fingerprints[name],
             folder=run_folder(out, recipe.slug, name, seed),
+            is_sealed=is_sealed,
         )
         for recipe in recipes
         for name in names
@@ -124,12 +128,13 @@ def _run(spec: RunSpec, result: GridResult, progress: GridProgress) -> None:
         done = spec.finished(command)
         if done is not None:
             result.skipped.append(spec.label)
-            progress.end(f"finished before, {splits_text(spec.splits, done)}", counts=False)
+            progress.end(f"finished before, {result_text(spec.splits, done)}", counts=False)
             return
         begin = time.perf_counter()
-        metrics = spec.run(command, progress.say)
+        carry_out = run_sealed if spec.is_sealed else RunSpec.run
+        metrics = carry_out(spec, command, progress.say)
         seconds = time.perf_counter() - begin
-        progress.end(f"{splits_text(spec.splits, metrics)} ({duration(seconds)})")
+        progress.end(f"{result_text(spec.splits, metrics)} ({duration(seconds)})")
         result.finished.append(spec.label)
     except Exception as error:
         if _disk_is_full(error, spec.folder):

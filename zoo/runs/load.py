@@ -53,7 +53,13 @@ def load(run: str | Path, device: str | None = None, trust: bool = False) -> Det
 
 def load_model(folder: Path, device: str | None = None, trust: bool = False) -> AnomalibModule:
     """Return the fitted model of a run without its calibration; see `load`."""
-    metrics = check_run(folder)
+    return rebuild(folder, check_run(folder), device, trust)
+
+
+def rebuild(
+    folder: Path, metrics: dict[str, Any], device: str | None = None, trust: bool = False
+) -> AnomalibModule:
+    """Return the fitted model of a folder whose `metrics` may not be written yet; see `load`."""
     config = read_config(folder, trust)
     with _rebuilding(folder, metrics):
         model = tiled(build(AnomalibModule, "model", _lean(config["model"])), config.get("tiling"))

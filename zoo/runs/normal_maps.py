@@ -65,7 +65,7 @@ def own_images(folder: Path, config: dict[str, Any]) -> list[Path]:
         ZooError: They are gone, or others would be drawn today.
     """
     try:
-        datamodule = _datamodule(config)
+        datamodule = datamodule_of(config)
         listed = datamodule.listed(VALIDATION)
         fingerprint = datamodule.fingerprint()
     except ZooError as error:
@@ -81,7 +81,7 @@ def own_images(folder: Path, config: dict[str, Any]) -> list[Path]:
 def _check_not_learned(folder: Path, config: dict[str, Any], good: list[Path]) -> None:
     """Refuse training images: a method knows them too well to be surprised by anything normal."""
     try:
-        learned = {sample.image_path.resolve() for sample in _datamodule(config).listed(TRAIN)}
+        learned = {sample.image_path.resolve() for sample in datamodule_of(config).listed(TRAIN)}
     except ZooError:  # gone, so that none of them can be given
         return
     known = [path for path in good if path.resolve() in learned]
@@ -92,7 +92,12 @@ def _check_not_learned(folder: Path, config: dict[str, Any], good: list[Path]) -
         )
 
 
-def _datamodule(config: dict[str, Any]) -> NativeDataModule:
+def datamodule_of(config: dict[str, Any]) -> NativeDataModule:
+    """Return the data that a run's configuration describes.
+
+    Raises:
+        ZooError: It cannot be built.
+    """
     try:
         return adopt(
             build(AnomalibDataModule, "data", config["data"]), config.get("seed_everything") or 0

@@ -10,17 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from anomalib.models import AnomalibModule
 from jsonargparse._util import import_object
 
 from zoo import __version__
 from zoo.command import ZooCLI
+from zoo.data.layout import PRIVATE_SPLITS
 from zoo.data.native import NativeDataModule
 from zoo.data.stock import adopt
-from zoo.registry import methods
+from zoo.registry import Method, methods
 from zoo.runs.execute import Say, execute
-from zoo.runs.folder import CONFIG, MODEL, appearing, config_hash, is_finished, read_metrics
+from zoo.runs.folder import (
+    ATTESTATION,
+    CONFIG,
+    MODEL,
+    appearing,
+    config_hash,
+    is_finished,
+    read_metrics,
+)
 from zoo.runs.maps import FOLDER as MAPS
+from zoo.vand4 import run_admissible
 
+SERVER = "server"  # who alone can score a split whose truth is withheld
 _KEPT = {"model": (MODEL,), "maps": (MODEL, MAPS), "none": ()}
 
 
@@ -37,6 +49,7 @@ class RunSpec:
         splits: Test splits to judge.
         data_fingerprint: Of the object's files.
         folder: Where the finished run lies.
+        is_sealed: Whether fit and calibration see nothing but train and validation, for the record.
     """
 
     recipe: str
@@ -47,6 +60,7 @@ class RunSpec:
     splits: tuple[str, ...]
     data_fingerprint: str
     folder: Path
+    is_sealed: bool = False
 
     @property
     def label(self) -> str:
@@ -72,9 +86,24 @@ class RunSpec:
 
     def finished(self, command: ZooCLI) -> dict[str, Any] | None:
         """Return the metrics of this very run if it was finished before."""
-        kept = _KEPT[command.settings["keep"]]
+        kept = _KEPT[command.settings["keep"]] + ((ATTESTATION,) if self.is_sealed else ())
         done = is_finished(self.folder, self.hash(command), kept)
         return read_metrics(self.folder) if done else None
+
+    def facts(
+        self, command: ZooCLI, model: AnomalibModule, run_hash: str | None = None
+    ) -> dict[str, Any]:
+        """Return what stands first in `metrics.json`: which run this is, and who admits it."""
+        return {
+            "recipe": self.recipe,
+            "method": method_name(type(model)),
+            "object": self.object_name,
+            "seed": self.seed,
+            "data_fingerprint": self.data_fingerprint,
+            "config_hash": run_hash or self.hash(command),
+            "vand4_admissible": admissible(command, model),
+            "command": self.command,
+        }
 
     def run(
         self, command: ZooCLI, say: Say, datamodule: NativeDataModule | None = None
@@ -88,15 +117,7 @@ class RunSpec:
         """
         run_hash = self.hash(command)
         command.instantiate()
-        facts = {
-            "recipe": self.recipe,
-            "method": method_name(type(command.model)),
-            "object": self.object_name,
-            "seed": self.seed,
-            "data_fingerprint": self.data_fingerprint,
-            "config_hash": run_hash,
-            "command": self.command,
-        }
+        facts = self.facts(command, command.model, run_hash)
         with appearing(self.folder) as folder:
             (folder / CONFIG).write_text(command.settings_yaml, encoding="utf-8")
             return execute(
@@ -128,10 +149,31 @@ def code_fingerprint(class_path: str) -> str:
 
 def method_name(model_class: type) -> str:
     """Return the registered name of a class, or the class name of a stock anomalib model."""
-    for name, method in methods().items():
-        if method.class_name == model_class.__name__:
-            return name
-    return model_class.__name__
+    method = _method(model_class)
+    return method.name if method else model_class.__name__
+
+
+def admissible(command: ZooCLI, model: AnomalibModule) -> str:
+    """Return whether VAND 4.0 admits what a command does with a model, see `zoo.vand4`."""
+    method = _method(type(model))
+    return run_admissible(
+        method.card if method else None,
+        command.settings.as_dict()["model"],
+        getattr(model, "transductive", False),
+        command.settings.get("ckpt_path"),
+    )
+
+
+def _method(model_class: type) -> Method | None:
+    found = (each for each in methods().values() if each.class_name == model_class.__name__)
+    return next(found, None)
+
+
+def result_text(splits: Sequence[str], metrics: dict[str, Any]) -> str:
+    """Return what came out and whether VAND 4.0 admits it, in one line."""
+    text = splits_text(splits, metrics)
+    known = metrics.get("vand4_admissible")  # not by runs before 0.2
+    return f"{text}; VAND 4 {known}" if known else text
 
 
 def splits_text(splits: Sequence[str], metrics: dict[str, Any]) -> str:
@@ -143,6 +185,7 @@ def splits_text(splits: Sequence[str], metrics: dict[str, Any]) -> str:
         if values["segf1"] is None and values["image_auroc"] is not None:
             parts.append(f"{name} image AUROC {values['image_auroc']:.3f}")
         else:
+            unknown = SERVER if split in PRIVATE_SPLITS else "-"
             segf1 = values["segf1"]
-            parts.append(f"{name} SegF1 {'-' if segf1 is None else f'{segf1:.3f}'}")
+            parts.append(f"{name} SegF1 {unknown if segf1 is None else f'{segf1:.3f}'}")
     return ", ".join(parts) or "no test images"

@@ -17,13 +17,13 @@ from zoo.post.false_alarms import FalseAlarms
 from zoo.recipes import find_recipe
 from zoo.runs.folder import CALIBRATION, run_folder
 from zoo.runs.progress import GridProgress, duration
-from zoo.runs.spec import RunSpec, splits_text
+from zoo.runs.spec import RunSpec, result_text
 
 
 def train(command: ZooCLI) -> tuple[Path, dict[str, Any]]:
     """Carry out what a `zoo train` describes, and say what came out; see `carry_out`."""
     folder, metrics = carry_out(command)
-    print(splits_text(list(metrics["splits"]), metrics))
+    print(result_text(list(metrics["splits"]), metrics))
     print(Calibration.load(folder / CALIBRATION).describe())
     if metrics["expected_false_alarms"]:
         print(FalseAlarms.from_dict(metrics["expected_false_alarms"]).describe())

@@ -1,0 +1,197 @@
+"""`zoo relight`: the same scores as a pass by hand, marks, table, plot, and relit copies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import zoo
+from zoo.cli import main
+from zoo.data.dataset import to_model_size
+from zoo.data.images import read_image, read_mask
+from zoo.data.relight import FAMILIES, Light, relight_image
+from zoo.post.calibration import Calibration
+from zoo.post.finish import finish
+from zoo.post.rules import Adaptive, Quantile
+from zoo.robustness.plot import plot
+from zoo.robustness.seen import seen_families
+from zoo.robustness.table import label, robustness_table
+
+RECIPE = """
+model:
+  class_path: ZooPatchcore
+  init_args: {weights: random, image_size: 64, coreset_sampling_ratio: 0.1}
+data:
+  class_path: zoo.data.MVTecAD2Layout
+"""
+
+
+def relight(capsys, *words) -> tuple[int, str]:
+    capsys.readouterr()
+    code = main(["relight", *map(str, words)])
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, write_object):
+    """Return the folder of the runs of one recipe on two objects."""
+    root = tmp_path_factory.mktemp("relight")
+    for name in ("first", "second"):
+        write_object(root / "data", name)
+    (root / "quick.yaml").write_text(RECIPE, encoding="utf-8")
+    words = ("--data.root", str(root / "data"), "--out", str(root / "runs"))
+    assert main(["bench", str(root / "quick.yaml"), *words, "--splits", "test_public"]) == 0
+    return root / "runs" / "quick"
+
+
+def test_scores_are_those_of_predictions_on_relit_pictures(runs, tmp_path, capsys):
+    folder = runs / "first" / "seed0"
+    out = tmp_path / "out"
+    words = ("--families", "shadow", "--severities", "3", "--seed", "7")
+    assert relight(capsys, folder, "--out", out, *words)[0] == 0
+    rows = pd.read_csv(out / "rows.csv").set_index("family")
+    assert rows.loc["clean", "n_images"] == 4
+
+    detector = zoo.load(folder)
+    public = runs.parents[1] / "data" / "first" / "test_public"
+    images = [*sorted(public.glob("bad/*.png")), *sorted(public.glob("good/*.png"))]
+    counted = np.zeros(3)
+    # Lit at the model's size, as for calibration.
+    for index, path in enumerate(images):
+        pixels = read_image(path)
+        small = to_model_size(pixels, detector._resize)
+        lit = relight_image(small, Light("shadow", 3, 7 + index))
+        score_map, _ = detector.score(lit)
+        mask = finish(score_map, pixels.shape[:2], detector.calibration).mask
+        truth = np.zeros(mask.shape, bool)
+        if path.parent.name == "bad":
+            truth = read_mask(public / "ground_truth" / "bad" / f"{path.stem}_mask.png", mask.shape)
+        counted += [(mask & truth).sum(), (mask & ~truth).sum(), (~mask & truth).sum()]
+    tp, fp, fn = counted
+    assert rows.loc["shadow", "segf1"] == pytest.approx(2 * tp / (2 * tp + fp + fn), abs=1e-5)
+    clean = rows.loc["clean", "segf1"]
+    assert rows.loc["shadow", "drop"] == pytest.approx(
+        1 - rows.loc["shadow", "segf1"] / clean, abs=1e-4
+    )
+
+
+def test_without_a_light_the_score_is_that_of_the_run(runs, tmp_path, capsys):
+    words = ("--families", "gain", "--severities", "1", "--out", tmp_path / "out")
+    assert relight(capsys, runs / "first" / "seed0", *words)[0] == 0
+    rows = pd.read_csv(tmp_path / "out" / "rows.csv").set_index("family")
+    metrics = pd.read_json(runs / "first" / "seed0" / "metrics.json", typ="series")
+    expected = metrics["splits"]["test_public"]["segf1"]
+    assert rows.loc["clean", "segf1"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_runs_of_several_objects_are_one_table_and_one_plot(runs, capsys):
+    code, said = relight(capsys, runs, "--severities", "1", "5", "--images", "2")
+    assert code == 0, said
+    assert "**quick** (first, second)" in said
+    assert "| severity | 1 | 5 |" in said
+    assert sum(line.startswith(f"| {f}") for f in FAMILIES for line in said.splitlines()) == 6
+    with Image.open(runs / "robustness" / "quick.png") as image:
+        assert image.width > 1000
+    rows = pd.read_csv(runs / "robustness" / "rows.csv")
+    assert len(rows) == 2 * (1 + 6 * 2)
+    assert set(rows["n_images"]) == {2}
+    before = (runs / "robustness" / "rows.csv").read_bytes()
+    code, said = relight(capsys, runs)
+    assert code == 1
+    assert "robustness exists: move it" in said
+    assert (runs / "robustness" / "rows.csv").read_bytes() == before
+
+
+def test_copies_of_pictures_keep_their_size_and_folders(tmp_path, write_image, texture, capsys):
+    path = write_image(tmp_path / "photos" / "day" / "1.jpg", texture(0))
+    words = ("--families", "gain", "gamma", "--severities", "2", "4", "--out", tmp_path / "lit")
+    code, said = relight(capsys, tmp_path / "photos", *words)
+    assert code == 0
+    assert "4 pictures written to" in said
+    pixels = read_image(path)
+    for family in ("gain", "gamma"):
+        for severity in (2, 4):
+            lit = read_image(tmp_path / "lit" / f"{family}_{severity}" / "day" / "1.png")
+            assert (lit == relight_image(pixels, Light(family, severity, 1))).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--families", "gian"], "unknown family of lights 'gian'; did you mean 'gain'?"),
+        (["--severities", "6"], "use a whole number from 1 to 5"),
+        (["--images", "0"], "--images is 0"),
+        (["--split", "test_publik"], "unknown split 'test_publik'; did you mean"),
+        (["--data.root", "/nowhere"], "no data at /nowhere"),
+    ],
+)
+def test_typing_errors_are_one_line(runs, capsys, words, says):
+    code, said = relight(capsys, runs / "first" / "seed0", *words)
+    assert code == 1
+    assert says in said
+    assert said.count("\n") == 1
+
+
+def test_pictures_need_a_place_for_their_copies(tmp_path, write_image, texture, capsys):
+    write_image(tmp_path / "photos" / "1.png", texture(0))
+    assert "give --out DIR" in relight(capsys, tmp_path / "photos")[1]
+    assert "there is nothing at" in relight(capsys, tmp_path / "nowhere")[1]
+
+
+def calibration(rule) -> Calibration:
+    return Calibration(1.0, rule=type(rule).__name__, parameters=rule.parameters())
+
+
+def augmented(name, **arguments) -> dict:
+    lights = {"class_path": name, "init_args": arguments}
+    return {"data": {"init_args": {"train_augmentations": {"transforms": [lights]}}}}
+
+
+@pytest.mark.parametrize(
+    ("config", "rule", "wanted"),
+    [
+        ({}, Quantile(), {}),
+        ({}, Adaptive(), dict.fromkeys(FAMILIES, ("calibration",))),
+        (
+            augmented("zoo.data.relight.Relight", preset="all", families=["spot", "gain"]),
+            Quantile(),
+            {"spot": ("training",), "gain": ("training",)},
+        ),
+        (augmented("Relight"), Quantile(), dict.fromkeys(FAMILIES, ("training",))),
+        (augmented("Relight", preset="robis"), Quantile(), {"gain": ("training",)}),
+        (
+            augmented("torchvision.transforms.v2.ColorJitter"),
+            Adaptive(),
+            dict.fromkeys(FAMILIES, ("calibration",))
+            | dict.fromkeys(("gain", "gamma", "colour_cast"), ("calibration", "training")),
+        ),
+    ],
+)
+def test_families_that_were_seen_are_known(config, rule, wanted):
+    assert seen_families(config, calibration(rule)) == dict.fromkeys(FAMILIES, ()) | wanted
+
+
+def test_a_calibration_set_by_hand_saw_no_light():
+    assert not any(seen_families({}, Calibration(1.0)).values())
+
+
+def test_seen_families_are_marked_in_table_and_plot(tmp_path):
+    rows = pd.DataFrame(
+        [
+            {"recipe": "m/a", "object": "x", "family": f, "severity": s, "segf1": v, "seen": seen}
+            for f, s, v, seen in (
+                ("clean", 0, 0.5, ""),
+                ("gain", 1, 0.4, "calibration and training"),
+                ("spot", 1, 0.6, ""),
+            )
+        ]
+    ).assign(n_images=3)
+    text = robustness_table(rows)
+    assert "| gain [c, t] | 40.0 % (20.0 %) |" in text
+    assert "| spot | 60.0 % (-20.0 %) |" in text
+    assert label("shadow", "training") == "shadow [t]"
+    plot(rows, tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 5000

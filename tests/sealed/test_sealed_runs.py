@@ -1,0 +1,192 @@
+"""Sealed runs and `zoo verify`: the same numbers, the record, and a cheat that is caught."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from zoo.cli import main
+from zoo.hashes import file_sha256
+from zoo.sealed import landlock
+
+RECIPE = """
+model:
+  class_path: {model}
+  init_args: {{weights: random, image_size: 64, coreset_sampling_ratio: 0.1}}
+data:
+  class_path: zoo.data.MVTecAD2Layout
+  init_args: {{train_batch_size: 4, eval_batch_size: 4}}
+"""
+CHEAT = """
+import json, os
+from pathlib import Path
+import cv2
+from zoo_plugins.patchcore import ZooPatchcore
+
+class Cheat(ZooPatchcore):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        wanted = os.environ["CHEAT_WANTS"]
+        Path(os.environ["CHEAT_TELLS"]).write_text(json.dumps(cv2.imread(wanted) is not None))
+        try:
+            Path(wanted).read_bytes()
+        except OSError:
+            pass  # and goes on as if nothing had happened
+"""
+
+
+def bench(recipe, root, out, *words) -> int:
+    return main(["bench", str(recipe), "--data.root", str(root), "--out", str(out), *words])
+
+
+def verify(capsys, *words) -> tuple[int, str]:
+    capsys.readouterr()
+    code = main(["verify", *map(str, words)])
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, write_object):
+    """Return a folder with a data set, and one run of the same recipe sealed and one not."""
+    root = tmp_path_factory.mktemp("sealed")
+    write_object(root / "data", "part")
+    (root / "quick.yaml").write_text(RECIPE.format(model="ZooPatchcore"), encoding="utf-8")
+    assert bench(root / "quick.yaml", root / "data", root / "plain") == 0
+    assert bench(root / "quick.yaml", root / "data", root / "runs", "--sealed") == 0
+    return root
+
+
+@pytest.fixture
+def run(made, tmp_path):
+    """Return a copy of the sealed run that a test may spoil."""
+    return shutil.copytree(made / "runs" / "quick" / "part" / "seed0", tmp_path / "part" / "seed0")
+
+
+def read(path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_a_sealed_run_has_the_numbers_of_any_other(made):
+    plain, sealed = (
+        read(made / out / "quick" / "part" / "seed0" / "metrics.json") for out in ("plain", "runs")
+    )
+    assert sealed["splits"] == plain["splits"]
+    assert sealed["config_hash"] == plain["config_hash"]
+    assert sealed["expected_false_alarms"] == plain["expected_false_alarms"]
+    cost = read(made / "runs" / "quick" / "part" / "seed0" / "cost.json")
+    assert set(cost["phases"]) >= {"fit", "calibrate", "test_public"}
+    assert not list((made / "runs").rglob("sealed-*"))  # the view is gone
+
+
+def test_the_record_holds_every_image_that_was_read_and_no_other(made):
+    folder = made / "runs" / "quick" / "part" / "seed0"
+    record = read(folder / "attestation.json")
+    data = made / "data"
+    images = [*data.glob("part/train/good/*"), *data.glob("part/validation/good/*")]
+    assert record["reads"]["data"] == {
+        path.relative_to(data).as_posix(): file_sha256(path) for path in images
+    }
+    assert record["recipe"] == {"name": "quick", "sha256": file_sha256(made / "quick.yaml")}
+    assert record["outputs"]["model.ckpt"] == file_sha256(folder / "model.ckpt")
+    assert record["guards"] == {"landlock_abi": landlock.version(), "audit_hook": True}
+    assert record["touched"] == []
+    assert "zoo/runs/execute.py" in record["reads"]["code"]
+    assert "zoo_plugins/patchcore/lightning_model.py" in record["reads"]["code"]
+    assert record["reads"]["libraries"]["torch"]["files"] > 100
+    ours = [path for path in record["reads"]["system"] if path.startswith(str(made))]
+    assert ours == [str(made / "quick.yaml")]
+
+
+def test_a_plain_run_is_not_finished_as_a_sealed_one_but_the_other_way_round(made, capsys):
+    assert bench(made / "quick.yaml", made / "data", made / "runs") == 0
+    assert "finished before" in capsys.readouterr().out
+
+
+def test_a_repetition_gives_the_same_to_the_last_digit(made, capsys):
+    code, said = verify(capsys, made / "runs")
+    assert code == 0, said
+    assert "ok    repeated: the same calibration to the last digit" in said
+    assert "ok    repeated: test_private gives the same scores to the last digit" in said
+    assert "FAIL" not in said
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda run, data: (run / "calibration.json").write_text("{}"), "not calibration.json"),
+        (lambda run, data: (run / "config.yaml").open("a").write("\n"), "not config.yaml"),
+        (
+            lambda run, data: shutil.copy(
+                data / "part/train/good/000_regular.png", data / "part/train/good/001_regular.png"
+            ),
+            "but not part/train/good/001_regular.png",
+        ),
+    ],
+)
+def test_what_was_changed_since_is_named(made, run, tmp_path, capsys, spoil, says):
+    data = shutil.copytree(made / "data", tmp_path / "data")
+    assert verify(capsys, run, "--no-repeat", "--data.root", data)[0] == 0
+    spoil(run, data)
+    code, said = verify(capsys, run, "--no-repeat", "--data.root", data)
+    assert code == 1
+    assert says in said
+    assert "1 of" in said
+
+
+def test_a_record_that_tells_of_other_splits_does_not_hold(run, capsys):
+    record = read(run / "attestation.json")
+    [digest, *_] = record["reads"]["data"].values()
+    record["reads"]["data"]["part/test_public/bad/000_regular.png"] = digest
+    (run / "attestation.json").write_text(json.dumps(record))
+    code, said = verify(capsys, run, "--no-repeat")
+    assert code == 1
+    assert "FAIL  read of the data: train and validation only, but not part/test_public" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["plain/quick/part/seed0"], "was not sealed: `zoo bench --sealed`"),
+        (["plain"], "no sealed run in"),
+        (["runs", "--object", "prat"], "no sealed run of object 'prat'"),
+        (["nowhere"], "no such folder"),
+    ],
+)
+def test_typing_errors_are_one_line(made, capsys, words, says):
+    code, said = verify(capsys, made / words[0], *words[1:])
+    assert code == 1
+    assert says in said
+    assert said.count("\n") == 1
+
+
+def test_a_damaged_record_is_one_line(run, capsys):
+    (run / "attestation.json").write_text("{")
+    assert "is damaged" in verify(capsys, run)[1]
+    (run / "attestation.json").write_text('{"format": 99}')
+    assert "is of format 99" in verify(capsys, run)[1]
+
+
+def test_a_method_that_reaches_for_test_images_voids_the_run(made, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "cheat.py").write_text(CHEAT, encoding="utf-8")
+    wanted = made / "data" / "part" / "test_public" / "bad" / "000_regular.png"
+    monkeypatch.setenv("CHEAT_WANTS", str(wanted))
+    monkeypatch.setenv("CHEAT_TELLS", str(tmp_path / "told.json"))
+    recipe = tmp_path / "cheat.yaml"
+    recipe.write_text(RECIPE.format(model="cheat.Cheat"), encoding="utf-8")
+    assert bench(recipe, made / "data", tmp_path / "out", "--sealed", "--trust") == 1
+    said = capsys.readouterr().out
+    assert f"the sealed process tried to read {wanted.resolve()}" in said
+    assert "void" in said
+    assert not list((tmp_path / "out").rglob("metrics.json"))
+    # OpenCV opens files in C, where no hook sees it: the kernel does.
+    assert read(tmp_path / "told.json") is (landlock.version() == 0)
+
+
+def test_a_data_set_among_what_must_be_readable_is_refused(made, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TORCH_HOME", str(made))
+    assert bench(made / "quick.yaml", made / "data", tmp_path, "--sealed") == 1
+    assert "which a sealed run must be able to read" in capsys.readouterr().out

@@ -1,0 +1,35 @@
+"""Every command of docs/compare.md is one that the command line takes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from zoo.cli.dispatch import ZOO_VERBS, Parser
+
+PAGE = (Path(__file__).parents[1] / "docs" / "compare.md").read_text("utf-8")
+COMMANDS = [
+    words
+    for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S)
+    for line in block.splitlines()
+    if (words := shlex.split(line, comments=True))
+]
+
+
+def test_there_are_commands():
+    assert {words[1] for words in COMMANDS} >= {"bench", "verify", "table", "reproduce", "relight"}
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_command_of_the_page_is_understood(words):
+    program, verb, *rest = words
+    assert program == "zoo"
+    assert verb in ZOO_VERBS
+    module = import_module(f"zoo.cli.{verb}")
+    parser = Parser(prog=f"zoo {verb}", allow_abbrev=False)
+    module.add_arguments(parser)
+    parser.parse_args(rest)

@@ -1,0 +1,103 @@
+"""`zoo efficiency`: rows of CSV, and operations counted as by hand."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from zoo.cli import main
+from zoo.efficiency import operations
+
+RECIPE = """
+model:
+  class_path: ZooPatchcore
+  init_args: {weights: random, image_size: 32, coreset_sampling_ratio: 0.1}
+data:
+  class_path: zoo.data.MVTecAD2Layout
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, write_object):
+    root = tmp_path_factory.mktemp("efficiency")
+    write_object(root / "data", "part")
+    (root / "quick.yaml").write_text(RECIPE, encoding="utf-8")
+    words = ("--data.root", str(root / "data"), "--out", str(root / "runs"))
+    assert main(["bench", str(root / "quick.yaml"), *words, "--splits", "test_public"]) == 0
+    return root / "runs" / "quick" / "part" / "seed0"
+
+
+def test_a_row_per_run_and_size(run, capsys):
+    words = ("--sizes", "64x48", "128x96", "--passes", "3", "--seconds", "0.2")
+    assert main(["efficiency", str(run.parents[2]), *words]) == 0
+    printed = capsys.readouterr()
+    assert "at 64x48" in printed.err
+    rows = pd.read_csv(io.StringIO(printed.out))
+    assert list(rows["height"]) == [64, 128]
+    assert list(rows["width"]) == [48, 96]
+    assert set(rows["object"]) == {"part"}
+    assert (rows["passes"] >= 3).all()
+    assert (rows["seconds"] >= 0.19).all()
+    assert (rows["p95_ms"] >= rows["p50_ms"]).all()
+    assert (rows["gflops"] > 0).all()
+    assert set(rows["device"]) == {"cpu"}
+    assert rows["peak_device_mb"].isna().all()
+
+
+def test_the_defaults_are_the_sizes_and_the_care_of_the_issue(run, monkeypatch, capsys):
+    asked = []
+
+    def measure(folder, size, passes, seconds, device):
+        asked.append((size, passes, seconds))
+        return SimpleNamespace(to_dict=lambda: {"size": size})
+
+    monkeypatch.setattr("zoo.efficiency.measure", measure)
+    assert main(["efficiency", str(run)]) == 0
+    assert asked == [(size, 20, 30.0) for size in ((256, 256), (512, 512), (1024, 1224))]
+
+
+def test_nothing_is_overwritten(run, tmp_path, capsys):
+    out = tmp_path / "rows.csv"
+    words = ["efficiency", str(run), "--sizes", "32x32", "--passes", "1", "--seconds", "0"]
+    assert main([*words, "--out", str(out)]) == 0
+    assert main([*words, "--out", str(out)]) == 1
+    assert "rows.csv exists: move it" in capsys.readouterr().err
+    assert len(pd.read_csv(out)) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--sizes", "64"], "'64' is no size, write it as 512x512"),
+        (["--passes", "0"], "--passes must be 1 or more"),
+    ],
+)
+def test_typing_errors_are_one_line(run, capsys, words, says):
+    assert main(["efficiency", str(run), *words]) == 1
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+
+
+def test_no_run_is_one_line(tmp_path, capsys):
+    assert main(["efficiency", str(tmp_path)]) == 1
+    assert "no finished run" in capsys.readouterr().err
+
+
+def test_operations_are_products_and_sums_of_every_layer():
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Flatten(), nn.Linear(8 * 16 * 16, 5))
+
+    def score(picture):
+        with torch.inference_mode():
+            return network(torch.from_numpy(picture).float().permute(2, 0, 1)[None])
+
+    counted = operations(SimpleNamespace(score=score), np.zeros((16, 16, 3), np.uint8))
+    convolution = 2 * 16 * 16 * 8 * 3 * 3 * 3
+    linear = 2 * 8 * 16 * 16 * 5
+    assert counted == convolution + linear

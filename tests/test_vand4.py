@@ -1,0 +1,89 @@
+"""Whether VAND 4.0 admits a run: the card's word, and what a recipe can do to it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from zoo.card import read_card
+from zoo.vand4 import YES, run_admissible, weight_files
+
+CARD = read_card(Path(__file__).parents[1] / "plugins" / "zoo_plugins" / "patchcore" / "card.yaml")
+MODEL = {"class_path": "a.B", "init_args": {"weights": "embedded", "layers": ["x"]}}
+
+
+def test_a_method_whose_card_admits_it_is_admitted():
+    assert run_admissible(CARD, MODEL) == YES
+
+
+def test_a_stock_model_is_not_since_nobody_vouches_for_it():
+    said = run_admissible(None, {"class_path": "anomalib.models.Padim"})
+    assert said == "no: no card says what Padim reads and how it was pretrained"
+
+
+@pytest.mark.parametrize(
+    ("facts", "word"),
+    [
+        ({"threshold_source": "test_public"}, "threshold from test_public"),
+        (
+            {"setting": "zero_shot", "reads_splits": (), "threshold_source": "fixed"},
+            "a zero-shot method, but runs set its threshold on validation images",
+        ),
+    ],
+)
+def test_what_the_card_admits_to_is_told(facts, word):
+    said = run_admissible(replace(CARD, vand4=replace(CARD.vand4, **facts)), MODEL)
+    assert said.startswith("no: ")
+    assert word in said
+
+
+def test_a_transductive_model_is_not_admitted_and_may_say_why():
+    assert "transductive" in run_admissible(CARD, MODEL, transductive=True)
+    said = run_admissible(CARD, MODEL, transductive="per-split min-max of the members")
+    assert said.endswith("others: per-split min-max of the members")
+
+
+def test_a_checkpoint_of_unknown_origin_is_named():
+    assert "goes on from last.ckpt" in run_admissible(CARD, MODEL, goes_on_from="/a/last.ckpt")
+
+
+def test_a_file_of_weights_must_be_one_of_the_card(tmp_path):
+    path = tmp_path / "net.pth"
+    path.write_bytes(b"numbers")
+    model = {"class_path": "a.B", "init_args": {"members": [{"weights": str(path)}]}}
+    assert "weights net.pth have the SHA-256 of none" in run_admissible(CARD, model)
+    digest = hashlib.sha256(b"numbers").hexdigest()
+    known = (replace(CARD.weights[0], sha256=digest), *CARD.weights[1:])
+    assert run_admissible(replace(CARD, weights=known), model) == YES
+    path.unlink()
+    assert run_admissible(replace(CARD, weights=known), model) != YES
+
+
+def test_only_files_are_taken_for_files():
+    names = {"weights": ["embedded", "/w/a.pth"], "backbone": "/not/weights"}
+    assert list(weight_files(names)) == [Path("/w/a.pth")]
+
+
+@pytest.mark.parametrize(
+    ("post_processor", "is_admitted"),
+    [
+        ("zoo.post.rules.Adaptive", True),
+        ("anomalib.post_processing.PostProcessor", True),
+        ("my_rules.PerObject", False),
+    ],
+)
+def test_a_rule_of_somebodys_own_is_vouched_for_by_nobody(post_processor, is_admitted):
+    rule = {"class_path": post_processor, "init_args": {}}
+    blobs = {"class_path": "zoo.post.BlobPostProcessor", "init_args": {"rule": rule}}
+    model = {"class_path": "a.B", "init_args": {"post_processor": blobs}}
+    said = run_admissible(CARD, model)
+    assert said == (YES if is_admitted else said)
+    assert ("PerObject of the post-processor is no part of zoo" in said) is not is_admitted
+
+
+def test_every_objection_is_told():
+    said = run_admissible(None, MODEL, transductive=True, goes_on_from="x.ckpt")
+    assert said.count(";") == 2

@@ -1,0 +1,155 @@
+"""`zoo reproduce METHOD`: a published row made again, from the data set to the verdict."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.recipes import Recipe
+    from zoo.standings.published import Published
+
+HELP = "make a published row again: all objects, the archive, and what the server said"
+EPILOG = (
+    "Without METHOD: which published rows have a recipe here, and how far each is. With "
+    "--data.root the recipe METHOD/mvtec_ad_2_paper runs on all objects and the archive is packed. "
+    "Upload it, write what the server says into a CSV with the columns "
+    "split,object,SegF1,AucPro_0.05,ClassF1, and give it with --server."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    parser.epilog = EPILOG
+    parser.add_argument("method", nargs="?", metavar="METHOD", help="a method, or a recipe file")
+    parser.add_argument(
+        "--data.root", dest="root", type=_path, metavar="DIR", help="the data set, to run"
+    )
+    parser.add_argument("--out", type=_path, default=Path("runs"), metavar="DIR")
+    parser.add_argument(
+        "--archive", type=_path, metavar="FILE", help="default: <out>/<recipe>.tar.gz"
+    )
+    parser.add_argument("--server", type=_path, metavar="FILE", help="what the server said, as CSV")
+    parser.add_argument("--row", metavar="NAME", help="the published row, if the name does not say")
+    parser.add_argument("--dry-run", action="store_true", help="say hours and GB, and stop")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run, pack or compare; 1 if a run failed, 0 whatever the verdict."""
+    from zoo.reproduction.rows import paper_recipe, published_row
+
+    if args.method is None:
+        if args.root or args.server:
+            raise ZooError("name the METHOD to reproduce; without one `zoo reproduce` lists them")
+        return _list(args.out)
+    recipe = paper_recipe(args.method)
+    row = published_row(recipe, args.row)
+    if args.server:
+        return _compare(recipe, row, args.server, args.out)
+    if args.root is None:
+        print(_status(recipe, row, args.out))
+        return 0
+    return _make(recipe, row, args)
+
+
+def _make(recipe: Recipe, row: Published, args: argparse.Namespace) -> int:
+    """Run the recipe on all objects and pack the archive."""
+    from zoo.reproduction.images import is_benchmark, survey
+
+    archive = args.archive or args.out / f"{recipe.slug}.tar.gz"
+    if archive.exists():
+        raise ZooError(f"{archive} exists: move it, or name another one with --archive")
+    comparable = is_benchmark(args.root)
+    objects = survey(args.root, strict=comparable)
+    if not comparable:
+        print(f"{args.root} is not the benchmark: nothing here compares with {row.method}")
+
+    from zoo.reproduction.estimate import estimate
+    from zoo.runs.progress import GridProgress
+
+    progress = GridProgress(1)
+    progress.begin(0, "pilot")
+    try:
+        foreseen = estimate(recipe, args.root, objects, progress.say)
+    finally:
+        progress.close()
+    for line in foreseen.lines():
+        print(line)
+    if args.dry_run:
+        print("nothing was run")
+        return 0
+
+    from zoo.cli.bench import bench
+
+    if code := bench([str(recipe.path)], args.root, None, [0], None, args.out, args.debug):
+        return code
+    if code := _pack(args.out / recipe.slug, archive, args.root):
+        return code
+    print(f"upload {archive}, then: zoo reproduce {args.method} --out {args.out} --server FILE")
+    return 0
+
+
+def _pack(runs: Path, archive: Path, root: Path) -> int:
+    from zoo.cli.dispatch import main
+
+    return main(["submit", str(runs), "--out", str(archive), "--data.root", str(root)])
+
+
+def _compare(recipe: Recipe, row: Published, server: Path, out: Path) -> int:
+    """Print the differences and the verdict, and keep the answer beside the runs."""
+    from zoo.reproduction.rows import published_au_pro
+    from zoo.reproduction.verdict import report
+    from zoo.standings.server import SERVER_FILE, read_server
+
+    answer = read_server(server)
+    print(report(answer, row, published_au_pro(row)))
+    runs = out / recipe.slug
+    kept = runs / SERVER_FILE
+    if not runs.is_dir() or kept.resolve() == server.resolve():
+        return 0
+    if kept.exists() and kept.read_bytes() != server.read_bytes():
+        raise ZooError(f"{kept} holds another answer of the server: move it, then repeat")
+    shutil.copyfile(server, kept)
+    print(f"kept as {kept}: `zoo table {out}` shows it beside the published rows")
+    return 0
+
+
+def _list(out: Path) -> int:
+    """Print every published row, and how far its reproduction is."""
+    from zoo.recipes import find_recipe
+    from zoo.reproduction.rows import paper_recipes, published_row
+    from zoo.standings.published import published
+
+    recipes = {}
+    for name in paper_recipes():
+        try:
+            recipes[published_row(find_recipe(name)).method] = find_recipe(name)
+        except ZooError as error:
+            print(f"{name}: {error}")
+    for row in published("SegF1"):
+        recipe = recipes.get(row.method)
+        print(_status(recipe, row, out) if recipe else f"{row.method}: no recipe here")
+    return 0
+
+
+def _status(recipe: Recipe, row: Published, out: Path) -> str:
+    from zoo.reproduction.rows import published_au_pro
+    from zoo.reproduction.verdict import NOT_YET_RUN, differences, verdict
+    from zoo.standings.markdown import percent
+    from zoo.standings.ranks import mean_of
+    from zoo.standings.server import SERVER_FILE, read_server
+
+    kept = out / recipe.slug / SERVER_FILE
+    state = NOT_YET_RUN
+    if kept.is_file():
+        state = verdict(differences(read_server(kept), row, published_au_pro(row)))
+    means = " / ".join(percent(mean_of(row.scores[split])) for split in row.scores)
+    return f"{row.method}: published {means}, recipe {recipe.name}: {state}"
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()

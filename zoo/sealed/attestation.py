@@ -1,0 +1,123 @@
+"""The record of a sealed run, and its comparison with what lies on a disk.
+
+    format, statement, limits   what is attested, and what it is not worth
+    object, seed, recipe        {"name", "sha256"} of the recipe's file
+    config_hash                 hash of all that decides the numbers
+    versions                    of the packages that decide numbers, and Python's
+    guards                      {"landlock_abi", "audit_hook"} what held the process
+    refused, touched            what the process tried and was not let do; of it, what was data
+    reads                       see `zoo.sealed.reads`
+    outputs                     {file of the run: SHA-256}
+
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ZooError
+from zoo.hashes import file_sha256
+from zoo.runs.folder import ATTESTATION, CALIBRATION, CONFIG, MODEL
+
+FORMAT = 1
+OUTPUTS = (CONFIG, MODEL, CALIBRATION)
+STATEMENT = (
+    "Fit and calibration ran in a process that could read the train and validation images of one "
+    "object and no other file of the data set. `reads` are the files that it opened."
+)
+LIMITS = (
+    "Without Landlock an audit hook alone held the process: it stops Python, not a library in C.",
+    "Files that libraries open in C or Rust are held by Landlock, and not in `reads`.",
+    "Caches of weights could be read as a whole; the weights that were read are in `reads`.",
+    "Whoever writes this file can forge it: only a repetition, `zoo verify RUN`, is proof.",
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison: whether it holds, and what was compared, for people."""
+
+    holds: bool
+    text: str
+
+    def __str__(self) -> str:
+        """Return the line that is printed."""
+        return f"{'ok' if self.holds else 'FAIL':<5} {self.text}"
+
+
+def outputs_of(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of what a sealed process and its recipe left in a run's folder."""
+    return {name: file_sha256(folder / name) for name in OUTPUTS if (folder / name).is_file()}
+
+
+def read_attestation(folder: Path) -> dict[str, Any]:
+    """Return the record of a sealed run.
+
+    Raises:
+        ZooError: The run was not sealed, or its record is damaged or of another version.
+    """
+    path = Path(folder) / ATTESTATION
+    if not path.is_file():
+        raise ZooError(f"run {folder} was not sealed: `zoo bench --sealed` makes runs that are")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        found = record["format"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ZooError(f"{path} is damaged ({error!r}): copy it again") from error
+    if found != FORMAT:
+        raise ZooError(f"{path} is of format {found}, this version reads {FORMAT}")
+    return record
+
+
+def checks(
+    folder: Path, record: dict[str, Any], root: Path | None, recipe: Path | None
+) -> Iterator:
+    """Yield what can be compared without running anything.
+
+    Args:
+        folder: The run's folder.
+        record: Its attestation.
+        root: The data set, where it is at hand.
+        recipe: The file of the recipe, where it is at hand.
+    """
+    held = record["guards"]
+    kernel = f"Landlock ABI {held['landlock_abi']}" if held["landlock_abi"] else "no Landlock"
+    yield Check(held["audit_hook"], f"sealed by an audit hook and {kernel}")
+    touched = record["touched"]
+    said = ", ".join(touched[:3]) or "nothing else of the data set"
+    yield Check(not touched, f"tried to read {said}")
+    yield from _same(folder, record["outputs"], "outputs as attested")
+    digest = record["recipe"]["sha256"]
+    name = f"recipe {record['recipe']['name']}"
+    if recipe is not None:
+        yield Check(file_sha256(recipe) == digest, f"{name} as attested ({recipe})")
+    if root is not None:
+        data = record["reads"]["data"]
+        strays = [each for each in data if each.split("/")[1:2] not in (["train"], ["validation"])]
+        yield Check(not strays, f"read of the data: train and validation only{_few(strays)}")
+        yield from _same(root, data, "images as attested")
+    weights = record["reads"]["weights"]
+    if weights:
+        yield from _same(Path("/"), weights, "files of weights as attested")
+
+
+def _same(folder: Path, digests: dict[str, str], what: str) -> Iterator[Check]:
+    """Yield whether all files of a folder have their digests; those that have not are named."""
+    differ = [name for name, digest in digests.items() if _digest(folder / name) != digest]
+    yield Check(not differ, f"{len(digests)} {what}{_few(differ)}")
+
+
+def _few(names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f", but not {', '.join(names[:3])}{more}"
+
+
+def _digest(path: Path) -> str | None:
+    return file_sha256(path) if path.is_file() else None
