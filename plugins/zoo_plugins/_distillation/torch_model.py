@@ -14,6 +14,7 @@ from pathlib import Path
 from anomalib.data import InferenceBatch
 from torch import Tensor, nn
 
+from zoo.errors import ZooError
 from zoo_plugins._distillation.anomaly_map import CosineDistanceMap
 from zoo_plugins._distillation.networks import MirroredDecoder, OneClassBottleneck
 from zoo_plugins._distillation.teacher import Teacher
@@ -29,7 +30,7 @@ class ReverseDistillationModel(nn.Module):
         depths: Residual blocks of the decoder per layer, coarsest first.
 
     Raises:
-        ZooError: Unknown backbone or layer, or weights that do not fit.
+        ZooError: Unknown backbone or layer, weights or depths that do not fit.
     """
 
     def __init__(
@@ -41,6 +42,11 @@ class ReverseDistillationModel(nn.Module):
     ) -> None:
         super().__init__()
         self.teacher = Teacher(backbone, weights, layers)
+        if len(depths) != len(self.teacher.layers):
+            raise ZooError(
+                f"decoder_depths {list(depths)} do not fit the layers "
+                f"{', '.join(self.teacher.layers)}: give one number for each, coarsest first"
+            )
         shapes = self.teacher.channels, self.teacher.strides
         self.bottleneck = OneClassBottleneck(*shapes)
         self.decoder = MirroredDecoder(*shapes, depths)

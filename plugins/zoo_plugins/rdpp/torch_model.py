@@ -93,9 +93,9 @@ def projection_losses(
         for one, other in zip(projected_noisy, projected, strict=True)
     )
     contrast = sum(
-        F.relu(
-            F.cosine_similarity(one.float().flatten(1), other.float().flatten(1)) - _MARGIN
-        ).mean()
+        F.cosine_embedding_loss(
+            one.float().flatten(1), other.float().flatten(1), -one.new_ones(len(one)), _MARGIN
+        )
         for one, other in zip(noisy, projected, strict=True)
     )
     weighted = RECONSTRUCTION_WEIGHT * reconstruction + CONTRAST_WEIGHT * contrast
