@@ -120,15 +120,23 @@ class RunSpec:
 def code_fingerprint(class_path: str) -> str:
     """Return 16 hex digits that change when the source of a class's package folder changes.
 
-    So an author who edits a method is not told that its runs are finished.
+    So an author who edits a method is not told that its runs are finished. What it inherits from
+    other folders of its distribution, such as those of a family, counts as well.
     """
-    source = Path(inspect.getfile(import_object(class_path)))
-    package = source.with_name("__init__.py").is_file()
-    files = sorted(source.parent.glob("*.py")) if package else [source]
+    found = import_object(class_path)
+    own = found.__module__.partition(".")[0]
+    family = [base for base in inspect.getmro(found) if base.__module__.partition(".")[0] == own]
     digest = hashlib.sha256()
-    for path in files:
+    for path in dict.fromkeys(path for base in family for path in _sources(base)):
         digest.update(f"{path.name}:".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _sources(found: type) -> list[Path]:
+    """Return the files of a class's package folder, or its own file where there is no package."""
+    source = Path(inspect.getfile(found))
+    package = source.with_name("__init__.py").is_file()
+    return sorted(source.parent.glob("*.py")) if package else [source]
 
 
 def method_name(model_class: type) -> str:
