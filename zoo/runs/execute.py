@@ -12,7 +12,7 @@ from anomalib.models import AnomalibModule
 
 from zoo import __version__
 from zoo.data.batch import NativeBatch
-from zoo.data.native import VALIDATION, NativeDataModule
+from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.metrics import save_splits
 from zoo.post.false_alarms import FalseAlarms, expected_false_alarms
 from zoo.post.finish import finish
@@ -35,6 +35,10 @@ from zoo.runs.maps import MapWriter
 from zoo.runs.scenes import scenes
 from zoo.scoring import score_batch, score_split
 from zoo.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
+from zoo.training.callbacks import learns_long, training_callbacks
+from zoo.training.check import check_data
+from zoo.training.precision import with_precision
+from zoo.training.resume import ResumePoint
 
 Say = Callable[[str], None]
 Keep = Literal["model", "maps", "none"]
@@ -51,6 +55,7 @@ def execute(
     say: Say = lambda text: None,
     ckpt_path: str | None = None,
     keep: Keep = "model",
+    resume: ResumePoint | None = None,
 ) -> dict[str, Any]:
     """Carry out one run and write everything but `config.yaml` into its folder.
 
@@ -64,6 +69,7 @@ def execute(
         say: Receives what is being done, for the progress display.
         ckpt_path: Checkpoint that the fit goes on from, if any.
         keep: "model" keeps the fitted model, "maps" all raw score maps besides, "none" neither.
+        resume: Where the fit keeps its state, and goes on from if there is one.
 
     Returns:
         What was written to `metrics.json`.
@@ -73,8 +79,11 @@ def execute(
     """
     watch = Stopwatch()
     with PeakMemory() as memory:
+        if learns_long(model, trainer_settings):
+            datamodule.follow_model(model)
+            check_data(datamodule, splits, say)
         false_alarms = fit_and_calibrate(
-            model, datamodule, trainer_settings, folder, watch, say, ckpt_path, keep
+            model, datamodule, trainer_settings, folder, watch, say, ckpt_path, keep, resume
         )
         judged = judge(model, datamodule, splits, folder, watch, say, keep)
     return write_results(model, folder, facts, false_alarms, judged, watch, memory)
@@ -89,6 +98,7 @@ def fit_and_calibrate(
     say: Say = lambda text: None,
     ckpt_path: str | None = None,
     keep: Keep = "model",
+    resume: ResumePoint | None = None,
 ) -> dict[str, Any] | None:
     """Fit on train and calibrate on validation; no other split is touched.
 
@@ -103,7 +113,9 @@ def fit_and_calibrate(
     datamodule.follow_model(model)
     say("fit")
     with watch.phase("fit"):
-        engine = _fit(model, datamodule, trainer_settings, folder, ckpt_path)
+        if learns_long(model, trainer_settings):
+            check_data(datamodule, (TRAIN, VALIDATION), say)
+        engine = _fit(model, datamodule, trainer_settings, folder, say, ckpt_path, resume)
     say("calibrate")
     with watch.phase("calibrate"):
         false_alarms = _calibrate(model, datamodule, post_processor, folder, keep)
@@ -169,9 +181,15 @@ def _fit(
     datamodule: NativeDataModule,
     settings: dict[str, Any],
     folder: Path,
+    say: Say,
     ckpt_path: str | None,
+    resume: ResumePoint | None,
 ) -> RunEngine:
-    engine = RunEngine(settings, folder)
+    callbacks = training_callbacks(say, resume)
+    engine = RunEngine(with_precision(settings, model), folder, callbacks)
+    if resume is not None and (found := resume.found()):
+        say("fit: going on where it was interrupted")
+        ckpt_path = str(found)
     # Calibration comes after the last step, once, on the final weights: not in every epoch.
     model.post_processor = None
     try:

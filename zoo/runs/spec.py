@@ -30,6 +30,7 @@ from zoo.runs.folder import (
     read_metrics,
 )
 from zoo.runs.maps import FOLDER as MAPS
+from zoo.training.resume import ResumePoint
 from zoo.vand4 import run_admissible
 
 SERVER = "server"  # who alone can score a split whose truth is withheld
@@ -118,9 +119,10 @@ class RunSpec:
         run_hash = self.hash(command)
         command.instantiate()
         facts = self.facts(command, command.model, run_hash)
+        resume = ResumePoint.beside(self.folder, run_hash)
         with appearing(self.folder) as folder:
             (folder / CONFIG).write_text(command.settings_yaml, encoding="utf-8")
-            return execute(
+            metrics = execute(
                 command.model,
                 datamodule or adopt(command.datamodule, self.seed),
                 command.trainer_settings,
@@ -130,21 +132,32 @@ class RunSpec:
                 say,
                 command.settings.get("ckpt_path"),
                 command.settings["keep"],
+                resume,
             )
+        resume.clear()
+        return metrics
 
 
 def code_fingerprint(class_path: str) -> str:
     """Return 16 hex digits that change when the source of a class's package folder changes.
 
-    So an author who edits a method is not told that its runs are finished.
+    So an author who edits a method is not told that its runs are finished. What it inherits from
+    other folders of its distribution, such as those of a family, counts as well.
     """
-    source = Path(inspect.getfile(import_object(class_path)))
-    package = source.with_name("__init__.py").is_file()
-    files = sorted(source.parent.glob("*.py")) if package else [source]
+    found = import_object(class_path)
+    own = found.__module__.partition(".")[0]
+    family = [base for base in inspect.getmro(found) if base.__module__.partition(".")[0] == own]
     digest = hashlib.sha256()
-    for path in files:
+    for path in dict.fromkeys(path for base in family for path in _sources(base)):
         digest.update(f"{path.name}:".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _sources(found: type) -> list[Path]:
+    """Return the files of a class's package folder, or its own file where there is no package."""
+    source = Path(inspect.getfile(found))
+    package = source.with_name("__init__.py").is_file()
+    return sorted(source.parent.glob("*.py")) if package else [source]
 
 
 def method_name(model_class: type) -> str:

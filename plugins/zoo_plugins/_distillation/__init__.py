@@ -1,0 +1,1 @@
+"""What Reverse Distillation and its successor RD++ share: networks, loss, score map, wiring."""

@@ -1,0 +1,222 @@
+"""A home-made teacher: a patch description network distilled from a timm backbone, offline.
+
+The published teachers took 60,000 steps of ImageNet on a graphics card. A home-made one is smaller
+in every respect and is never called by the other's name. It is seeded, can be interrupted, and is
+kept under the hash of everything that decides it.
+
+Paper: arXiv 2303.14535, section 3.1 and algorithm 3. Reference: pretraining.py of
+nelson1425/EfficientAD, Apache-2.0 (its commit: card.yaml).
+Differences: any backbone, any images, a batch keyed by seed and step, a cosine decay of the rate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.data.cache import cache_folder
+from zoo.errors import ZooError
+from zoo.runs.progress import duration
+from zoo.seeding import drawing, keyed
+from zoo.weights import create_backbone, feature_layers, normalization
+from zoo_plugins.efficientad.networks import ModelSize, patch_network
+from zoo_plugins.efficientad.sources import Source, source_of
+
+_EMBEDDING = 1024  # of each layer, before all are pooled to the teacher's channels
+_GREY_SHARE = 0.1
+_STATISTICS_IMAGES = 64
+_BLOCK_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class TeacherRecipe:
+    """Everything that decides a home-made teacher.
+
+    Attributes:
+        model_size: small or medium.
+        channels: Of its output.
+        backbone: A timm name: what is distilled.
+        weights: embedded, hub, or the path of a checkpoint of the backbone.
+        layers: Whose features it learns; the first one's stride must be 8.
+        images: generated, or a folder of images.
+        image_size: Side of the squares that it sees, in pixels; the backbone sees them twice as
+            large. It is convolutional: small squares are as good as large ones.
+        steps: Optimizer steps.
+        batch_size: Images per step.
+        learning_rate: Of Adam at the beginning.
+        seed: Of everything that is drawn.
+    """
+
+    model_size: ModelSize = "small"
+    channels: int = 384
+    backbone: str = "tf_efficientnet_lite0"
+    weights: str = "embedded"
+    layers: tuple[str, ...] = ("blocks.2", "blocks.4")
+    images: str = "generated"
+    image_size: int = 128
+    steps: int = 1000
+    batch_size: int = 4
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+
+def home_made_teacher(
+    recipe: TeacherRecipe,
+    say: Callable[[str], None] = lambda text: None,
+    device: torch.device | str = "cpu",
+    folder: Path | None = None,
+) -> dict[str, Tensor]:
+    """Return the state dict of a teacher; made now, unless it was before.
+
+    Args:
+        recipe: What decides it.
+        say: Receives how far it is.
+        device: Where to make it.
+        folder: Where teachers are kept; beside the image cache by default.
+
+    Raises:
+        ZooError: No images, an unknown backbone or layer, or a loss that is not finite.
+    """
+    source = source_of(recipe.images)
+    folder = folder or cache_folder().with_name("teachers")
+    path = folder / f"{_key(recipe, source)}.pth"
+    if not path.is_file():
+        _write(path, _distil(recipe, source, say, device, path.with_suffix(".unfinished")))
+        path.with_suffix(".unfinished").unlink(missing_ok=True)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+class PatchEmbedding(nn.Module):
+    """What a teacher imitates: neighbourhoods of two layers' features, pooled to few channels.
+
+    Args:
+        recipe: Names backbone, weights, layers and channels.
+    """
+
+    def __init__(self, recipe: TeacherRecipe) -> None:
+        super().__init__()
+        indices, _ = feature_layers(recipe.backbone, recipe.layers)
+        self.network = create_backbone(
+            recipe.backbone, recipe.weights, features_only=True, out_indices=indices
+        )
+        self.channels = recipe.channels
+        mean, std = normalization(recipe.backbone, recipe.weights)
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).reshape(1, 3, 1, 1))
+        self.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        """Embed images (B, 3, H, W) in [0, 1] to (B, channels, H/stride, W/stride)."""
+        layers = self.network((images - self.mean) / self.std)
+        size = layers[0].shape[-2:]
+        pooled = []
+        for layer in layers:
+            patches = F.unfold(layer, 3, padding=1).transpose(1, 2)  # (B, h*w, C*9)
+            patches = F.adaptive_avg_pool1d(patches, _EMBEDDING).transpose(1, 2)
+            patches = patches.unflatten(2, layer.shape[-2:])  # (B, 1024, h, w)
+            pooled.append(F.interpolate(patches, size, mode="bilinear"))
+        # Both layers one after the other, then averages of neighbours.
+        stacked = torch.cat(pooled, dim=1).flatten(2).transpose(1, 2)
+        return F.adaptive_avg_pool1d(stacked, self.channels).transpose(1, 2).unflatten(2, size)
+
+
+def _distil(
+    recipe: TeacherRecipe,
+    source: Source,
+    say: Callable[[str], None],
+    device: torch.device | str,
+    unfinished: Path,
+) -> dict[str, Tensor]:
+    with drawing(keyed(recipe.seed)):
+        student = patch_network(recipe.model_size, recipe.channels, padding=True).to(device)
+    embed = PatchEmbedding(recipe).to(device)
+    optimizer = torch.optim.Adam(student.parameters(), recipe.learning_rate, weight_decay=1e-5)
+    begin, mean, std = _resume(unfinished, student, optimizer)
+    if mean is None:
+        mean, std = _statistics(recipe, source, embed, device)
+    started = saved = time.perf_counter()
+    for step in range(begin, recipe.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
+        large = _batch(recipe, source, step).to(device)
+        small = F.interpolate(large, scale_factor=0.5, mode="bilinear", antialias=True)
+        loss = F.mse_loss(student(small), (embed(large) - mean) / std)
+        if not loss.isfinite():
+            raise ZooError(
+                f"the home-made teacher diverged at step {step + 1}: lower its learning rate"
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        now, done = time.perf_counter(), step + 1 - begin
+        left = duration((now - started) / done * (recipe.steps - step - 1))
+        say(f"home-made teacher: step {step + 1}/{recipe.steps}, loss {loss:.3f}, {left} left")
+        if now - saved > _BLOCK_SECONDS:
+            saved = now
+            state = {"student": student.state_dict(), "optimizer": optimizer.state_dict()}
+            _write(unfinished, {**state, "step": step + 1, "mean": mean, "std": std})
+    return {name: value.cpu() for name, value in student.state_dict().items()}
+
+
+def _batch(recipe: TeacherRecipe, source: Source, step: int) -> Tensor:
+    """Return the images of a step at the backbone's size, (B, 3, 2S, 2S) in [0, 1]."""
+    generator = torch.Generator().manual_seed(keyed(recipe.seed, step))
+    indices = torch.randint(len(source), (recipe.batch_size,), generator=generator)
+    grey = torch.rand(recipe.batch_size, generator=generator) < _GREY_SHARE
+    images = torch.stack(
+        [torch.from_numpy(source.image(int(i), 2 * recipe.image_size)) for i in indices]
+    )
+    images = images.permute(0, 3, 1, 2).float() / 255
+    weights = images.new_tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)
+    return torch.where(grey.reshape(-1, 1, 1, 1), (images * weights).sum(1, keepdim=True), images)
+
+
+@torch.no_grad()
+def _statistics(
+    recipe: TeacherRecipe, source: Source, embed: PatchEmbedding, device: torch.device | str
+) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of the embedding's channels, (1, C, 1, 1) each."""
+    batches = -(-_STATISTICS_IMAGES // recipe.batch_size)
+    found = [embed(_batch(recipe, source, step).to(device)) for step in range(batches)]
+    found = torch.cat(found)
+    return (
+        found.mean(dim=(0, 2, 3), keepdim=True),
+        found.std(dim=(0, 2, 3), keepdim=True).clamp_min(1e-6),
+    )
+
+
+def _resume(
+    path: Path, student: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[int, Tensor | None, Tensor | None]:
+    """Take up an interrupted distillation, if there is one."""
+    with contextlib.suppress(OSError, RuntimeError, KeyError):
+        device = next(student.parameters()).device
+        state = torch.load(path, map_location=device, weights_only=True)
+        student.load_state_dict(state["student"])
+        optimizer.load_state_dict(state["optimizer"])
+        return state["step"], state["mean"], state["std"]
+    return 0, None, None
+
+
+def _key(recipe: TeacherRecipe, source: Source) -> str:
+    facts = {**asdict(recipe), "images": source.fingerprint()}
+    return hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()[:16]
+
+
+def _write(path: Path, content: Any) -> None:
+    """Write aside, then rename: nothing half-written is ever read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".part")
+    torch.save(content, aside)
+    aside.replace(path)

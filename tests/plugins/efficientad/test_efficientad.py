@@ -1,0 +1,182 @@
+"""EfficientAD without a network: teachers, penalty images, schedule, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+from zoo_plugins.efficientad import ZooEfficientAd, home_made, teacher
+from zoo_plugins.efficientad.home_made import TeacherRecipe, home_made_teacher
+from zoo_plugins.efficientad.lightning_model import jittered
+from zoo_plugins.efficientad.networks import patch_network
+from zoo_plugins.efficientad.sources import GeneratedTextures, penalty_image, source_of
+from zoo_plugins.efficientad.textures import texture
+
+from zoo.data import MVTecAD2Layout
+from zoo.errors import ZooError
+from zoo.runs.engine import RunEngine
+from zoo.seeding import apply_seed
+
+TINY = TeacherRecipe(channels=8, image_size=64, steps=3, batch_size=2)
+
+
+def reference_names(state):
+    """Rename tensors as the reference's Sequential has them."""
+    return {f"{index}.x": value for index, value in enumerate(state.values())}
+
+
+@pytest.mark.parametrize("rename", [dict, reference_names])
+def test_a_teacher_comes_from_a_file_whatever_its_tensors_are_called(tmp_path, rename):
+    published = patch_network("small", 16)
+    torch.save(rename(published.state_dict()), tmp_path / "teacher.pth")
+    model = ZooEfficientAd(weights=str(tmp_path / "teacher.pth"), teacher_channels=16)
+    for ours, expected in zip(
+        model.model.teacher.parameters(), published.parameters(), strict=True
+    ):
+        assert torch.equal(ours, expected)
+        assert not ours.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "says"),
+    [
+        ("small", 12, r"conv4.weight is \(12, 256, 4, 4\), .* must be \(16, 256, 4, 4\)"),
+        ("medium", 16, "it has 12 tensors .conv1.weight, .* and not 8"),
+    ],
+)
+def test_a_teacher_of_another_architecture_names_its_keys(tmp_path, size, channels, says):
+    path = tmp_path / "teacher.pth"
+    torch.save(patch_network(size, channels).state_dict(), path)
+    with pytest.raises(ZooError, match=says):
+        ZooEfficientAd(weights=str(path), teacher_channels=16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"image_size": 128}, "image_size 128x128 does not suit .* 256 at least"),
+        ({"image_size": (256, 300)}, "multiples of 64"),
+        ({"weights": "/nowhere.pth"}, "no teacher at '/nowhere.pth'.*home_made"),
+        ({"model_size": "smal"}, "did you mean 'small'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(arguments, says):
+    with pytest.raises(ZooError, match=says) as error:
+        ZooEfficientAd(**{"weights": "random", **arguments})
+    assert "\n" not in str(error.value)
+
+
+def test_an_empty_penalty_folder_is_named(tmp_path):
+    with pytest.raises(ZooError, match=str(tmp_path)):
+        source_of(tmp_path)
+
+
+def test_penalty_images_are_drawn_from_a_folder_or_generated(tmp_path, write_image):
+    for index in range(3):
+        write_image(tmp_path / f"{index}.png", np.full((40, 50, 3), 60 * index + 60, np.uint8))
+    folder = source_of(tmp_path)
+    assert "3 images" in folder.name
+    torch.manual_seed(0)
+    drawn = [penalty_image(folder, (64, 96)) for _ in range(20)]
+    assert {tuple(image.shape) for image in drawn} == {(3, 64, 96)}
+    assert len({round(float(image.mean()), 3) for image in drawn}) == 3
+    generated = source_of("generated")
+    assert isinstance(generated, GeneratedTextures)
+    image = penalty_image(generated, (64, 64))
+    assert 0 <= image.min() < image.max() <= 1
+
+
+def test_textures_depend_on_seed_and_index_alone():
+    one = texture(0, 1, 64)
+    assert one.shape == (64, 64, 3)
+    assert np.array_equal(one, texture(0, 1, 64))
+    assert not np.array_equal(one, texture(0, 2, 64))
+    assert not np.array_equal(one, texture(1, 1, 64))
+
+
+def test_a_home_made_teacher_is_seeded_kept_and_resumed(tmp_path, monkeypatch):
+    said = []
+    whole = home_made_teacher(TINY, said.append, folder=tmp_path / "one")
+    assert "step 3/3, loss" in said[-1]
+    said.clear()
+    again = home_made_teacher(TINY, said.append, folder=tmp_path / "one")
+    assert not said  # kept
+    monkeypatch.setattr(home_made, "_BLOCK_SECONDS", 0.0)
+
+    def interrupt(text):
+        if "step 3/3" in text:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        home_made_teacher(TINY, interrupt, folder=tmp_path / "two")
+    resumed = home_made_teacher(TINY, said.append, folder=tmp_path / "two")
+    assert len(said) == 1
+    for name, tensor in whole.items():
+        assert torch.equal(tensor, again[name])
+        assert torch.equal(tensor, resumed[name])
+    assert [path.suffix for path in (tmp_path / "two").iterdir()] == [".pth"]
+
+
+def test_the_command_writes_a_teacher_that_the_method_takes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ANOMALIB_ZOO_CACHE", str(tmp_path / "images"))
+    out = tmp_path / "teacher.pth"
+    words = ["--channels", "8", "--image_size", "64", "--steps", "1", "--batch_size", "1", "--out"]
+    assert teacher.main([*words, str(out)]) == 0
+    assert "home-made, 1 steps" in capsys.readouterr().out
+    ZooEfficientAd(weights=str(out), teacher_channels=8)
+    assert teacher.main([*words, str(out), "--images", str(tmp_path / "nowhere")]) == 1
+    assert str(tmp_path / "nowhere") in capsys.readouterr().err
+
+
+def test_one_of_three_properties_changes():
+    torch.manual_seed(0)
+    images = torch.rand(30, 3, 8, 8) * 0.6 + 0.1
+    copies = jittered(images)
+    ratio = copies.mean(dim=(1, 2, 3)) / images.mean(dim=(1, 2, 3))
+    assert 0.79 <= ratio.min() < ratio.max() <= 1.21
+    assert not torch.equal(copies, jittered(images))
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory, write_object):
+    root = tmp_path_factory.mktemp("efficientad")
+    write_object(root, "part")
+    apply_seed(0)
+    model = ZooEfficientAd(weights="random", teacher_channels=8, visualizer=False)
+    model.post_processor = None
+    data = MVTecAD2Layout(root, "part", train_batch_size=1, cache_mb=0, seed=0)
+    settings = {"max_steps": 3, "max_epochs": 9, "check_val_every_n_epoch": 1000}
+    engine = RunEngine({**settings, "accelerator": "cpu"}, root)
+    engine.fit(model, datamodule=data)
+    return model, data, engine.trainer
+
+
+def test_the_teachers_channels_are_standardised(fitted):
+    model, data, _ = fitted
+    images = [data.train_data[index].image for index in range(4)]
+    with torch.no_grad():
+        described = model.model.standardised(model.model.describe(torch.stack(images)))
+    torch.testing.assert_close(described.mean(dim=(0, 2, 3)), torch.zeros(8), rtol=0, atol=1e-3)
+    std = described.std(dim=(0, 2, 3), correction=0)
+    torch.testing.assert_close(std, torch.ones(8), rtol=0, atol=1e-3)
+
+
+def test_maps_are_scaled_by_the_quantiles_of_normal_images(fitted):
+    model, data, _ = fitted
+    with torch.no_grad():
+        model.eval()
+        raw = torch.cat([model.model.raw_maps(batch.image) for batch in data.val_dataloader()])
+    expected = np.quantile(raw.transpose(0, 1).reshape(2, -1).numpy(), (0.9, 0.995), axis=1).T
+    np.testing.assert_allclose(model.model.quantiles.numpy(), expected, rtol=1e-4)
+
+
+def test_the_learning_rate_drops_once_at_the_end(fitted):
+    _, _, trainer = fitted
+    [scheduler] = [config.scheduler for config in trainer.lr_scheduler_configs]
+    assert scheduler.step_size == 2  # 95 % of three steps
+    assert scheduler.get_last_lr() == pytest.approx([1e-5])
+
+
+def test_only_student_and_autoencoder_are_trained(fitted):
+    model, _, trainer = fitted
+    [group] = trainer.optimizers[0].param_groups
+    expected = [*model.model.student.parameters(), *model.model.autoencoder.parameters()]
+    assert list(map(id, group["params"])) == list(map(id, expected))
