@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from zoo.memory_bank.embedding import PatchEmbedding, pooled_concatenation
+from zoo.memory_bank.embedding import PatchEmbedding, PooledConcatenation
 
 
 def _maps(channels, side, batch=2):
@@ -66,5 +66,13 @@ def test_the_concatenation_pools_and_upsamples():
     pooled = [functional.avg_pool2d(each, 3, 1, 1) for each in feature_maps]
     size = pooled[0].shape[-2:]
     pooled[1] = functional.interpolate(pooled[1], size=size, mode="bilinear")
-    embedding = pooled_concatenation(feature_maps)
+    embedding = PooledConcatenation()(feature_maps)
     torch.testing.assert_close(embedding, torch.cat(pooled, dim=1), rtol=0, atol=1e-6)
+
+
+def test_features_of_unit_length_ignore_the_gain_of_a_layer():
+    feature_maps = _maps((5, 7), side=8)
+    embed = PooledConcatenation(unit_length=True)
+    embedding = embed(feature_maps)
+    assert torch.allclose(embedding[:, :5].norm(dim=1), torch.ones(()))
+    torch.testing.assert_close(embed([feature_maps[0], 9 * feature_maps[1]]), embedding)

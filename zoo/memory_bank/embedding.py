@@ -19,19 +19,27 @@ from torch.nn import functional
 _PLACES = 9  # of a 3 x 3 neighbourhood
 
 
-def pooled_concatenation(feature_maps: Sequence[Tensor]) -> Tensor:
+class PooledConcatenation(nn.Module):
     """Average every map over 3 x 3 places, bring all to the grid of the first, join the channels.
 
     The embedding of anomalib's Patchcore. Zeros beyond the border count, as there.
 
     Args:
-        feature_maps: (B, C_l, h_l, w_l) of each layer, finest first.
-
-    Returns:
-        Shape (B, sum of C_l, h_1, w_1).
+        unit_length: Bring the features of each place and layer to length 1 before they are joined:
+            only their direction counts, and no layer outweighs another.
     """
-    size = feature_maps[0].shape[-2:]
-    return torch.cat([_upsampled(_averaged(each), size) for each in feature_maps], dim=1)
+
+    def __init__(self, unit_length: bool = False) -> None:
+        super().__init__()
+        self.unit_length = unit_length
+
+    def forward(self, feature_maps: Sequence[Tensor]) -> Tensor:
+        """Embed feature maps (B, C_l, h_l, w_l), finest first, as (B, sum of C_l, h_1, w_1)."""
+        size = feature_maps[0].shape[-2:]
+        pooled = [_averaged(feature_map) for feature_map in feature_maps]
+        if self.unit_length:
+            pooled = [functional.normalize(each, dim=1) for each in pooled]
+        return torch.cat([_upsampled(each, size) for each in pooled], dim=1)
 
 
 class PatchEmbedding(nn.Module):

@@ -8,7 +8,6 @@ Differences from the reference and from anomalib's Patchcore: card.yaml.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -21,25 +20,14 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
 from zoo.errors import ZooError
+from zoo.memory_bank.embedding import PatchEmbedding, PooledConcatenation
 from zoo.memory_bank.search import Backend
 from zoo.method import ZooMethod, whole_image
 from zoo.weights import normalization
 from zoo_plugins.patchcore.backbone import FrozenBackbone
 from zoo_plugins.patchcore.ensemble import Fusion, PatchcoreEnsemble
+from zoo_plugins.patchcore.member import Member
 from zoo_plugins.patchcore.torch_model import BankSettings, PatchcoreModel
-
-
-@dataclass
-class Member:
-    """One backbone of an ensemble.
-
-    Attributes:
-        backbone: A timm name.
-        layers: As `ZooPatchcore`'s.
-    """
-
-    backbone: str
-    layers: list[str] = field(default_factory=lambda: ["layer2", "layer3"])
 
 
 class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
@@ -50,8 +38,8 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         weights: embedded, hub, random or the path of a checkpoint.
         layers: Modules whose feature maps are joined, as timm's feature_info names them, in any
             order; the first in the network sets the resolution.
-        members: Several backbones with the same weights and settings, instead of `backbone` and
-            `layers`; their maps are brought to one scale and averaged.
+        members: Several backbones, each with its layers, instead of `backbone` and `layers`, with
+            the same weights and settings; their maps are brought to one scale and averaged.
         fusion: Where that scale comes from: `normal` validation images, or `per_split_minmax`, the
             extremes of the split that is judged, as in the reference's script. The latter lets
             test images judge each other and is not admissible.
@@ -66,6 +54,8 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         search: Library that searches: torch, or faiss or openvino if they are installed.
         embedding_dim: Width of the reference's embedding, 1024 in its own settings; None joins the
             pooled features of all layers, as anomalib does.
+        unit_length: Bring the pooled features of each patch and layer to length 1 before they are
+            joined: only their direction counts, and no layer outweighs another.
         pretrain_dim: Width that the reference's embedding brings each layer to first.
         num_neighbors: Neighbours that re-weight the image score (paper, equation 7; anomalib: 9);
             1 takes the largest patch score, as the reference does.
@@ -96,6 +86,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         search: Backend = "torch",
         embedding_dim: int | None = None,
         pretrain_dim: int = 1024,
+        unit_length: bool = False,
         num_neighbors: int = 1,
         squared: bool = False,
         sigma: float = 4.0,
@@ -104,30 +95,30 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         evaluator: Evaluator | bool = True,
         visualizer: Visualizer | bool = True,
     ) -> None:
-        members = members or [Member(backbone, list(layers))]
+        members = members or [Member(backbone=backbone, layers=list(layers))]
         if pre_processor is True:
             _check_statistics(members, weights)
-            pre_processor = whole_image(image_size, members[0].backbone, weights, keep_aspect)
+            pre_processor = whole_image(image_size, members[0]["backbone"], weights, keep_aspect)
         super().__init__(
             pre_processor=pre_processor,
             post_processor=post_processor,
             evaluator=evaluator,
             visualizer=visualizer,
         )
+        networks = [FrozenBackbone(each["backbone"], weights, each["layers"]) for each in members]
         dtype = getattr(torch, bank_dtype)
         bank = BankSettings(coreset_sampling_ratio, bank_size, bank_budget_mb, dtype, search)
         self.model = PatchcoreEnsemble(
             [
                 PatchcoreModel(
-                    FrozenBackbone(member.backbone, weights, member.layers),
+                    network,
                     bank,
-                    embedding_dim,
-                    pretrain_dim,
+                    _embedding(network.channels, embedding_dim, pretrain_dim, unit_length),
                     num_neighbors,
                     squared,
                     sigma,
                 )
-                for member in members
+                for network in networks
             ],
             fusion,
         )
@@ -204,11 +195,21 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         """Nothing is optimised."""
 
 
+def _embedding(
+    channels: Sequence[int], embedding_dim: int | None, pretrain_dim: int, unit_length: bool
+) -> nn.Module:
+    if embedding_dim is None:
+        return PooledConcatenation(unit_length)
+    if unit_length:
+        raise ZooError("unit_length belongs to joined features: leave out embedding_dim")
+    return PatchEmbedding(channels, pretrain_dim, embedding_dim)
+
+
 def _check_statistics(members: Sequence[Member], weights: str) -> None:
     """Raise unless all backbones want images normalised in the same way."""
-    wanted = {normalization(member.backbone, weights) for member in members}
+    wanted = {normalization(member["backbone"], weights) for member in members}
     if len(wanted) > 1:
-        names = ", ".join(member.backbone for member in members)
+        names = ", ".join(member["backbone"] for member in members)
         raise ZooError(
             f"backbones {names} were trained on differently normalised images: choose others, or "
             "give the model a pre_processor"

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from zoo.errors import ZooError
 from zoo.memory_bank.coreset import greedy_coreset, random_start
-from zoo.memory_bank.embedding import PatchEmbedding, pooled_concatenation
+from zoo.memory_bank.embedding import PooledConcatenation
 from zoo.memory_bank.neighbours import affinity_bias, nearest_neighbour, nearest_neighbours
 from zoo.memory_bank.search import Backend, Search, make_search
 from zoo.memory_bank.static import static_nearest_neighbour, static_nearest_neighbours
@@ -65,8 +65,8 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
     Args:
         backbone: The frozen network.
         bank: How the memory bank is drawn and searched.
-        embedding_dim: Width of the reference's embedding; None concatenates pooled features.
-        pretrain_dim: Width that the reference's embedding brings each layer to first.
+        embedding: From the feature maps of the backbone to patches; pooled features joined by
+            default.
         num_neighbors: Neighbours that re-weight the image score (paper, equation 7); 1 takes the
             largest patch score, as the reference does.
         squared: Squared distances, as in the reference.
@@ -83,8 +83,7 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         self,
         backbone: FrozenBackbone,
         bank: BankSettings,
-        embedding_dim: int | None = None,
-        pretrain_dim: int = 1024,
+        embedding: nn.Module | None = None,
         num_neighbors: int = 1,
         squared: bool = False,
         sigma: float = 4.0,
@@ -92,11 +91,7 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         super().__init__()
         self.backbone = backbone
         self.bank = bank
-        self.embedding = (
-            PatchEmbedding(backbone.channels, pretrain_dim, embedding_dim)
-            if embedding_dim is not None
-            else None
-        )
+        self.embedding = embedding or PooledConcatenation()
         self.num_neighbors = num_neighbors
         self.squared = squared
         self.sigma = sigma
@@ -107,10 +102,7 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """Return patch embeddings (B, d, h, w) of normalised images (B, 3, H, W)."""
-        feature_maps = self.backbone(images)
-        if self.embedding is None:
-            return pooled_concatenation(feature_maps)
-        return self.embedding(feature_maps)
+        return self.embedding(self.backbone(images))
 
     def collect(self, images: Tensor) -> None:
         """Add the patches of normal images to those that the bank will be drawn from."""

@@ -12,7 +12,10 @@ from zoo.runs.engine import RunEngine
 from zoo.scoring import score_split
 from zoo.seeding import apply_seed
 
-MEMBERS = [Member("resnet10t", ["layer2"]), Member("densenet121", ["features.denseblock2"])]
+MEMBERS = [
+    Member(backbone="resnet10t", layers=["layer2"]),
+    Member(backbone="densenet121", layers=["features.denseblock2"]),
+]
 
 
 def _model(**options):
@@ -112,11 +115,14 @@ def test_without_validation_images_it_says_so(mini, tmp_path, fill):
 
 
 def test_backbones_must_agree_on_the_normalisation():
-    members = [Member("resnet10t"), Member("tf_efficientnet_lite0", ["blocks.2"])]
+    members = [
+        Member(backbone="resnet10t", layers=["layer2"]),
+        Member(backbone="tf_efficientnet_lite0", layers=["blocks.2"]),
+    ]
     with pytest.raises(ZooError, match="differently normalised images: choose others"):
         ZooPatchcore(weights="random", members=members)
 
 
 def test_a_member_without_its_layer_names_those_that_exist():
     with pytest.raises(ZooError, match=r"'densenet121' has no layer layer2; it has .*denseblock1"):
-        ZooPatchcore(weights="random", members=[Member("densenet121", ["layer2"])])
+        ZooPatchcore(weights="random", members=[Member(backbone="densenet121", layers=["layer2"])])

@@ -186,6 +186,7 @@ def test_an_image_keeps_its_aspect_if_it_shall(fill, random_images):
         ({"coreset_sampling_ratio": 0.0}, r"coreset_sampling_ratio must lie in \(0, 1\], not 0"),
         ({"coreset_sampling_ratio": 1.5}, r"coreset_sampling_ratio must lie in \(0, 1\], not 1.5"),
         ({"bank_size": 0}, "bank_size must be 1 or more"),
+        ({"unit_length": True, "embedding_dim": 64}, "leave out embedding_dim"),
     ],
 )
 def test_numbers_out_of_range_are_one_line(arguments, says):

@@ -1,0 +1,56 @@
+"""The recipes of PatchCore are understood, and the run of an ensemble comes back."""
+
+import numpy as np
+import pytest
+import yaml
+
+import zoo
+from zoo.command import ZooCLI
+from zoo.data import layout
+from zoo.detector import Detector
+from zoo.post.calibration import Calibration
+from zoo.recipes import find_recipe, recipe_names
+from zoo.runs.folder import CALIBRATION
+from zoo.runs.train import train
+
+RECIPES = [name for name in recipe_names() if name.startswith("patchcore/")]
+
+
+def test_there_are_recipes():
+    assert {"embedded", "paper", "highres", "mvtec_ad_2_paper"} <= {
+        name.removeprefix("patchcore/") for name in RECIPES
+    }
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_understood(name):
+    model = ZooCLI(["train", "--config", name], parse_only=True).settings["model"]
+    assert model.class_path.endswith("ZooPatchcore")
+
+
+@pytest.mark.parametrize(("fusion", "admissible"), [("normal", True), ("per_split_minmax", False)])
+def test_the_ensemble_recipe_runs_and_comes_back(mini, tmp_path, fusion, admissible):
+    recipe = yaml.safe_load(find_recipe("patchcore/mvtec_ad_2_paper").path.read_text("utf-8"))
+    recipe["model"]["init_args"] |= {
+        "members": [
+            {"backbone": "resnet10t", "layers": ["layer2", "layer3"]},
+            {"backbone": "densenet121", "layers": ["features.denseblock2"]},
+        ],
+        "weights": "random",
+        "image_size": 64,
+        "embedding_dim": 32,
+        "fusion": fusion,
+    }
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    words = ["train", "--config", str(path), "--data.root", str(mini), "--data.category", "part"]
+    words += ["--default_root_dir", str(tmp_path / "runs"), "--trainer.accelerator", "cpu"]
+    command = ZooCLI(words, parse_only=True)
+    folder, metrics = train(command)
+    assert bool(command.model.transductive) is not admissible
+    assert metrics["splits"]["test_public"]["n_images"] == 4
+    [image, *_] = layout.samples(mini, "part", "validation")
+    detectors = Detector(command.model, Calibration.load(folder / CALIBRATION)), zoo.load(folder)
+    before, after = (detector.predict(image.image_path).score_map for detector in detectors)
+    # The other one had the scales of the split that it judged last.
+    assert np.array_equal(before, after) is admissible
