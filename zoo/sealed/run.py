@@ -60,10 +60,10 @@ def run_sealed(spec: RunSpec, command: ZooCLI, say: Say) -> dict[str, Any]:
         model = rebuild(folder, {"zoo_version": __version__})
         model.post_processor.calibration = read_calibration(folder)
         facts = spec.facts(command, model)
-        record = attestation(folder, spec.recipe, recipe, facts, answer)
         metrics = _judge(spec, config, model, folder, facts, answer, say)
         if config["keep"] == "none":
             (folder / MODEL).unlink()
+        record = attestation(folder, spec.recipe, recipe, facts, answer)
         write_json(folder / ATTESTATION, record)
         return metrics
 
