@@ -96,7 +96,7 @@ def test_the_record_holds_every_image_that_was_read_and_no_other(made):
     assert "zoo/runs/execute.py" in record["reads"]["code"]
     assert "zoo_plugins/patchcore/lightning_model.py" in record["reads"]["code"]
     assert record["reads"]["libraries"]["torch"]["files"] > 100
-    ours = [path for path in record["reads"]["system"] if path.startswith(str(made))]
+    ours = [path for path in record["reads"]["other"] if path.startswith(str(made))]
     assert ours == [str(made / "quick.yaml")]
 
 
@@ -105,6 +105,7 @@ def test_a_plain_run_is_not_finished_as_a_sealed_one_but_the_other_way_round(mad
     assert "finished before" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_repetition_gives_the_same_to_the_last_digit(made, capsys):
     code, said = verify(capsys, made / "runs")
     assert code == 0, said

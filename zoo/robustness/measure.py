@@ -70,7 +70,14 @@ def under_lights(
         families: Families of light.
         severities: Severities; under one seed a higher one is the same lamp turned up.
         seed: Draws one lamp per image and family.
+
+    Raises:
+        ZooError: The model judges an image with the help of others.
     """
+    if getattr(detector.model, "transductive", False):
+        raise ZooError(
+            "a transductive model judges whole splits: it cannot be asked image by image"
+        )
     counts = {(CLEAN, 0): PixelCounts()}
     counts |= {(family, each): PixelCounts() for family in families for each in severities}
     resize = leading_resize(getattr(detector.model.pre_processor, "transform", None))

@@ -1,4 +1,4 @@
-"""The sealed process itself: `python -m zoo.sealed.process JOB` fits and calibrates, and no more.
+"""The sealed process itself: fits and calibrates, and no more.
 
 Everything that it may read is settled before torch, anomalib and the recipe's code are imported;
 from then on the kernel (where it can) and an audit hook hold it to that. Only light modules of the
@@ -8,7 +8,6 @@ zoo are read before.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,3 @@ def _fit(job: dict[str, Any]) -> dict[str, Any]:
         "peak_rss_mb": memory.peak_mb,
         "start_rss_mb": memory.start_mb,
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

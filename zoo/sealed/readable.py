@@ -7,11 +7,11 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import ZooError
 from zoo.recipes import recipes_folder
 from zoo.registry import methods
-from zoo.vand4 import weight_files
 
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/etc", "/proc", "/sys", "/dev", "/opt")
 _SYSTEM += ("/System", "/Library", os.environ.get("SYSTEMROOT", ""))
@@ -22,14 +22,30 @@ def readable(config: dict, recipe: Path, sources: list[str], own: list[Path]) ->
     """Return the paths that a sealed process may read, with all that lies below.
 
     Args:
-        config: The recipe's full configuration, which may name files of weights.
+        config: The recipe's full configuration, whose model may name files and folders.
         recipe: The recipe's file.
         sources: Packages of the recipe's code, besides zoo and the registered methods.
         own: Folders of the process itself: its view of the data, and where it writes.
     """
     found = [*own, recipe, *map(Path, filter(None, _SYSTEM)), *_code(sources), *weight_folders()]
-    found += weight_files(config.get("model"))
-    return sorted({Path(os.path.realpath(path)) for path in found if path.exists()})
+    found += [Path(text) for text in _texts(config.get("model"))]
+    return sorted({Path(os.path.realpath(path)) for path in found if _exists(path)})
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts among the values of a configuration: some are paths."""
+    if isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+    elif isinstance(value, str | Path) and str(value).strip("."):
+        yield str(value)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a text that is no path
+        return False
 
 
 def weight_folders() -> list[Path]:

@@ -31,9 +31,9 @@ def sorted_reads(
 
     Returns:
         `data` and `code` {name: digest}, `weights` {path: digest}, `libraries` {package: number of
-        files and one digest over all}, `system` {path: digest}.
+        files and one digest over all}, `other` {path: digest}.
     """
-    found: dict[str, Any] = {name: {} for name in ("data", "weights", "code", "system")}
+    found: dict[str, Any] = {name: {} for name in ("data", "weights", "code", "other")}
     libraries: dict[str, dict[str, str]] = {}
     data, own = data.resolve(), [path.resolve() for path in own]
     homes = {name: _home(name) for name in sources}
@@ -53,7 +53,7 @@ def sorted_reads(
         elif package := _library(path):
             libraries.setdefault(package, {})[str(path).rpartition(package)[2]] = digest
         else:
-            found["system"][str(path)] = digest
+            found["other"][str(path)] = digest
     return found | {"libraries": {name: _together(files) for name, files in libraries.items()}}
 
 

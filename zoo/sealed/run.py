@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from zoo.runs.spec import RunSpec
 
 _JOB = "job.json"
+# Not `-m`, which would look for code in the working folder, where recipes look for their files.
+_START = (
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "from zoo.sealed.process import main; sys.exit(main(sys.argv[1]))"
+)
 
 
 def run_sealed(spec: RunSpec, command: ZooCLI, say: Say) -> dict[str, Any]:
@@ -55,10 +60,10 @@ def run_sealed(spec: RunSpec, command: ZooCLI, say: Say) -> dict[str, Any]:
         model = rebuild(folder, {"zoo_version": __version__})
         model.post_processor.calibration = read_calibration(folder)
         facts = spec.facts(command, model)
-        record = attestation(folder, spec.recipe, recipe, facts, answer)
         metrics = _judge(spec, config, model, folder, facts, answer, say)
         if config["keep"] == "none":
             (folder / MODEL).unlink()
+        record = attestation(folder, spec.recipe, recipe, facts, answer)
         write_json(folder / ATTESTATION, record)
         return metrics
 
@@ -112,8 +117,6 @@ def fit_sealed(
     Raises:
         ZooError: The data set cannot be set apart, the fit failed, or it touched what is sealed.
     """
-    # The process works elsewhere, where a relative path leads nowhere.
-    words = tuple(str(recipe.resolve()) if word == str(recipe) else word for word in words)
     paths = readable(config, recipe, sources, [place, folder])
     check_apart(root, [path for path in paths if path not in (place.resolve(), folder.resolve())])
     job = {
@@ -165,11 +168,10 @@ def attestation(
 
 def _carry_out(view: Path, say: Say) -> dict[str, Any]:
     """Run the process to its end, pass on what it says, and return its answer."""
-    command = [sys.executable, "-m", "zoo.sealed.process", str(view / _JOB)]
+    command = [sys.executable, "-c", _START, str(view / _JOB)]
     with (view / "stderr.txt").open("w+", encoding="utf-8") as errors:
         process = subprocess.Popen(
             command,
-            cwd=view,
             env=_environment(view),
             stdout=subprocess.PIPE,
             stderr=errors,
