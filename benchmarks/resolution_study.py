@@ -39,7 +39,6 @@ def main() -> None:
     parser.add_argument("--recipe", default="superad/embedded")
     parser.add_argument("--sizes", nargs="+", type=int, default=[144, 288, 432], metavar="PX")
     parser.add_argument("--tiles", nargs="*", default=["256:256", "128:256"], metavar="PX:PX")
-    parser.add_argument("--multiple", type=int, default=16, help="of tiles: stride of the network")
     parser.add_argument("--set", nargs="*", default=[], metavar="ARG=VALUE", help="of the method")
     parser.add_argument("--out", type=Path, metavar="CSV")
     args = parser.parse_args()
@@ -74,7 +73,7 @@ def _variants(args: argparse.Namespace, folder: Path) -> dict[str, Path]:
         variants[f"whole image, {size} {side}"] = recipe
     for text in args.tiles:
         window, side = (int(part) for part in text.split(":"))
-        tiling = {"window": window, "side": side, "overlap": 0.25, "multiple": args.multiple}
+        tiling = {"window": window, "side": side, "overlap": 0.25}
         variants[f"tiles of {window} seen at {side}"] = copy.deepcopy(base) | {"tiling": tiling}
     paths = {}
     for index, (name, recipe) in enumerate(variants.items()):

@@ -20,7 +20,7 @@ from zoo.method import whole_image
 from zoo.post import Calibration
 from zoo.runs.train import train
 from zoo.scoring import score_split
-from zoo.tiling import Tiling, score_in_tiles, tiled
+from zoo.tiling import Scaled, ScaledPreProcessor, Tiling, score_in_tiles, tiled
 
 STOCK = {
     "class_path": "anomalib.models.Padim",
@@ -118,6 +118,15 @@ def test_the_side_is_that_of_the_methods_own_resize():
     assert pre_processor.layout.overlap == 64 - int(64 * 0.9)
     assert pre_processor.resize.size_of((1056, 4224)) == (264, 1056)
     assert isinstance(pre_processor.then, Normalize)
+
+
+def test_a_method_that_scales_to_patches_gets_tiles_of_whole_patches():
+    method = ScaledPreProcessor(Scaled(shorter_side=448, multiple=14))
+    pre_processor = Tiling(window=448, overlap=0.1).pre_processor(method)
+    assert pre_processor.resize.multiple == pre_processor.layout.multiple == 14
+    assert pre_processor.layout.overlap == 56
+    with pytest.raises(ZooError, match=r"tiles of 450 px.*multiples of 14"):
+        Tiling(window=450).pre_processor(method)
 
 
 def test_windows_of_robis_at_the_networks_scale():

@@ -31,7 +31,8 @@ class Tiling:
         overlap: Least overlap of neighbours as a share of the window, in [0, 1).
         remainder: spread, shift or pad, see `zoo.tiling.Layout`.
         seams: blend, hard or mean, see `zoo.tiling.stitch`.
-        multiple: Sides of scaled images, and where tiles start, are multiples of this (pixels).
+        multiple: Sides of scaled images, and where tiles start, are multiples of this (pixels); by
+            default what the method scales to, or 1.
         tiles_per_step: Most tiles that go through the network at once.
     """
 
@@ -40,7 +41,7 @@ class Tiling:
     overlap: float = 0.1
     remainder: Remainder = "spread"
     seams: Seams = "blend"
-    multiple: int = 1
+    multiple: int | None = None
     tiles_per_step: int = 16
 
     def pre_processor(self, method: PreProcessor | None) -> TilingPreProcessor:
@@ -57,10 +58,11 @@ class Tiling:
         transform = getattr(method, "transform", None)
         resize = leading_resize(transform)
         side = self.side or _own_side(resize) or self.window
+        multiple = self.multiple or getattr(resize, "multiple", 1)
         # As in RoBiS the step is rounded down, here to patches.
-        step = int(side * (1 - self.overlap)) // self.multiple * self.multiple
-        layout = Layout(side, side - step, self.remainder, self.multiple)
-        scaled = Scaled(scale=side / self.window, multiple=self.multiple)
+        step = max(int(side * (1 - self.overlap)) // multiple, 1) * multiple
+        layout = Layout(side, side - step, self.remainder, multiple)
+        scaled = Scaled(scale=side / self.window, multiple=multiple)
         rest = parts_of(transform)[resize is not None :]
         then = Compose(rest) if len(rest) > 1 else next(iter(rest), None)
         return TilingPreProcessor(scaled, layout, then, self.seams, self.tiles_per_step)
