@@ -64,13 +64,16 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", default=RECIPES, metavar="RECIPE")
     parser.add_argument("--splits", nargs="+", choices=SPLITS, default=["test_public"])
     parser.add_argument("--out", type=Path, metavar="CSV")
+    parser.add_argument(
+        "--as-fitted", action="store_true", help="take the runs of --runs, whatever version fitted"
+    )
     args = parser.parse_args()
     share_cores()
     return_memory()
     quiet()
     splits = [split for name in args.splits for split in SPLITS[name]]
     rows = []
-    for run in fitted(args.recipes, args.data, args.runs):
+    for run in fitted(args.recipes, args.data, args.runs, args.as_fitted):
         scenes = score_scenes(run)
         for split in splits:
             if split == UNSEEN:

@@ -241,7 +241,7 @@ def test_parameters_are_checked_where_they_are_written(parameters, said):
         (Midway, {"k": float("inf")}),
         (Midway, {"per_image": float("inf")}),
         (Adaptive, {"q": 0}),
-        (Adaptive, {"some": -1.0}),
+        (Adaptive, {"much": -1.0}),
         (Adaptive, {"much": float("nan")}),
         (SyntheticDefects, {"lowest_q": 1.1}),
         (SyntheticDefects, {"lowest_q": float("nan")}),

@@ -26,7 +26,7 @@ from zoo.errors import ZooError, nearest
 from zoo.post.calibration import Calibration
 from zoo.post.engine_images import EngineImages
 from zoo.post.finish import finish
-from zoo.post.rules import Quantile, Rule
+from zoo.post.rules import Adaptive, Rule
 from zoo.post.spool import ScoreMapSpool
 
 Verdict = Literal["blobs", "image_score"]
@@ -36,7 +36,7 @@ class BlobPostProcessor(PostProcessor):
     """Masks from normal images only: a calibration rule, then connected components.
 
     Args:
-        rule: How score maps of normal images become thresholds; `Quantile()` by default.
+        rule: How score maps of normal images become thresholds; `Adaptive()` by default.
         verdict: "blobs" calls an image anomalous if and only if its mask keeps a blob; with
             "image_score" it must score above all normal images, as anomalib has it.
 
@@ -51,7 +51,7 @@ class BlobPostProcessor(PostProcessor):
         # into whatever post-processor the model builds by default, and must fit that one too.
         super().__init__(enable_normalization=False, enable_thresholding=False)
         self.verdict = verdict
-        self.rule = rule if rule is not None else Quantile()
+        self.rule = rule if rule is not None else Adaptive()
         self.calibration: Calibration | None = None
         self._spool: ScoreMapSpool | None = None
         self._has_said = False

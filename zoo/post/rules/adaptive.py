@@ -3,8 +3,9 @@
 Under another lamp the scores of whole images move, and a threshold from the training light marks
 half of them. Taking each image's own median off its map mends that at a small price where the light
 never changes; where light also stretches the scores, dividing by the spread mends more. Relit
-normal images tell which of the three an object and a method need; no label is looked at. The two
-limits were chosen on test_public (`benchmarks/calibration_study.py`), by a first look only.
+normal images tell whether an object and a method need that; no label is looked at. It is the
+default, by the evidence of `benchmarks/calibration_study.py`, on whose test_public the one limit
+was chosen.
 """
 
 from __future__ import annotations
@@ -33,42 +34,32 @@ class Adaptive(Midway):
     exceed the clean .998 quantile. A light that changes nothing gives 1.
 
     Attributes:
-        some: Raw scores with a smaller excess are used as they are.
-        much: If the excess after taking off the median is still greater, spreads are divided away.
+        much: If the excess after taking off the median is greater, spreads are divided away too.
         normalisation: Without relit images, as in anomalib's own flow, this is used.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"relit"})
 
-    some: float = 2.0
     much: float = 4.5
 
     def __post_init__(self) -> None:
         """Check the parameters."""
         super().__post_init__()
-        for name in ("some", "much"):
-            if not getattr(self, name) >= 0:
-                self.refuse(name, "it must be 0 or more")
+        if not self.much >= 0:
+            self.refuse("much", "it must be 0 or more")
 
     def derive(self, scenes: Scenes, split: str) -> Calibration:
         """See `Rule`."""
-        clean = scenes.clean_of_changed
-        raw, median = (excess(clean, scenes.relit, each) for each in ("none", "median"))
-        chosen: Normalisation = "robust"
-        if raw < self.some:
-            chosen = "none"
-        elif median <= self.much:
-            chosen = "median"
-        findings = {"excess_raw": raw, "excess_median": median, "n_relit": len(scenes.relit)}
+        found = excess(scenes.clean_of_changed, scenes.relit, "median")
+        chosen: Normalisation = "median" if found <= self.much else "robust"
+        findings = {"excess_median": found, "n_relit": len(scenes.relit)}
         return self.derive_for(scenes, split, chosen, findings)
 
     def map_only(self) -> Rule:
         """Return `Midway` with the same parameters: it needs no relit images."""
         given = self.parameters()
-        return Midway(**{name: value for name, value in given.items() if name not in _OWN})
-
-
-_OWN = {"some", "much"}
+        del given["much"]
+        return Midway(**given)
 
 
 def excess(clean: ScoreMaps, relit: ScoreMaps, normalisation: Normalisation) -> float:
