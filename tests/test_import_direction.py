@@ -135,6 +135,12 @@ def test_pure_code_needs_numpy_and_opencv_only(path):
     assert named <= {"numpy", "cv2", "zoo"}
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "zoo" / "memory_bank").glob("*.py")), ids=_name)
+def test_memory_banks_need_torch_only(path):
+    foreign = _top(reached(path)) - set(sys.stdlib_module_names)
+    assert foreign <= {"torch", "psutil", "zoo"}
+
+
 @pytest.mark.parametrize("path", LIGHT, ids=_name)
 def test_light_modules_import_nothing_heavy(path):
     heavy = {name for name in reached(path) if name.split(".")[0] in HEAVY}
