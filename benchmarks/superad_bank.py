@@ -35,7 +35,7 @@ def main() -> None:
     torch.manual_seed(0)
     settings = BankSettings(args.bank_size, args.bank_budget_mb, "euclidean", half=True)
     banks = [TokenBank(settings, args.layers) for _ in range(args.layers)]
-    pool = torch.randn(args.width, GRID[0] * GRID[1] + 1000)
+    pool = torch.randn(GRID[0] * GRID[1] + 1000, args.width)
     watch = Stopwatch()
     with PeakMemory() as memory:
         with watch.phase("collect"):
@@ -81,9 +81,9 @@ def append(path: Path, row: dict) -> None:
 def _tokens(pool: torch.Tensor) -> torch.Tensor:
     """Return the tokens of one image, (1, d, h, w): other ones each time, quickly made."""
     start = int(torch.randint(1000, ()))
-    scale, shift = torch.randn(2, len(pool), 1)
-    tokens = pool[:, start : start + GRID[0] * GRID[1]] * scale + shift
-    return tokens.reshape(1, -1, *GRID)
+    scale, shift = torch.randn(2, pool.shape[1])
+    tokens = pool[start : start + GRID[0] * GRID[1]] * scale + shift
+    return tokens.reshape(1, *GRID, -1).permute(0, 3, 1, 2)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from zoo.errors import ZooError, nearest
 from zoo.memory_bank.neighbours import affinity_bias, nearest_neighbour
-from zoo.memory_bank.static import static_nearest_neighbour
+from zoo.memory_bank.static_distance import static_nearest_distance
 from zoo.memory_bank.stream import FeatureStream
 from zoo_plugins.superad.references import chosen_references, turned
 from zoo_plugins.superad.subsample import thinned
@@ -111,13 +111,12 @@ class TokenBank(DynamicBufferMixin, nn.Module):
         """Return the distances of tokens (B, d, h, w) to the nearest entry, (B, 1, h, w)."""
         batch, channels, height, width = tokens.shape
         rows = self._rows(tokens)
-        exporting = torch.compiler.is_exporting()
-        search = static_nearest_neighbour if exporting else nearest_neighbour
-        distances, _ = search(rows, self.entries, self.bias)
-        if self.settings.distance == "cosine":
-            distances = distances.square() / 2  # of vectors of length 1
+        if torch.compiler.is_exporting():
+            squares = static_nearest_distance(rows, self.entries, self.bias)
         else:
-            distances = distances / channels
+            squares = nearest_neighbour(rows, self.entries, self.bias)[0].square()
+        # Of vectors of length 1 half the squared distance is 1 - cosine.
+        distances = squares / 2 if self.settings.distance == "cosine" else squares.sqrt() / channels
         return distances.reshape(batch, 1, height, width)
 
     def _rows(self, tokens: Tensor) -> Tensor:
