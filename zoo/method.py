@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from anomalib import LearningType
+from anomalib.data import Batch
 from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
@@ -33,6 +37,24 @@ class ZooMethod:
     def configure_visualizer(cls) -> RawVisualizer:
         """Return anomalib's pictures, with raw score maps scaled for the eye."""
         return RawVisualizer()
+
+
+class TrainedMethod(ZooMethod):
+    """Mixin for methods that learn by steps and whose `model` scores a batch of images."""
+
+    def validation_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Batch:
+        """Score a batch."""
+        return batch.update(**self.model(batch.image)._asdict())
+
+    @property
+    def trainer_arguments(self) -> dict[str, Any]:
+        """Neither clipping of gradients nor a validation before the first step."""
+        return {"gradient_clip_val": 0, "num_sanity_val_steps": 0}
+
+    @property
+    def learning_type(self) -> LearningType:
+        """Learns from normal images alone."""
+        return LearningType.ONE_CLASS
 
 
 def whole_image(

@@ -41,6 +41,11 @@ def test_what_does_not_fit_is_not_kept(module, budget_mb):
     assert FrozenFeatures.fill(module, network, budget_mb) is None
 
 
+def test_what_is_no_dataset_of_whole_images_is_not_kept(module):
+    module.trainer.datamodule.train_data = [1, 2]
+    assert FrozenFeatures.fill(module, network, budget_mb=1) is None
+
+
 def test_augmented_images_have_no_features_to_keep(module):
     module.trainer.datamodule.train_data.augmentations = ColorJitter(0.1)
     assert FrozenFeatures.fill(module, network, budget_mb=1) is None

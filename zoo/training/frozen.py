@@ -41,11 +41,13 @@ class FrozenFeatures:
             budget_mb: Most memory to use, in MB of 10**6 bytes; 0 switches the cache off.
 
         Returns:
-            None where images are augmented, so that they differ from epoch to epoch, or where the
-            features do not fit into the budget: then compute them batch by batch.
+            None where images are augmented, so that they differ from epoch to epoch, or cut into
+            tiles, or where the features do not fit into the budget: then compute them batch by
+            batch.
         """
         dataset = getattr(module.trainer.datamodule, "train_data", None)
-        if budget_mb <= 0 or dataset is None or dataset.augmentations is not None:
+        # Tiles of an image share its path, and a dataset of tiles has no augmentations of its own.
+        if budget_mb <= 0 or getattr(dataset, "augmentations", "unknown") is not None:
             return None
         say, of_path = say_of(module.trainer), {}
         transform = module.pre_processor.transform if module.pre_processor else None

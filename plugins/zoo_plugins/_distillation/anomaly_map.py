@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _TRUNCATE = 4  # standard deviations, as SciPy cuts its kernel
+_LEAST = 1e-8  # length of a vector, as in torch's cosine
 
 
 class CosineDistanceMap(nn.Module):
@@ -38,7 +39,7 @@ class CosineDistanceMap(nn.Module):
         """
         score_map = sum(
             F.interpolate(
-                1 - F.cosine_similarity(one.float(), other.float())[:, None],
+                1 - _cosine(one.float(), other.float()),
                 size=size,
                 mode="bilinear",
                 align_corners=True,
@@ -53,3 +54,10 @@ class CosineDistanceMap(nn.Module):
         left = score_map[..., : self.radius].flip(-1)
         right = score_map[..., -self.radius :].flip(-1)
         return F.conv2d(torch.cat([left, score_map, right], dim=-1), self.kernel)
+
+
+def _cosine(one: Tensor, other: Tensor) -> Tensor:
+    """Return the cosine per position, (B, 1, h, w), in operations that OpenVINO knows."""
+    lengths = [layer.square().sum(1, keepdim=True).sqrt() for layer in (one, other)]
+    product = (one * other).sum(1, keepdim=True)
+    return product / (lengths[0].clamp_min(_LEAST) * lengths[1].clamp_min(_LEAST))

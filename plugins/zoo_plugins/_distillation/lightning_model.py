@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from anomalib import LearningType
 from anomalib.data import Batch
 from torch import Tensor
 
-from zoo.method import ZooMethod
+from zoo.method import TrainedMethod
 from zoo.training.frozen import FrozenFeatures
 from zoo_plugins._distillation.teacher import check_image_size
 from zoo_plugins._distillation.torch_model import ReverseDistillationModel
 
 
-class Distillation(ZooMethod):
+class Distillation(TrainedMethod):
     """Mixin for anomalib modules whose `model` is a `ReverseDistillationModel`."""
 
     mixed_precision = True
@@ -40,17 +37,3 @@ class Distillation(ZooMethod):
         if self._frozen is not None:
             return self._frozen(batch.image_path, self.device)
         return self.model.teacher(batch.image)
-
-    def validation_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Batch:
-        """Score a batch."""
-        return batch.update(**self.model(batch.image)._asdict())
-
-    @property
-    def trainer_arguments(self) -> dict[str, Any]:
-        """Neither clipping of gradients nor a validation before the first step."""
-        return {"gradient_clip_val": 0, "num_sanity_val_steps": 0}
-
-    @property
-    def learning_type(self) -> LearningType:
-        """Learns from normal images alone."""
-        return LearningType.ONE_CLASS

@@ -33,6 +33,7 @@ from zoo_plugins.efficientad.networks import ModelSize, patch_network
 from zoo_plugins.efficientad.sources import Source, source_of
 
 _EMBEDDING = 1024  # of each layer, before all are pooled to the teacher's channels
+_STRIDE = 8  # of the backbone, which sees twice the size: the teacher's own is 4
 _GREY_SHARE = 0.1
 _STATISTICS_IMAGES = 64
 _BLOCK_SECONDS = 60.0
@@ -101,15 +102,24 @@ class PatchEmbedding(nn.Module):
 
     Args:
         recipe: Names backbone, weights, layers and channels.
+
+    Raises:
+        ZooError: Unknown backbone or layer, or a first layer of another stride than 8.
     """
 
     def __init__(self, recipe: TeacherRecipe) -> None:
         super().__init__()
-        indices, _ = feature_layers(recipe.backbone, recipe.layers)
+        indices, names = feature_layers(recipe.backbone, recipe.layers)
         self.network = create_backbone(
             recipe.backbone, recipe.weights, features_only=True, out_indices=indices
         )
         self.channels = recipe.channels
+        stride = self.network.feature_info.reduction()[0]
+        if stride != _STRIDE:
+            raise ZooError(
+                f"layer {names[0]} of '{recipe.backbone}' has stride {stride}: the first layer "
+                f"that a teacher learns must have stride {_STRIDE}, as its own output has"
+            )
         mean, std = normalization(recipe.backbone, recipe.weights)
         self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(1, 3, 1, 1))

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from anomalib import LearningType
 from anomalib.data import Batch
 from anomalib.metrics import Evaluator
 from anomalib.models import AnomalibModule
@@ -24,7 +23,7 @@ from torchvision.transforms.v2 import Compose, Resize
 from torchvision.transforms.v2 import functional as colours
 
 from zoo.errors import ZooError
-from zoo.method import ZooMethod
+from zoo.method import TrainedMethod
 from zoo.seeding import drawing
 from zoo.training.frozen import FrozenFeatures
 from zoo.training.progress import say_of
@@ -39,7 +38,7 @@ _QUANTILES = (0.9, 0.995)
 _JITTERS = (colours.adjust_brightness, colours.adjust_contrast, colours.adjust_saturation)
 
 
-class ZooEfficientAd(ZooMethod, AnomalibModule):
+class ZooEfficientAd(TrainedMethod, AnomalibModule):
     """EfficientAD (Batzner et al., WACV 2024).
 
     Args:
@@ -211,20 +210,6 @@ class ZooEfficientAd(ZooMethod, AnomalibModule):
     def _prepared(self, images: Tensor) -> Tensor:
         images = images.to(self.device)
         return self.pre_processor.transform(images) if self.pre_processor else images
-
-    def validation_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Batch:
-        """Score a batch."""
-        return batch.update(**self.model(batch.image)._asdict())
-
-    @property
-    def trainer_arguments(self) -> dict[str, Any]:
-        """Neither clipping of gradients nor a validation before the first step."""
-        return {"gradient_clip_val": 0, "num_sanity_val_steps": 0}
-
-    @property
-    def learning_type(self) -> LearningType:
-        """Learns from normal images alone."""
-        return LearningType.ONE_CLASS
 
 
 def jittered(images: Tensor) -> Tensor:

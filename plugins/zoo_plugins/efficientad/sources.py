@@ -20,6 +20,7 @@ from zoo_plugins.efficientad.textures import texture
 GENERATED = "generated"
 _TEXTURES = 1000
 _GREY_SHARE = 0.3
+_MOST_CACHED = 2000
 
 
 class Source(Protocol):
@@ -81,13 +82,15 @@ class FolderOfImages:
         return len(self.paths)
 
     def image(self, index: int, side: int) -> np.ndarray:
-        """Read an image, or take it from the cache."""
+        """Read an image, or take it from the cache where the set is small."""
         path, resize = self.paths[index], Resize((side, side), InterpolationMode.BILINEAR)
 
         def make() -> np.ndarray:
             return to_model_size(read_image(path), resize)
 
-        return ImageCache().get(path, f"square|{side}", make)
+        # Of ImageNet hardly an image is drawn twice: a cache would only be written to.
+        few = len(self) <= _MOST_CACHED
+        return ImageCache().get(path, f"square|{side}", make) if few else make()
 
     def fingerprint(self) -> str:
         """Return 16 hex digits."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -43,24 +43,11 @@ class Projection(nn.Sequential):
 class ProjectedDistillationModel(ReverseDistillationModel):
     """Reverse distillation whose student starts from projected features.
 
-    Args:
-        backbone: A timm name of a convolutional network: the teacher.
-        weights: embedded, hub, random or the path of a checkpoint.
-        layers: The teacher's layers that are rebuilt, as timm's feature_info names them.
-        depths: Residual blocks of the decoder per layer, coarsest first.
-
-    Raises:
-        ZooError: Unknown backbone or layer, or weights that do not fit.
+    Takes the arguments of `ReverseDistillationModel`, and raises as it does.
     """
 
-    def __init__(
-        self,
-        backbone: str,
-        weights: str | Path,
-        layers: Sequence[str],
-        depths: Sequence[int] = (3, 4, 6),
-    ) -> None:
-        super().__init__(backbone, weights, layers, depths)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self.projections = nn.ModuleList(Projection(c) for c in self.teacher.channels)
 
     def project(self, features: Sequence[Tensor]) -> list[Tensor]:

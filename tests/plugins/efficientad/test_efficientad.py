@@ -115,6 +115,12 @@ def test_a_home_made_teacher_is_seeded_kept_and_resumed(tmp_path, monkeypatch):
     assert [path.suffix for path in (tmp_path / "two").iterdir()] == [".pth"]
 
 
+def test_a_layer_whose_size_is_not_the_teachers_is_named(tmp_path):
+    recipe = TeacherRecipe(layers=("blocks.1", "blocks.4"))
+    with pytest.raises(ZooError, match=r"blocks\.1 .* has stride 4: .* must have stride 8"):
+        home_made_teacher(recipe, folder=tmp_path)
+
+
 def test_the_command_writes_a_teacher_that_the_method_takes(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ANOMALIB_ZOO_CACHE", str(tmp_path / "images"))
     out = tmp_path / "teacher.pth"

@@ -93,3 +93,24 @@ def test_a_teacher_file_of_another_architecture_names_its_keys(tmp_path):
     torch.save({"layer1.weight": torch.ones(3)}, path)
     with pytest.raises(ZooError, match=r"do not fit backbone.*layer1\.weight|conv_stem"):
         ZooReverseDistillation(**SMALL, weights=str(path))
+
+
+def test_openvino_gives_the_same_map():
+    openvino = pytest.importorskip("openvino")
+    model = ZooReverseDistillation(**SMALL).model.eval()
+    images = torch.rand(1, 3, 64, 64)
+
+    class Map(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, images):
+            return self.model(images).anomaly_map
+
+    converted = openvino.convert_model(Map(), example_input=images)
+    compiled = openvino.compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    with torch.no_grad():
+        expected = model(images).anomaly_map
+    found = torch.from_numpy(compiled(images.numpy())[0])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
