@@ -86,10 +86,11 @@ class TokenBackbone(nn.Module):
     def for_size(self, size: tuple[int, int]) -> TokenBackbone:
         """Return a copy for images of one size (H, W), whose position table is not resampled.
 
-        Exporters do not know the resampling.
+        Exporters do not know the resampling. Networks without such a table (DINOv3) stay as they
+        are.
         """
         fixed = copy.deepcopy(self)
-        if self.is_transformer:
+        if self.is_transformer and fixed.network.pos_embed is not None:
             fixed.network.set_input_size(img_size=size)
             fixed.network.dynamic_img_size = False
             fixed.network.patch_embed.output_fmt, fixed.network.patch_embed.flatten = None, True

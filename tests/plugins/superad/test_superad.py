@@ -6,6 +6,7 @@ import torch
 from zoo_plugins.superad import ZooSuperAD
 from zoo_plugins.superad.references import chosen_references, turned
 from zoo_plugins.superad.subsample import kept_in_round, thinned
+from zoo_plugins.superad.tokens import TokenBackbone
 
 from zoo.data import MVTecAD2Layout
 from zoo.errors import ZooError
@@ -49,6 +50,19 @@ def test_every_layer_has_a_bank_and_zero_is_what_it_knows(arguments):
 def test_an_unknown_layer_names_those_that_exist(arguments):
     with pytest.raises(ZooError, match=r"has no layer blocks\.77; it has .*(blocks\.11|layer4)"):
         ZooSuperAD(**{**arguments, "layers": ["blocks.77"]})
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "vit_small_patch16_dinov3"])
+def test_both_families_of_transformers_take_any_size_and_can_be_fixed_at_one(name):
+    backbone = TokenBackbone(name, "random", ["blocks.1", "blocks.0"])
+    images = _images(1, 48, 80)
+    with torch.inference_mode():
+        maps, fixed = backbone(images), backbone.for_size((48, 80))(images)
+    assert [tuple(each.shape[2:]) for each in maps] == [(3, 5)] * 2
+    assert len(backbone.network.blocks) == 2
+    assert backbone.describe(images).shape == (2, maps[0].shape[1])
+    for one, other in zip(maps, fixed, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
 
 
 def test_an_unknown_backbone_and_another_distance_are_one_line():
