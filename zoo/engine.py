@@ -14,7 +14,7 @@ from anomalib.engine import Engine
 from anomalib.models import AnomalibModule
 
 from zoo.export.files import write_metadata
-from zoo.export.graph import OPSET, behind_the_resize, calibration_of, metadata_of
+from zoo.export.graph import ONNX_OPTIONS, behind_the_resize, calibration_of, metadata_of
 from zoo.post.processor import BlobPostProcessor
 from zoo.runs.checkpoint import restore
 
@@ -54,7 +54,7 @@ class ZooEngine(Engine):
         Raises:
             ZooError: The model is not calibrated, or `input_size` contradicts its resize.
         """
-        kwargs["onnx_kwargs"] = {"opset_version": OPSET, **(kwargs.get("onnx_kwargs") or {})}
+        kwargs["onnx_kwargs"] = {**ONNX_OPTIONS, **(kwargs.get("onnx_kwargs") or {})}
         common = {
             "export_root": export_root,
             "model_file_name": model_file_name,

@@ -24,8 +24,8 @@ from zoo.post.calibration import Calibration
 from zoo.post.processor import BlobPostProcessor
 from zoo.timing import versions
 
-# The smallest that torch's exporter writes; it would try in vain to convert to anomalib's 14.
-OPSET = 18
+# Opset 18 is the smallest that torch writes; it would try in vain to convert to anomalib's 14.
+ONNX_OPTIONS = {"opset_version": 18, "verbose": False}
 
 
 def export_model(
@@ -59,10 +59,10 @@ def export_model(
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
         with behind_the_resize(model, input_size) as size:
             if path.suffix == ONNX:
-                options = {"opset_version": OPSET, **kwargs}
+                options = {**ONNX_OPTIONS, **kwargs}
                 made = model.to_onnx(folder, path.stem, size, **options)
             else:
-                options = {"onnx_kwargs": {"opset_version": OPSET}, **kwargs}
+                options = {"onnx_kwargs": ONNX_OPTIONS, **kwargs}
                 made = model.to_openvino(folder, path.stem, size, **options)
         write_metadata(made, metadata)
         for file in sorted(made.parent.iterdir()):
