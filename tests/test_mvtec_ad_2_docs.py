@@ -73,7 +73,7 @@ def test_all_commands_with_a_smaller_model_on_one_object(tmp_path, monkeypatch, 
     )
     printed = capsys.readouterr().out
     assert printed.count("is fit: 32 maps and 32 masks of 1 objects") == 2
-    assert "| quick | patchcore | 1 | 1 |" in printed
+    assert "| quick | patchcore | yes | 1 | 1 |" in printed
 
 
 @pytest.mark.slow

@@ -119,7 +119,7 @@ def test_the_outsider_is_trained_by_its_short_name_and_benched(tmp_path, mini, c
     assert main([*words, "--data.category", "part", "--default_root_dir", str(runs)]) == 0
     assert (runs / "Template" / "part" / "seed0" / "model.ckpt").is_file()
     assert main(["bench", str(OUTSIDER / "template-256.yaml"), *data, "--out", str(runs)]) == 0
-    assert "| template-256 | template | 1 | 1 |" in capsys.readouterr().out
+    assert "| template-256 | template | yes | 1 | 1 |" in capsys.readouterr().out
     rows = rows_of([runs])
     assert set(rows["method"]) == {"template"}
     assert rows["segf1"].notna().all()

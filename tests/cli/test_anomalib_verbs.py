@@ -36,9 +36,8 @@ def test_train_writes_a_run_folder_whose_config_replays(data, tmp_path, capsys):
     assert first["splits"] == second["splits"]
     printed = capsys.readouterr().out
     assert "public SegF1" in printed
-    assert (
-        "(Quantile(q=0.999, factor=1.0, min_area_px=10), 3 normal images of validation" in printed
-    )
+    assert "(Adaptive(q=0.999, " in printed
+    assert "min_area_px=10), 3 normal images of validation" in printed
 
 
 def test_the_seed_is_applied_and_the_applied_value_written(data, tmp_path):

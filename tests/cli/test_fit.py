@@ -81,7 +81,8 @@ def test_good_pictures_alone_give_thresholds_and_what_to_expect(shots, capsys):
     assert "next: zoo predict detector PICTURE_OR_FOLDER" in printed
 
 
-def test_many_false_alarms_come_with_a_way_out(shots, capsys):
+def test_many_false_alarms_come_with_a_way_out(shots, capsys, monkeypatch):
+    monkeypatch.setattr("zoo.cli.fit._MANY", -1)
     assert fit() == 0
     printed = capsys.readouterr().out
     assert "that is many: zoo calibrate detector --rule '" in printed

@@ -119,7 +119,7 @@ def test_show_prints_the_card_for_people(capsys, monkeypatch):
     assert "Towards Total Recall" in text
     assert "fcaa92f124fb1ad74a7acf56726decd4b27cbcad" in text
     assert "VAND 4 admissible: yes, regular" in text
-    assert "  - Patch scores are upsampled by nearest neighbour" in text
+    assert "  - The whole image is resized, without a centre crop" in text
     assert "zoo bench good/embedded" in text
 
 

@@ -16,7 +16,7 @@ from zoo_plugins.patchcore import ZooPatchcore
 from zoo.cli import main
 from zoo.data import MVTecAD2Layout
 from zoo.errors import ZooError
-from zoo.post import BlobPostProcessor
+from zoo.post import BlobPostProcessor, Quantile
 from zoo.post.engine_images import EngineImages
 
 HELD_OUT = {"same_as_test", "from_dir", "none"}  # modes whose validation has nothing honest
@@ -57,7 +57,11 @@ class Watched(ZooPatchcore):
 
     def __init__(self):
         super().__init__(
-            weights="random", image_size=64, coreset_sampling_ratio=0.1, visualizer=False
+            weights="random",
+            image_size=64,
+            coreset_sampling_ratio=0.1,
+            post_processor=BlobPostProcessor(Quantile()),
+            visualizer=False,
         )
         self.learnt = set()
 

@@ -22,7 +22,15 @@ from zoo.robustness.table import label, robustness_table
 RECIPE = """
 model:
   class_path: ZooPatchcore
-  init_args: {weights: random, image_size: 64, coreset_sampling_ratio: 0.1}
+  init_args:
+    weights: random
+    image_size: 64
+    coreset_sampling_ratio: 0.1
+    post_processor:
+      class_path: zoo.post.BlobPostProcessor
+      init_args:
+        rule:
+          class_path: zoo.post.Quantile
 data:
   class_path: zoo.data.MVTecAD2Layout
 """

@@ -58,6 +58,10 @@ STOCK_PADIM = {
             "class_path": "anomalib.pre_processing.PreProcessor",
             "init_args": {"transform": COMPOSE},
         },
+        "post_processor": {
+            "class_path": "zoo.post.BlobPostProcessor",
+            "init_args": {"rule": RULE},
+        },
     },
 }
 
