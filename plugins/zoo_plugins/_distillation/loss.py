@@ -17,7 +17,8 @@ def distillation_loss(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> T
         teacher: Maps (B, C_k, h_k, w_k).
         student: Maps of the same shapes.
     """
+    # Under autocast torch takes this similarity in single precision.
     return sum(
-        (1 - F.cosine_similarity(one.float().flatten(1), other.float().flatten(1))).mean()
+        (1 - F.cosine_similarity(one.flatten(1), other.flatten(1))).mean()
         for one, other in zip(teacher, student, strict=True)
     )

@@ -25,7 +25,7 @@ CHANNELS, STRIDES = (256, 512, 1024), (4, 8, 16)  # layers 1 to 3 of WideResNet-
 def features(seed):
     generator = torch.Generator().manual_seed(seed)
     shapes = [(2, c, 128 // s, 128 // s) for c, s in zip(CHANNELS, STRIDES, strict=True)]
-    return [torch.randn(shape, generator=generator).relu() for shape in shapes]
+    return [torch.randn(shape, generator=generator).relu().double() for shape in shapes]
 
 
 def sliced(tensor):
@@ -39,7 +39,9 @@ def networks():
     decoder = MirroredDecoder(CHANNELS, STRIDES)
     fill_seeded(bottleneck, 1)
     fill_seeded(decoder, 2)
-    return torch.nn.ModuleDict({"bottleneck": bottleneck, "decoder": decoder})
+    # Statistics of two small maps magnify rounding a thousandfold: single precision would tell
+    # processors apart, not implementations.
+    return torch.nn.ModuleDict({"bottleneck": bottleneck, "decoder": decoder}).double()
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,7 @@ def test_the_teacher_has_the_references_layers():
 
 def test_the_student_rebuilds_what_the_references_does(trained):
     for ours, expected in zip(trained[0], EXPECTED["forward"], strict=True):
-        torch.testing.assert_close(sliced(ours), torch.tensor(expected), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(sliced(ours).float(), torch.tensor(expected), rtol=1e-5, atol=1e-5)
 
 
 def test_loss_and_gradients_are_the_references(trained, networks):
@@ -85,7 +87,7 @@ def test_loss_and_gradients_are_the_references(trained, networks):
     gradients = {name: p.grad for name, p in networks.named_parameters()}
     for name, values in EXPECTED["gradients"].items():
         largest = float(gradients[name].abs().max())
-        expected = torch.tensor(values)
+        expected = torch.tensor(values).double()
         torch.testing.assert_close(sliced(gradients[name]), expected, rtol=0, atol=1e-4 * largest)
 
 
@@ -104,4 +106,4 @@ def test_the_map_is_the_references_and_scipys(trained):
     )
     for index in range(2):
         blurred = torch.from_numpy(gaussian_filter(added[index, 0].numpy(), sigma=4))
-        torch.testing.assert_close(ours[index, 0], blurred, rtol=0, atol=1e-5)
+        torch.testing.assert_close(ours[index, 0], blurred.float(), rtol=0, atol=1e-5)
