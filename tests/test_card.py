@@ -57,6 +57,13 @@ def test_an_optional_field_may_be_left_out(tmp_path):
     assert read(tmp_path, needs__extras=...).needs.extras == ()
 
 
+def test_what_the_papers_leave_open_may_stand_on_the_card(tmp_path):
+    assert read(tmp_path).assumed == (
+        "The report does not give the size of the blur; 4 pixels as in the reference code.",
+    )
+    assert read(tmp_path, assumed=...).assumed == ()
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -72,6 +79,7 @@ def test_an_optional_field_may_be_left_out(tmp_path):
         ({"needs": None}, ["'needs' must have the fields gpu, memory_gb"]),
         ({"differences": "none"}, ["'differences' must be a list", "[]"]),
         ({"assumptions": ["fine", 1]}, ["'assumptions[1]' must be text"]),
+        ({"assumed": "the blur"}, ["'assumed' must be a list"]),
         ({"learns": "epoch"}, ["'learns' cannot be 'epoch'", "did you mean 'epochs'?"]),
         ({"vand4__reads_splits": ["trian"]}, ["'vand4.reads_splits[0]'", "'train'"]),
         ({"vand4__pretrained": ["Efficientnet-Lite"]}, ["did you mean 'EfficientNet-Lite0'?"]),

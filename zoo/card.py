@@ -113,6 +113,7 @@ class Card:
     assumptions: tuple[str, ...]
     fidelity: Fidelity | None
     vand4: Vand4
+    assumed: tuple[str, ...] = ()  # what the papers leave open, and what was taken instead
 
 
 def vand4_admissible(card: Card) -> tuple[bool, str]:

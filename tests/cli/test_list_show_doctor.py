@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from zoo import registry
 from zoo.cli import doctor
@@ -120,6 +121,19 @@ def test_show_prints_the_card_for_people(capsys, monkeypatch):
     assert "VAND 4 admissible: yes, regular" in text
     assert "  - Patch scores are upsampled by nearest neighbour" in text
     assert "zoo bench good/embedded" in text
+
+
+def test_show_tells_what_the_papers_leave_open(capsys, tmp_path):
+    card = tmp_path / "cli_good.card.yaml"
+    facts = yaml.safe_load(card.read_text("utf-8"))
+    said = {}
+    for assumed in ([], ["The crop is not stated; none is taken."]):
+        card.write_text(yaml.safe_dump(facts | {"assumed": assumed}), encoding="utf-8")
+        assert run(show_verb, "good") == 0
+        said[len(assumed)] = capsys.readouterr().out
+    heading = "Assumed where the papers are silent"
+    assert heading not in said[0]
+    assert f"{heading}\n  - The crop is not stated; none is taken.\n" in said[1]
 
 
 def test_show_json_holds_card_verdict_and_recipes(capsys):

@@ -102,6 +102,10 @@ def _card(card: Card) -> Iterator[str]:
         yield from ("", heading if items else f"{heading}: none")
         for item in items:
             yield from _item(item)
+    if card.assumed:
+        yield from ("", "Assumed where the papers are silent")
+        for item in card.assumed:
+            yield from _item(item)
 
 
 def _weights(weights: Weights) -> str:
