@@ -1,9 +1,14 @@
-"""One place that seeds every generator a run may draw from."""
+"""One place that seeds every generator a run may draw from, keys single draws, and keeps states."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
+import torch
 from lightning.pytorch import seed_everything
 
 
@@ -19,3 +24,51 @@ def apply_seed(wanted: bool | int | None) -> int:
         seed = int(wanted)
     seed_everything(seed, workers=True, verbose=False)
     return seed
+
+
+def keyed(*numbers: int) -> int:
+    """Return a seed of 32 bits that belongs to some numbers, such as seed, epoch and index.
+
+    Example:
+        >>> keyed(0, 1, 2) == keyed(0, 1, 2), keyed(0, 1, 2) == keyed(0, 2, 1)
+        (True, False)
+    """
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+@contextmanager
+def drawing(seed: int) -> Iterator[None]:
+    """Let a block draw from freshly seeded generators (CPU), and put the others back afterwards."""
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - whatever a library draws from
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002
+        torch.set_rng_state(before[2])
+
+
+def generator_states() -> dict[str, Any]:
+    """Return the states of all global generators as tensors and plain values."""
+    name, words, *rest = np.random.get_state()  # noqa: NPY002
+    version, numbers, gauss = random.getstate()
+    return {
+        "python": [version, list(numbers), gauss],
+        "numpy": [name, torch.from_numpy(words.astype(np.int64)), *rest],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_generators(states: dict[str, Any]) -> None:
+    """Put all global generators where `generator_states` found them."""
+    version, numbers, gauss = states["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    name, words, *rest = states["numpy"]
+    np.random.set_state((name, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002
+    torch.set_rng_state(states["torch"].cpu())
+    if states["cuda"] and len(states["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+import torch
 from anomalib.data import AnomalibDataModule
 from torch.utils.data import DataLoader
 from torchvision.transforms.v2 import CenterCrop, Compose, Resize, Transform
@@ -16,6 +17,7 @@ from zoo.data.cache import DEFAULT_BUDGET_MB, ImageCache
 from zoo.data.dataset import LayoutDataset
 from zoo.data.sample import Sample
 from zoo.errors import ZooError
+from zoo.training.order import KeyedLoader
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -101,6 +103,17 @@ class NativeDataModule(AnomalibDataModule):
             batch_size=self.eval_batch_size,
             num_workers=self.num_workers,
             collate_fn=dataset.collate_fn,
+        )
+
+    def train_dataloader(self) -> DataLoader:
+        """Return the training images as shuffled batches that seed, epoch and index decide."""
+        seed = torch.initial_seed() if self.seed is None else self.seed
+        return KeyedLoader(
+            self.train_data,
+            self.train_batch_size,
+            seed,
+            num_workers=self.num_workers,
+            collate_fn=self.external_collate_fn or self.train_data.collate_fn,
         )
 
     def follow(self, model_transform: Transform | None) -> None:

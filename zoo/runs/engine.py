@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from anomalib.engine import Engine
+from lightning.pytorch import Callback
 from lightning.pytorch.cli import SaveConfigCallback
 
 
@@ -15,12 +17,16 @@ class RunEngine(Engine):
     Args:
         settings: Trainer settings as anomalib's command line made them.
         folder: Where the trainer may write.
+        callbacks: Ours, besides those of the settings.
     """
 
-    def __init__(self, settings: dict[str, Any], folder: Path) -> None:
+    def __init__(
+        self, settings: dict[str, Any], folder: Path, callbacks: Sequence[Callback] = ()
+    ) -> None:
         settings = dict(settings)
-        callbacks = settings.pop("callbacks", None) or []
-        settings["callbacks"] = [c for c in callbacks if not isinstance(c, SaveConfigCallback)]
+        given = settings.pop("callbacks", None) or []
+        given = [c for c in given if not isinstance(c, SaveConfigCallback)]
+        settings["callbacks"] = [*given, *callbacks]
         settings["default_root_dir"] = Path(folder)
         settings["enable_checkpointing"] = False  # the run saves its model once it is calibrated
         settings.setdefault("logger", False)

@@ -34,6 +34,10 @@ from zoo.runs.maps import MapWriter
 from zoo.runs.scenes import scenes
 from zoo.scoring import score_batch, score_split
 from zoo.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
+from zoo.training.callbacks import learns_long, training_callbacks
+from zoo.training.check import check_data
+from zoo.training.precision import with_precision
+from zoo.training.resume import ResumePoint
 
 Say = Callable[[str], None]
 Keep = Literal["model", "maps", "none"]
@@ -50,6 +54,7 @@ def execute(
     say: Say = lambda text: None,
     ckpt_path: str | None = None,
     keep: Keep = "model",
+    resume: ResumePoint | None = None,
 ) -> dict[str, Any]:
     """Carry out one run and write everything but `config.yaml` into its folder.
 
@@ -63,6 +68,7 @@ def execute(
         say: Receives what is being done, for the progress display.
         ckpt_path: Checkpoint that the fit goes on from, if any.
         keep: "model" keeps the fitted model, "maps" all raw score maps besides, "none" neither.
+        resume: Where the fit keeps its state, and goes on from if there is one.
 
     Returns:
         What was written to `metrics.json`.
@@ -79,7 +85,9 @@ def execute(
     with PeakMemory() as memory:
         say("fit")
         with watch.phase("fit"):
-            engine = _fit(model, datamodule, trainer_settings, folder, ckpt_path)
+            if learns_long(model, trainer_settings):
+                check_data(datamodule, splits, say)
+            engine = _fit(model, datamodule, trainer_settings, folder, say, ckpt_path, resume)
         say("calibrate")
         with watch.phase("calibrate"):
             false_alarms = _calibrate(model, datamodule, post_processor, folder, keep)
@@ -113,9 +121,15 @@ def _fit(
     datamodule: NativeDataModule,
     settings: dict[str, Any],
     folder: Path,
+    say: Say,
     ckpt_path: str | None,
+    resume: ResumePoint | None,
 ) -> RunEngine:
-    engine = RunEngine(settings, folder)
+    callbacks = training_callbacks(say, resume)
+    engine = RunEngine(with_precision(settings, model), folder, callbacks)
+    if resume is not None and (found := resume.found()):
+        say("fit: going on where it was interrupted")
+        ckpt_path = str(found)
     # Calibration comes after the last step, once, on the final weights: not in every epoch.
     model.post_processor = None
     try:

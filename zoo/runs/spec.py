@@ -20,6 +20,7 @@ from zoo.registry import methods
 from zoo.runs.execute import Say, execute
 from zoo.runs.folder import CONFIG, MODEL, appearing, config_hash, is_finished, read_metrics
 from zoo.runs.maps import FOLDER as MAPS
+from zoo.training.resume import ResumePoint
 
 _KEPT = {"model": (MODEL,), "maps": (MODEL, MAPS), "none": ()}
 
@@ -97,9 +98,10 @@ class RunSpec:
             "config_hash": run_hash,
             "command": self.command,
         }
+        resume = ResumePoint.beside(self.folder, run_hash)
         with appearing(self.folder) as folder:
             (folder / CONFIG).write_text(command.settings_yaml, encoding="utf-8")
-            return execute(
+            metrics = execute(
                 command.model,
                 datamodule or adopt(command.datamodule, self.seed),
                 command.trainer_settings,
@@ -109,7 +111,10 @@ class RunSpec:
                 say,
                 command.settings.get("ckpt_path"),
                 command.settings["keep"],
+                resume,
             )
+        resume.clear()
+        return metrics
 
 
 def code_fingerprint(class_path: str) -> str:
