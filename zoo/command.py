@@ -23,6 +23,7 @@ from zoo.parse_errors import readable
 from zoo.recipes import find_recipe
 from zoo.registry import load_all
 from zoo.seeding import apply_seed
+from zoo.tiling.recipe import Tiling, tiled
 from zoo.trust import check_checkpoint, check_words
 
 DEFAULT_SEED = 0
@@ -101,6 +102,12 @@ class ZooCLI(AnomalibCLI):
             default=DEFAULT_SEED,
             help="Seed of all generators; true draws one. The applied value is written down.",
         )
+        parser.add_argument(
+            "--tiling",
+            type=Tiling | None,
+            default=None,
+            help="Windows of native images that the network sees one by one, such as window: 1024.",
+        )
 
     @property
     def settings(self) -> Namespace:
@@ -139,6 +146,7 @@ class ZooCLI(AnomalibCLI):
         """Build what the configuration names, unless the command is only parsed."""
         if not self._waiting:
             super().instantiate_classes()
+            tiled(self.model, self.settings.get("tiling"))
             # Stock data without a seed would be split by whatever the model drew before it.
             if getattr(self.datamodule, "seed", 0) is None:
                 self.datamodule.seed = self.settings["seed_everything"]

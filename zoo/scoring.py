@@ -15,6 +15,7 @@ from torchvision.tv_tensors import Image
 from zoo.data.batch import NativeBatch
 from zoo.data.native import NativeDataModule
 from zoo.errors import ZooError
+from zoo.tiling.pre_processor import TilingPreProcessor
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,17 @@ def score_batch(model: AnomalibModule, batch: Batch) -> list[Scored]:
     """
     batch.image = batch.image.to(model.device)
     with torch.inference_mode():
-        if model.pre_processor is not None:
-            model.pre_processor.on_test_batch_start(None, model, batch, 0)
-        return list(_unpack(model.test_step(batch, 0)))
+        return list(_unpack(predict_batch(model, batch)))
+
+
+def predict_batch(model: AnomalibModule, batch: Batch) -> Batch:
+    """Pre-process a batch and let the model predict it, in tiles if its pre-processor cuts some."""
+    pre_processor = model.pre_processor
+    if isinstance(pre_processor, TilingPreProcessor):
+        return pre_processor.predict(batch, lambda tiles: model.test_step(tiles, 0))
+    if pre_processor is not None:
+        pre_processor.on_test_batch_start(None, model, batch, 0)
+    return model.test_step(batch, 0)
 
 
 def score_pixels(

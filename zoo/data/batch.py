@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from anomalib.data import ImageBatch, ImageItem
+from anomalib.data import Batch, ImageBatch, ImageItem
 
+from zoo.data.images import image_size
 from zoo.errors import ZooError
 
 
@@ -51,3 +53,12 @@ class NativeBatch(ImageBatch):
             mask_path=[item.mask_path or "" for item in items],
             native_size=[item.native_size for item in items],
         )
+
+
+def native_sizes(batch: Batch) -> list[tuple[int, int]]:
+    """Return (H, W) of each image; of images in memory, which have no file, it is the batch's."""
+    if getattr(batch, "native_size", None):
+        return batch.native_size
+    if getattr(batch, "image_path", None):  # anomalib's own items do not say
+        return [image_size(Path(path)) for path in batch.image_path]
+    return [tuple(batch.image.shape[-2:])] * len(batch.image)

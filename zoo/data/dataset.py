@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from anomalib.data.datasets.base.image import AnomalibDataset
 from pandas import DataFrame
+from torch import Tensor
 from torchvision.transforms.v2 import Resize, Transform
 from torchvision.transforms.v2.functional import resize as resize_mask
 from torchvision.tv_tensors import Image, Mask
@@ -62,10 +63,21 @@ class LayoutDataset(AnomalibDataset):
 
     def __getitem__(self, index: int) -> NativeItem:
         """Read one image (from the cache if it is there) and bring it to model size."""
+        return self.item(index)
+
+    def item(self, index: int, crop: Callable[[Tensor], Tensor] | None = None) -> NativeItem:
+        """Return one image, or a part of it at model size.
+
+        Args:
+            index: Its place in the split.
+            crop: Cuts the part out of image (3, h, w) and mask (1, h, w), before augmentations.
+        """
         sample = self.listed[index]
         native_size = image_size(sample.image_path)
         image = Image(torch.from_numpy(self._pixels(sample.image_path)).permute(2, 0, 1))
         label, mask = self._truth(sample, native_size, tuple(image.shape[-2:]))
+        if crop is not None:
+            image, mask = Image(crop(image)), None if mask is None else Mask(crop(mask))
         if self.augmentations is not None:
             image, mask = self.augmentations(image, mask)
         return NativeItem(
@@ -121,6 +133,14 @@ def to_model_size(pixels: np.ndarray, resize: Resize | None) -> np.ndarray:
         return pixels
     channels_first = torch.from_numpy(pixels).permute(2, 0, 1)
     return np.ascontiguousarray(resize(Image(channels_first)).permute(1, 2, 0).numpy())
+
+
+def size_at(native_size: tuple[int, int], resize: Resize | None) -> tuple[int, int]:
+    """Return (h, w) that an image of native size (H, W) has at the model's size."""
+    if resize is None:
+        return native_size
+    height, width = resize(torch.empty(native_size, device="meta")[None]).shape[-2:]
+    return height, width
 
 
 def _frame(listed: Sequence[Sample], split: str) -> DataFrame:

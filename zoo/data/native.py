@@ -7,6 +7,7 @@ need no more than this, so that every source of data is judged alike.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from anomalib.data import AnomalibDataModule
@@ -17,6 +18,8 @@ from zoo.data.cache import DEFAULT_BUDGET_MB, ImageCache
 from zoo.data.dataset import LayoutDataset
 from zoo.data.sample import Sample
 from zoo.errors import ZooError
+from zoo.tiling.dataset import TileDataset
+from zoo.tiling.grid import Layout
 from zoo.training.order import KeyedLoader
 
 TRAIN, VALIDATION = "train", "validation"
@@ -56,6 +59,7 @@ class NativeDataModule(AnomalibDataModule):
         self.test_split = test_split
         self.cache = ImageCache(cache_mb)
         self._resize: Resize | None = None
+        self._layout: Layout | None = None
 
     @property
     @abstractmethod
@@ -116,13 +120,24 @@ class NativeDataModule(AnomalibDataModule):
             collate_fn=self.external_collate_fn or self.train_data.collate_fn,
         )
 
-    def follow(self, model_transform: Transform | None) -> None:
+    def follow(self, model_transform: Transform | None, layout: Layout | None = None) -> None:
         """Resize while reading as the model's pre-processor will, so that small images are cached.
+
+        Args:
+            model_transform: The transform of the pre-processor.
+            layout: Where it cuts images into tiles; then tiles are the training items.
 
         Raises:
             ZooError: The transform crops, which would leave the border of every image unjudged.
         """
         self._resize = leading_resize(model_transform)
+        self._layout = layout
+
+    def follow_model(self, model: Any) -> None:
+        """Read images as a model's pre-processor wants them, see `follow`."""
+        pre_processor = getattr(model, "pre_processor", None)
+        transform = getattr(pre_processor, "transform", None)
+        self.follow(transform, getattr(pre_processor, "layout", None))
 
     def _setup(self, _stage: str | None = None) -> None:
         self.train_data = self.dataset(TRAIN)
@@ -134,10 +149,14 @@ class NativeDataModule(AnomalibDataModule):
     def _update_augmentations(self) -> None:
         model = getattr(self.trainer, "model", None)
         if model is not None:
-            self.follow(getattr(getattr(model, "pre_processor", None), "transform", None))
+            self.follow_model(model)
         for name in ("train_data", "val_data", "test_data"):
             if hasattr(self, name):
-                getattr(self, name).resize = self._resize
+                data = getattr(self, name)
+                data = data.images if isinstance(data, TileDataset) else data
+                data.resize = self._resize
+                in_tiles = name == "train_data" and self._layout is not None
+                setattr(self, name, TileDataset(data, self._layout) if in_tiles else data)
 
     def _test_split_on_disk(self) -> str | None:
         found = self.test_splits()
@@ -181,7 +200,7 @@ def leading_resize(transform: Transform | None) -> Resize | None:
     Raises:
         ZooError: The transform crops.
     """
-    parts = _parts(transform)
+    parts = parts_of(transform)
     if any(isinstance(part, CenterCrop) for part in parts):
         raise ZooError(
             "the model's pre-processor crops images to their centre, so that defects at the "
@@ -190,7 +209,8 @@ def leading_resize(transform: Transform | None) -> Resize | None:
     return parts[0] if parts and isinstance(parts[0], Resize) else None
 
 
-def _parts(transform: Transform | None) -> list[Transform]:
+def parts_of(transform: Transform | None) -> list[Transform]:
+    """Return the transforms that a composition consists of, in order; none for None."""
     if isinstance(transform, Compose):
-        return [part for inner in transform.transforms for part in _parts(inner)]
+        return [part for inner in transform.transforms for part in parts_of(inner)]
     return [] if transform is None else [transform]

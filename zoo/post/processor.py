@@ -11,7 +11,6 @@ same: a `ModelCheckpoint` with save_weights_only, for which lightning asks no ca
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -21,7 +20,7 @@ from anomalib.data import Batch, InferenceBatch
 from anomalib.models import AnomalibModule
 from anomalib.post_processing import PostProcessor
 
-from zoo.data.images import image_size
+from zoo.data.batch import native_sizes
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
 from zoo.post.engine_images import EngineImages
@@ -164,13 +163,4 @@ def _maps(batch: Batch) -> list[tuple[np.ndarray, tuple[int, int]]]:
     """Return each score map of a batch as (h, w) float32 with the native size of its image."""
     score_maps = batch.anomaly_map.detach().float().cpu().numpy()
     score_maps = score_maps.reshape(-1, *score_maps.shape[-2:])  # (B, 1, h, w) or (B, h, w)
-    return list(zip(score_maps, _native_sizes(batch), strict=True))
-
-
-def _native_sizes(batch: Batch) -> list[tuple[int, int]]:
-    """Return the size of each image; of images in memory, which have no file, it is the model's."""
-    if getattr(batch, "native_size", None):
-        return batch.native_size
-    if getattr(batch, "image_path", None):  # anomalib's own items do not say
-        return [image_size(Path(path)) for path in batch.image_path]
-    return [tuple(batch.image.shape[-2:])] * len(batch.image)
+    return list(zip(score_maps, native_sizes(batch), strict=True))

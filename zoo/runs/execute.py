@@ -79,8 +79,7 @@ def execute(
     post_processor = model.post_processor
     if not isinstance(post_processor, BlobPostProcessor):
         post_processor = BlobPostProcessor()
-    if model.pre_processor is not None:
-        datamodule.follow(getattr(model.pre_processor, "transform", None))
+    datamodule.follow_model(model)
     watch = Stopwatch()
     with PeakMemory() as memory:
         say("fit")

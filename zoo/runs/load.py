@@ -27,6 +27,7 @@ from zoo.post.processor import BlobPostProcessor
 from zoo.recipes import read_yaml
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.folder import CONFIG, MODEL
+from zoo.tiling.recipe import tiled
 from zoo.trust import check_trusted, is_trusting, trusting
 
 # The checkpoint brings all weights: none are fetched, and a file that was used may be gone.
@@ -57,7 +58,7 @@ def load_model(folder: Path, device: str | None = None, trust: bool = False) -> 
     metrics = check_run(folder)
     config = read_config(folder, trust)
     with _rebuilding(folder, metrics):
-        model = build(AnomalibModule, "model", _lean(config["model"]))
+        model = tiled(build(AnomalibModule, "model", _lean(config["model"])), config.get("tiling"))
     checkpoint = _read(folder / MODEL, model)
     with _rebuilding(folder, metrics):
         _fill(model, checkpoint)

@@ -145,7 +145,7 @@ class Subject:
     def items(self, model: AnomalibModule) -> list[NativeItem]:
         """Return the test images as a model wants them, in the order of `samples`."""
         data = self.layout_data
-        data.follow(getattr(model.pre_processor, "transform", None))
+        data.follow_model(model)
         dataset = data.dataset(SPLIT)
         dataset.with_truth = False
         return [dataset[index] for index in range(len(dataset))]

@@ -135,3 +135,26 @@ class Layout:
             return (*inner, left)
         starts = [i * step for i in range(n_steps)]
         return (*starts, n_steps * step if self.remainder == "pad" else left)
+
+
+def scaled_size(
+    native_size: tuple[int, int],
+    scale: float | None = None,
+    shorter_side: int | None = None,
+    multiple: int = 1,
+) -> tuple[int, int]:
+    """Return (h, w) of an image of (H, W) pixels that is resized with its aspect ratio kept.
+
+    Args:
+        native_size: (H, W).
+        scale: Factor of both sides.
+        shorter_side: Pixels of the shorter side; instead of `scale`.
+        multiple: Both sides are rounded to multiples of this.
+
+    Example:
+        >>> scaled_size((2048, 2448), scale=0.625, multiple=16)
+        (1280, 1536)
+    """
+    factor = scale or shorter_side / min(native_size)
+    height, width = (max(1, round(side * factor / multiple)) * multiple for side in native_size)
+    return height, width

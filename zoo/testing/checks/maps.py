@@ -9,7 +9,7 @@ import torch
 
 from zoo.data.batch import NativeBatch
 from zoo.post import to_native
-from zoo.scoring import Scored
+from zoo.scoring import Scored, predict_batch
 from zoo.testing.subject import Subject, score
 
 # Of the range of scores: what sums in another order make of float32, with a wide margin.
@@ -29,10 +29,8 @@ def gives_score_maps(subject: Subject) -> Iterator[str]:
     model, batch = subject.fitted, NativeBatch.collate(subject.items(subject.fitted))
     n_images = len(batch.native_size)
     with torch.inference_mode():
-        if model.pre_processor is not None:
-            model.pre_processor.on_test_batch_start(None, model, batch, 0)
-        size, whole = tuple(batch.image.shape[-2:]), len(batch.image) == n_images
-        batch = model.test_step(batch, 0)
+        batch = predict_batch(model, batch)
+    size = tuple(batch.image.shape[-2:])
     maps, scores = batch.anomaly_map, batch.pred_score
     if maps is None:
         yield "there is no score map; return anomaly_map from the model"
@@ -41,7 +39,7 @@ def gives_score_maps(subject: Subject) -> Iterator[str]:
     if shape[:-2] not in {(n_images,), (n_images, 1)}:
         yield f"{n_images} images give maps of shape {shape}; return (B, 1, h, w)"
         return
-    if whole and shape[-2:] != size:  # tiles are another matter
+    if shape[-2:] != size:
         yield f"the maps are {shape[-2:]} for images of {size}; bring them to the input's size"
     if scores is not None and scores.numel() != n_images:
         yield f"{n_images} images give {scores.numel()} image scores; return one for each"

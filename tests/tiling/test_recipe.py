@@ -1,0 +1,179 @@
+"""The `tiling` section: every way to a score map, one geometry; any method, stock or registered."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from anomalib.data import Folder
+from anomalib.models import Padim
+from torchvision.transforms.v2 import CenterCrop, Compose, Normalize, Resize
+
+import zoo
+from zoo.command import ZooCLI
+from zoo.data import MVTecAD2Layout
+from zoo.data.images import read_image
+from zoo.detector import Detector
+from zoo.errors import ZooError
+from zoo.method import whole_image
+from zoo.post import Calibration
+from zoo.runs.train import train
+from zoo.scoring import score_split
+from zoo.tiling import Tiling, score_in_tiles, tiled
+
+STOCK = {
+    "class_path": "anomalib.models.Padim",
+    "init_args": {
+        "backbone": "efficientnet_lite0_embedded",
+        "layers": ["blocks.1"],
+        "n_features": 8,
+        "pre_processor": {
+            "class_path": "anomalib.pre_processing.PreProcessor",
+            "init_args": {
+                "transform": {
+                    "class_path": "torchvision.transforms.v2.Resize",
+                    "init_args": {"size": [32, 32]},
+                }
+            },
+        },
+    },
+}
+OURS = {
+    "class_path": "ZooPatchcore",
+    "init_args": {"weights": "random", "image_size": 32, "coreset_sampling_ratio": 0.1},
+}
+
+
+def _train(folder, root, model, tiling):
+    recipe = {
+        "model": model,
+        "tiling": tiling,
+        "data": {"class_path": "zoo.data.MVTecAD2Layout", "init_args": {"eval_batch_size": 2}},
+    }
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    words = ["train", "--config", str(folder / "recipe.yaml"), "--data.root", str(root)]
+    words += ["--data.category", "part", "--default_root_dir", str(folder / "runs")]
+    command = ZooCLI(words, parse_only=True)
+    run, metrics = train(command)
+    return run, metrics, command.model.eval()
+
+
+@pytest.mark.parametrize("model", [OURS, STOCK], ids=["registered", "stock"])
+def test_a_run_in_tiles_is_loaded_in_tiles(mini, tmp_path, model):
+    tiling = {"window": 24, "overlap": 0.25, "seams": "hard"}
+    run, metrics, fitted = _train(tmp_path, mini, copy.deepcopy(model), tiling)
+    assert fitted.pre_processor.layout.tile == 32
+    assert metrics["splits"]["test_public"]["segf1"] is not None
+    detector = zoo.load(run)
+    assert detector.model.pre_processor.tiling == fitted.pre_processor.tiling
+    data = MVTecAD2Layout(mini, "part")
+    data.follow_model(fitted)
+    scored = list(score_split(fitted, data, "test_public"))
+    for one, other in zip(scored, detector.scored([s.path for s in scored]), strict=True):
+        assert one.score_map.shape == (64, 85)  # 48 x 64 px, 24 of which the network sees as 32
+        np.testing.assert_allclose(one.score_map, other.score_map, rtol=1e-4)
+    prediction = detector.predict(scored[0].path)
+    assert prediction.mask.shape == prediction.score_map.shape == (48, 64)
+
+
+@pytest.mark.parametrize("as_array", [True, False])
+def test_a_detector_gives_the_picture_back_where_the_method_does(mini, brightness, as_array):
+    model = tiled(brightness(), Tiling(window=20, overlap=0.3))
+    path = mini / "part/test_public/bad/000_regular.png"
+    pixels = read_image(path)
+    result = Detector(model, Calibration(threshold=9.0)).predict(pixels if as_array else path)
+    expected = torch.from_numpy(pixels).float().div(255).permute(2, 0, 1).mean(0)
+    assert np.array_equal(result.score_map, expected.numpy())
+
+
+def test_the_stock_engine_trains_tests_and_predicts_in_tiles(mini, brightness, engine):
+    folder = mini / "part"
+    data = Folder(
+        name="part",
+        root=folder,
+        normal_dir="train/good",
+        abnormal_dir="test_public/bad",
+        normal_test_dir="test_public/good",
+        mask_dir="test_public/ground_truth/bad",
+        train_batch_size=2,
+        eval_batch_size=2,
+        num_workers=0,
+    )
+    model, runner = tiled(brightness(pool=4), Tiling(24, 16, 0.25, multiple=4)), engine()
+    runner.fit(model, datamodule=data)
+    assert set(model.trained) == {(2 * 12, 3, 16, 16)}
+    [metrics] = runner.test(model, datamodule=data, verbose=False)
+    assert all(np.isfinite(value) for value in metrics.values())
+    for batch in runner.predict(model, datamodule=data):
+        assert batch.anomaly_map.shape[-2:] == (32, 44)
+        assert batch.image.shape[-2:] == (32, 44)
+        assert len(batch.pred_score) == len(batch.image_path)
+
+
+def test_the_side_is_that_of_the_methods_own_resize():
+    method = whole_image(64, "tf_efficientnet_lite0", "embedded")
+    pre_processor = Tiling(window=256, overlap=0.1).pre_processor(method)
+    assert pre_processor.layout.tile == 64
+    assert pre_processor.layout.overlap == 64 - int(64 * 0.9)
+    assert pre_processor.resize.size_of((1056, 4224)) == (264, 1056)
+    assert isinstance(pre_processor.then, Normalize)
+
+
+def test_windows_of_robis_at_the_networks_scale():
+    tiling = Tiling(window=1024, side=518, overlap=0.1, remainder="pad", seams="mean")
+    pre_processor = tiling.pre_processor(None)
+    size = pre_processor.resize.size_of((2048, 2448))
+    assert len(pre_processor.layout.grid(size)) == 9
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (Resize((32, 48)), r"\[32, 48\], which is no square: .*tiling\.side"),
+        (Compose([Resize((40, 40)), CenterCrop(32)]), "crops images to their centre"),
+    ],
+)
+def test_methods_that_show_the_network_something_else_are_refused(brightness, transform, message):
+    model = brightness()
+    model.pre_processor.transform = transform
+    with pytest.raises(ZooError, match=message):
+        tiled(model, Tiling(window=64))
+
+
+@pytest.mark.parametrize("numbers", [{"window": 0}, {"window": 9, "overlap": 1.0}])
+def test_numbers_out_of_range_are_refused(brightness, numbers):
+    with pytest.raises(ZooError, match="tiling: window"):
+        tiled(brightness(), Tiling(**numbers))
+
+
+def test_an_exported_graph_takes_single_tiles_and_metadata_makes_the_map(
+    mini, tmp_path, monkeypatch
+):
+    ort = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    model = Padim(
+        backbone="efficientnet_lite0_embedded",
+        layers=["blocks.1"],
+        n_features=8,
+        pre_processor=whole_image(32, "tf_efficientnet_lite0", "embedded"),
+        post_processor=False,
+    )
+    model = tiled(model, Tiling(window=24, overlap=0.25))
+    embedding = torch.rand(16, 8, 16, 16, generator=torch.Generator().manual_seed(0))
+    model.model.gaussian.fit(embedding.reshape(16, 8, 256))
+    path = model.eval().to_onnx(tmp_path, input_size=(32, 32), opset_version=18)
+    graph = ort.InferenceSession(path)
+    assert graph.get_inputs()[0].shape[2:] == [32, 32]
+    names = [output.name for output in graph.get_outputs()]
+
+    def run(tiles):
+        found = dict(zip(names, graph.run(None, {"input": tiles}), strict=True))
+        return found["anomaly_map"], found["pred_score"]
+
+    picture = mini / "part/test_public/bad/000_regular.png"
+    score_map, score = score_in_tiles(read_image(picture), model.pre_processor.tiling, run, 4)
+    expected, expected_score = Detector(model, Calibration(threshold=1.0)).score(picture)
+    assert score_map.shape == expected.shape
+    np.testing.assert_allclose(score_map, expected, rtol=0.02)
+    assert score == pytest.approx(expected_score, rel=0.02)

@@ -1,0 +1,47 @@
+"""Tiles around an exported graph, which takes single tiles: numpy and Pillow, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from zoo.tiling.grid import Layout, scaled_size
+from zoo.tiling.stitch import cut, stitch
+
+# Tiles, float32 (B, 3, t, t) in [0, 1], to their maps (B, 1, h, w) or (B, h, w) and scores (B,).
+Graph = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def score_in_tiles(
+    pixels: np.ndarray, tiling: dict[str, Any], graph: Graph, tiles_per_step: int = 16
+) -> tuple[np.ndarray, float]:
+    """Return the raw score map and the score of one picture, as runs score it.
+
+    Args:
+        pixels: uint8 (H, W, 3) RGB at native size.
+        tiling: `TilingPreProcessor.tiling` of the model that was exported.
+        graph: Runs the exported graph.
+        tiles_per_step: Most tiles that the graph gets at once.
+
+    Returns:
+        float32 map of the whole picture for `zoo.post.finish`, and the largest score of a tile.
+
+    Raises:
+        ZooError: The picture is smaller than a tile.
+    """
+    resize = dict(tiling["resize"])
+    mode = PIL.Image.Resampling.BICUBIC if resize.pop("bicubic") else PIL.Image.Resampling.BILINEAR
+    size = scaled_size(pixels.shape[:2], **resize)
+    if size != pixels.shape[:2]:
+        # Differs by at most one grey level from torchvision's resize in runs.
+        pixels = np.asarray(PIL.Image.fromarray(pixels).resize(size[::-1], mode))
+    grid = Layout(**tiling["layout"]).grid(size)
+    tiles = cut(pixels.transpose(2, 0, 1), grid).astype(np.float32) / 255  # (n, 3, t, t)
+    starts = range(0, len(tiles), tiles_per_step)
+    maps, scores = zip(*(graph(tiles[s : s + tiles_per_step]) for s in starts), strict=True)
+    joined = np.concatenate(maps)
+    joined = joined.reshape(len(tiles), *joined.shape[-2:])
+    return stitch(joined, grid, tiling["seams"]), float(np.concatenate(scores).max())
