@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,6 +68,27 @@ def create_backbone(backbone: str, weights: str | Path, **timm_options: Any) -> 
         return timm.create_model(
             backbone, pretrained=True, pretrained_cfg_overlay=state, **timm_options
         )
+
+
+def feature_layers(backbone: str, layers: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Return positions and names of layers as timm orders feature maps, whatever the order asked.
+
+    Args:
+        backbone: A timm name.
+        layers: Names of modules as timm's feature_info has them.
+
+    Raises:
+        ZooError: Unknown backbone, no layer, or one that it does not have.
+    """
+    names = create_backbone(backbone, "random", features_only=True).feature_info.module_name()
+    unknown = [layer for layer in layers if layer not in names]
+    if unknown or not layers:
+        raise ZooError(
+            f"backbone '{backbone}' has no layer {', '.join(unknown) or '(none named)'}; "
+            f"it has {', '.join(names)}"
+        )
+    indices = sorted({names.index(layer) for layer in layers})
+    return indices, [names[index] for index in indices]
 
 
 def normalization(
