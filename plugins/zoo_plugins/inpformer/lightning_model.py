@@ -28,7 +28,6 @@ from zoo.method import ZooMethod, whole_image
 from zoo.tiling import Scaled, ScaledPreProcessor
 from zoo.tiling.recipe import tile_layout
 from zoo.training.frozen import FrozenFeatures
-from zoo.weights import normalization
 from zoo_plugins.inpformer.positions import Resampling
 from zoo_plugins.inpformer.schedule import learning_rate_factor
 from zoo_plugins.inpformer.torch_model import BlurPadding, InpFormerModel
@@ -176,7 +175,7 @@ class ZooInpFormer(ZooMethod, AnomalibModule):
 
     @property
     def trainer_arguments(self) -> dict[str, Any]:
-        """The reference's clipping of the global gradient norm; nothing is scored before training."""
+        """The reference's clipping of the gradient norm; nothing is scored before training."""
         return {"gradient_clip_val": 0.1, "num_sanity_val_steps": 0}
 
     @property
