@@ -110,15 +110,15 @@ class TransformerEncoder(Encoder):
 
     def _embedded(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
         """Return class token, register tokens and patches with their positions."""
-        network, n_images = self.network, len(images)
-        patches = network.patch_embed(images).flatten(1, 2)  # (B, h * w, C)
-        table, class_token = network.pos_embed, network.cls_token
-        if not network.no_embed_class:  # then the table begins with the prefix
+        network, table = self.network, self.network.pos_embed
+        tokens = [each for each in (network.cls_token, network.reg_token) if each is not None]
+        prefix = torch.cat([table[:, :0], *tokens], dim=1)  # (1, prefix, C)
+        if not network.no_embed_class:  # then the table begins with the positions of the prefix
             n_prefix = network.num_prefix_tokens
-            class_token, table = class_token + table[:, :n_prefix], table[:, n_prefix:]
-        tokens = [patches + resample_positions(table, grid, self.resampling)]
-        prefix = [token for token in (class_token, network.reg_token) if token is not None]
-        return torch.cat([*(token.expand(n_images, -1, -1) for token in prefix), *tokens], dim=1)
+            prefix, table = prefix + table[:, :n_prefix], table[:, n_prefix:]
+        patches = network.patch_embed(images).flatten(1, 2)  # (B, h * w, C)
+        patches = patches + resample_positions(table, grid, self.resampling)
+        return torch.cat([prefix.expand(len(images), -1, -1), patches], dim=1)
 
 
 class PyramidEncoder(Encoder):
@@ -157,9 +157,7 @@ class PyramidEncoder(Encoder):
         if width < 1 or width % _HEAD_WIDTH:
             raise ZooError(f"token_width {width}: it must be a multiple of {_HEAD_WIDTH}")
         if stride < 1 or any(max(stride, level) % min(stride, level) for level in strides):
-            raise ZooError(
-                f"token_stride {stride} goes with no level that has a stride of {strides}"
-            )
+            raise ZooError(f"token_stride {stride} is no multiple or part of the strides {strides}")
         self.width, self.n_heads = width, width // _HEAD_WIDTH
         self.stride, self.multiple = stride, max(stride, *strides)
         generator = torch.Generator().manual_seed(_PROJECTION_SEED)

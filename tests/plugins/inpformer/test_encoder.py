@@ -52,11 +52,12 @@ def test_positions_by_size_are_timms_without_antialiasing():
 
 
 def test_positions_by_scale_factor_differ_a_little_and_only_off_the_own_grid():
-    table = torch.randn(1, 49, 8, generator=torch.Generator().manual_seed(1))
+    # test_parity has their exact numbers
+    table = torch.arange(7.0).repeat_interleave(7).reshape(1, 49, 1)  # the row of a patch
     assert resample_positions(table, (7, 7), "scale_factor") is table
     scaled, sized = (resample_positions(table, (4, 9), how) for how in ("scale_factor", "size"))
-    assert scaled.shape == sized.shape == (1, 36, 8)
-    assert 0 < (scaled - sized).abs().max() < 0.5
+    assert scaled.shape == sized.shape == (1, 36, 1)
+    assert 0.02 < (scaled - sized).abs().max() < 0.3
 
 
 @pytest.mark.parametrize("stride", [8, 16])

@@ -232,7 +232,7 @@ def test_half_precision_keeps_the_loss_and_its_weights_in_float32():
         ({"backbone": TINY, "weights": "random", "layers": ["blocks.1"]}, "numbers of blocks"),
         (
             {"backbone": TINY, "weights": "random", "position_resampling": "scale"},
-            "position_resampling 'scale'; did you mean 'scale_factor'",
+            "position_resampling 'scale'; choose from scale_factor, size",
         ),
     ],
 )
