@@ -17,24 +17,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
+import tempfile
 import types
 from collections.abc import Callable
-from datetime import date
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from anomalib.models.image.dinomaly.components.optimizer import StableAdamW
+from in_turns import compared, keep
 from torch import nn
 from zoo_plugins.inpformer import ZooInpFormer
 from zoo_plugins.inpformer.torch_model import InpFormerModel
 
-from zoo.timing import PeakMemory, processor_name, versions
+from zoo.cli.process import quiet
+from zoo.timing import PeakMemory
 
 RESULTS = Path(__file__).parents[1] / "results" / "inpformer_speed.csv"
+LITE = ("tf_efficientnet_lite0", "embedded")
 SMALL = "vit_small_patch14_reg4_dinov2"
 OPTIMIZER = {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 1e-4, "amsgrad": True, "eps": 1e-10}
 MOST_MB = 3000
@@ -53,14 +54,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    rows = pd.DataFrame(COMPARISONS[args.what](args))
-    rows = rows.assign(threads=args.threads, processor=processor_name(), date=str(date.today()))
-    rows["torch"] = versions()["torch"]
-    if args.out.is_file():
-        old = pd.read_csv(args.out)
-        rows = pd.concat([old[~old["comparison"].isin(rows["comparison"])], rows])
-    rows.to_csv(args.out, index=False)
-    print(rows.to_string(index=False))
+    quiet()
+    keep(COMPARISONS[args.what](args), args.out)
 
 
 def step(args: argparse.Namespace) -> list[dict]:
@@ -81,7 +76,7 @@ def step(args: argparse.Namespace) -> list[dict]:
 
     reference = _reference_step(args.reference, images)
     what = f"step, ViT-S/14, {args.side} px, batch {args.batch}"
-    return [_compared(what, ours, reference, args.passes, bar=1.05)]
+    return [compared(what, ours, reference, args.passes, bar=1.05)]
 
 
 def _reference_step(folder: Path, images: torch.Tensor) -> Callable[[], None]:
@@ -139,30 +134,35 @@ def _reference_step(folder: Path, images: torch.Tensor) -> Callable[[], None]:
 
 
 def openvino(args: argparse.Namespace) -> list[dict]:
-    """Compare the network behind OpenVINO, in float32, with torch on the CPU, batch 1."""
+    """Compare the exported graph, in float32, with torch on the CPU, batch 1."""
     import openvino as ov
 
     models = {
-        "embedded, 256 px": (InpFormerModel(*LITE, decoder_depth=4), 256),
-        "ViT-S/14, 280 px": (InpFormerModel(SMALL, "random"), 280),
+        "embedded, 256 px": (ZooInpFormer(*LITE, image_size=256, decoder_depth=4), 256),
+        "ViT-S/14, 280 px": (ZooInpFormer(SMALL, "random", image_size=280), 280),
     }
+    settings = {"INFERENCE_NUM_THREADS": args.threads, "INFERENCE_PRECISION_HINT": "f32"}
     rows = []
     for name, (model, side) in models.items():
-        images = torch.rand(1, 3, side, side)
-        plain, array = _Outputs(model).eval(), images.numpy()
-        with torch.inference_mode():
-            converted = ov.convert_model(plain, example_input=images, input=[1, 3, side, side])
-            hints = {"INFERENCE_NUM_THREADS": args.threads, "INFERENCE_PRECISION_HINT": "f32"}
-            compiled = ov.compile_model(converted, "CPU", hints)
-            difference = float(np.abs(compiled(array)[0] - plain(images).numpy()).max())
-            row = _compared(
-                f"OpenVINO, {name}",
-                lambda compiled=compiled, array=array: compiled(array),
-                lambda plain=plain, images=images: plain(images),
-                4 * args.passes,
-                bar=1 / 1.5,
+        model.eval()
+        with tempfile.TemporaryDirectory() as folder:
+            path = model.to_openvino(
+                folder, input_size=(side, side), onnx_kwargs={"opset_version": 18}
             )
-        rows.append({**row, "largest_difference": difference})
+            graph = ov.Core().compile_model(path, "CPU", settings)
+        images = torch.rand(1, 3, side, side)
+
+        def in_torch(model: ZooInpFormer = model, images: torch.Tensor = images) -> np.ndarray:
+            with torch.inference_mode():
+                return model(images).anomaly_map.numpy()
+
+        def in_openvino(graph: object = graph, images: torch.Tensor = images) -> np.ndarray:
+            return graph(images.numpy())["anomaly_map"]
+
+        difference = float(np.abs(in_openvino() - in_torch()).max())
+        what = f"OpenVINO beside torch, {name}"
+        row = compared(what, in_openvino, in_torch, 4 * args.passes, bar=1 / 1.5)
+        rows.append({**row, "largest_difference": f"{difference:.1e}"})
     return rows
 
 
@@ -190,42 +190,6 @@ def memory(args: argparse.Namespace) -> list[dict]:
     ]
 
 
-class _Outputs(nn.Module):
-    """A network that returns its map alone."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.model(images).anomaly_map
-
-
-def _compared(
-    comparison: str, ours: Callable, theirs: Callable, passes: int, bar: float
-) -> dict[str, object]:
-    """Time both sides in turns, in processor seconds, and compare their medians."""
-    seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
-    for turn in range(passes + 1):
-        for name, work in (("ours", ours), ("theirs", theirs)):
-            begin = time.process_time()
-            work()
-            if turn:  # the first one warms up
-                seconds[name].append(time.process_time() - begin)
-    median = {name: float(np.median(values)) for name, values in seconds.items()}
-    ratio = median["ours"] / median["theirs"]
-    return {
-        "comparison": comparison,
-        "ours_cpu_s": round(median["ours"], 4),
-        "theirs_cpu_s": round(median["theirs"], 4),
-        "ratio": round(ratio, 3),
-        "bar": round(bar, 3),
-        "met": ratio <= bar,
-        "passes": passes,
-    }
-
-
-LITE = ("tf_efficientnet_lite0", "embedded")
 COMPARISONS: dict[str, Callable[[argparse.Namespace], list[dict]]] = {
     "step": step,
     "openvino": openvino,

@@ -15,7 +15,7 @@ from anomalib.data import InferenceBatch
 from anomalib.models.image.inp_former.components.loss import GlobalCosineHmAdaptiveLoss
 from kornia.filters import GaussianBlur2d
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity, interpolate, normalize, pad
+from torch.nn.functional import interpolate, normalize, pad
 
 from zoo.errors import ZooError, nearest
 from zoo_plugins.inpformer.blocks import DecoderBlock, ExtractorBlock, initialise, perceptron
@@ -142,9 +142,8 @@ class InpFormerModel(nn.Module):
         targets, maps, _, _ = self.rebuild(self.encode(images))
         multiple, size = self.encoder.multiple, tuple(images.shape[-2:])
         padded = [-(-side // multiple) * multiple for side in size]
-        distances = torch.stack(
-            [1 - cosine_similarity(*pair) for pair in zip(targets, maps, strict=True)], dim=1
-        )  # (B, groups, h, w)
+        pairs = zip(targets, maps, strict=True)
+        distances = torch.stack([cosine_distance(*pair) for pair in pairs], 1)  # (B, groups, h, w)
         score_map = interpolate(distances, padded, mode="bilinear", align_corners=True)
         score_map = score_map.mean(1, keepdim=True)[..., : size[0], : size[1]]
         if self.output_size is not None:
@@ -154,6 +153,11 @@ class InpFormerModel(nn.Module):
         n_top = max(1, int(pixels.shape[1] * _TOP_SHARE))
         score = pixels.topk(n_top, sorted=False).values.mean(1)
         return InferenceBatch(anomaly_map=score_map, pred_score=score)
+
+
+def cosine_distance(one: Tensor, other: Tensor) -> Tensor:
+    """Return 1 - cosine of the channels of two maps (B, C, h, w) at each place, (B, h, w)."""
+    return 1 - (normalize(one) * normalize(other)).sum(1)
 
 
 def coherence_loss(tokens: Tensor, prototypes: Tensor) -> Tensor:
