@@ -18,6 +18,7 @@ from zoo.recipes import find_recipe
 from zoo.runs.engine import RunEngine
 from zoo.seeding import apply_seed
 from zoo.tiling import tiled
+from zoo.training import resume
 
 TINY = "vit_tiny_patch16_224"
 SMALL = {"image_size": 32, "token_width": 32, "visualizer": False}
@@ -41,12 +42,13 @@ class Watch(Callback):
         self.rates.append(optimizer.param_groups[0]["lr"])
 
 
-def fit(model, data, folder, **settings):
+def fit(model, data, folder, callbacks=(), ckpt_path=None, **settings):
     watch = Watch()
     settings = {"accelerator": "cpu", "devices": 1, "limit_val_batches": 0, **settings}
     post_processor, model.post_processor = model.post_processor, None
     data.follow_model(model)
-    RunEngine(settings, folder, [watch]).fit(model, datamodule=data)
+    engine = RunEngine(settings, folder, [watch, *callbacks])
+    engine.fit(model, datamodule=data, ckpt_path=ckpt_path)
     model.post_processor = post_processor
     return watch
 
@@ -92,7 +94,7 @@ def test_the_score_is_the_mean_of_the_top_percent():
 
 
 def test_zero_padding_darkens_a_frame_of_two_pixels_only():
-    pixels = torch.rand(1, 3, 64, 64)
+    pixels = torch.rand(1, 3, 64, 64)  # noise: the network's map is smooth all the same
     maps = []
     for padding in ("zeros", "reflect"):
         with torch.no_grad():
@@ -194,6 +196,32 @@ def test_augmented_and_tiled_images_are_encoded_in_every_step(
 def test_fewer_images_than_a_batch_are_one_smaller_batch(mini, tmp_path):
     watch = fit(small(), data_of(mini, train_batch_size=16), tmp_path, max_epochs=2)
     assert len(watch.losses) == 2
+
+
+def test_an_interrupted_training_goes_on_to_the_same_weights(mini, tmp_path, monkeypatch):
+    monkeypatch.setattr(resume, "_SAVING_SHARE", 1e9)
+    options = {"max_epochs": 3}
+    whole = small(warmup_steps=2)
+    watch = fit(whole, data_of(mini), tmp_path, **options)
+    point = resume.ResumePoint(tmp_path / "state", "key")
+    step = ZooInpFormer.training_step
+
+    def failing(self, batch, *args):
+        if self.global_step == 3:
+            raise KeyError("killed")
+        return step(self, batch, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ZooInpFormer, "training_step", failing)
+        keep = resume.KeepState(point, block_seconds=0.0)
+        with pytest.raises(KeyError, match="killed"):
+            fit(small(warmup_steps=2), data_of(mini), tmp_path, [keep], **options)
+    resumed = small(warmup_steps=2)
+    keep = resume.KeepState(point, block_seconds=0.0)
+    rest = fit(resumed, data_of(mini), tmp_path, [keep], str(point.found()), **options)
+    assert rest.rates == watch.rates[3:]
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], value), name
 
 
 def test_half_precision_keeps_the_loss_and_its_weights_in_float32():
