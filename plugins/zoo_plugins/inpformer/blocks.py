@@ -1,6 +1,6 @@
 """The blocks of INP-Former: anomalib's, with the biases of the reference as a choice.
 
-Pre-norm, no dropout, LayerNorm with eps 1e-8, exact GELU (paper, sections 3.2 and 3.3).
+Pre-norm, no dropout, LayerNorm with eps 1e-8, exact GELU (paper, section 3).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Frozen encoders: an image becomes a few maps of tokens, from shallow to deep.
 
-Paper: section 3.1; each map is the mean over a group of neighbouring layers, and the mean of the
+Paper: section 3; each map is the mean over a group of neighbouring layers, and the mean of the
 maps is what the prototypes are drawn from. A vision transformer gives tokens as it is. A
 convolutional network gives a pyramid, whose levels are brought to one grid and one width first;
 that encoder is the zoo's, so that the method runs with weights that need no network.

@@ -96,10 +96,10 @@ class ZooInpFormer(ZooMethod, AnomalibModule):
         evaluator: Evaluator | bool = True,
         visualizer: Visualizer | bool = True,
     ) -> None:
-        weights = os.path.expandvars(str(weights))
+        found = os.path.expandvars(str(weights))  # checkpoints keep what was written
         model = InpFormerModel(
             backbone,
-            weights,
+            found,
             layers,
             n_groups,
             n_prototypes,
@@ -112,7 +112,7 @@ class ZooInpFormer(ZooMethod, AnomalibModule):
             token_stride,
         )
         if pre_processor is True:
-            pre_processor = whole_image(image_size, backbone, weights)
+            pre_processor = whole_image(image_size, backbone, found)
             if keep_aspect:
                 pre_processor = _scaled(pre_processor, image_size, model.encoder.multiple)
         super().__init__(

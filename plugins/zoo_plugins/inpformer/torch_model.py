@@ -115,7 +115,7 @@ class InpFormerModel(nn.Module):
         return self.encoder(images)
 
     def rebuild(self, targets: list[Tensor]) -> Rebuilt:
-        """Rebuild the encoder's maps from the prototypes of each image (equations 1 to 6)."""
+        """Rebuild the encoder's maps (B, C, h, w) from the prototypes of each image."""
         grid = targets[0].shape[-2:]
         tokens = torch.stack(targets).mean(0).flatten(2).transpose(1, 2)  # (B, N, C)
         prototypes = self.extractor(self.prototypes.expand(len(tokens), -1, -1), tokens)
@@ -133,7 +133,7 @@ class InpFormerModel(nn.Module):
         return Rebuilt([target.float() for target in targets], maps, tokens, prototypes)
 
     def training_loss(self, targets: list[Tensor]) -> Tensor:
-        """Return soft-mining loss plus 0.2 times coherence loss (equations 2, 7 and 8)."""
+        """Return soft-mining loss (anomalib's port) plus 0.2 times coherence loss."""
         targets, maps, tokens, prototypes = self.rebuild(targets)
         return self.loss(targets, maps, coherence_loss(tokens, prototypes))
 
