@@ -118,7 +118,7 @@ class TransformerEncoder(Encoder):
             prefix, table = prefix + table[:, :n_prefix], table[:, n_prefix:]
         patches = network.patch_embed(images).flatten(1, 2)  # (B, h * w, C)
         patches = patches + resample_positions(table, grid, self.resampling)
-        return torch.cat([prefix.expand(len(images), -1, -1), patches], dim=1)
+        return torch.cat([prefix.expand(images.shape[0], -1, -1), patches], dim=1)
 
 
 class PyramidEncoder(Encoder):

@@ -29,7 +29,7 @@ from zoo.tiling import Scaled, ScaledPreProcessor
 from zoo.tiling.recipe import tile_layout
 from zoo.training.frozen import FrozenFeatures
 from zoo_plugins.inpformer.positions import Resampling
-from zoo_plugins.inpformer.schedule import learning_rate_factor
+from zoo_plugins.inpformer.schedule import learning_rate_factor, total_steps
 from zoo_plugins.inpformer.torch_model import BlurPadding, InpFormerModel
 
 
@@ -156,8 +156,8 @@ class ZooInpFormer(ZooMethod, AnomalibModule):
         Raises:
             ZooError: The trainer has no end.
         """
-        total_steps = self.trainer.estimated_stepping_batches
-        if not math.isfinite(total_steps):
+        n_steps = total_steps(self.trainer)
+        if not math.isfinite(n_steps):
             raise ZooError(
                 "the learning rate falls until the last step, and there is none: give the trainer "
                 "max_steps or max_epochs"
@@ -166,7 +166,7 @@ class ZooInpFormer(ZooMethod, AnomalibModule):
         optimizer = StableAdamW(
             trained, lr=self.learning_rate, weight_decay=1e-4, amsgrad=True, eps=1e-10
         )
-        factor = learning_rate_factor(int(total_steps), self.warmup_steps)
+        factor = learning_rate_factor(int(n_steps), self.warmup_steps)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {
             "optimizer": optimizer,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from lightning.pytorch import Trainer
+
 
 def learning_rate_factor(
     total_steps: int, warmup_steps: int = 100, final: float = 0.1
@@ -30,3 +32,21 @@ def learning_rate_factor(
         return final + (1 - final) * (1 + math.cos(math.pi * along)) / 2
 
     return factor
+
+
+def total_steps(trainer: Trainer) -> float:
+    """Return how many optimizer steps a training has; infinity if nothing ends it.
+
+    Lightning's `estimated_stepping_batches` is not asked where that can be helped: it prepares the
+    training batches before their state is restored, and a training that goes on after an
+    interruption would begin its epoch anew.
+    """
+    if trainer.datamodule is None:
+        return trainer.estimated_stepping_batches
+    n_batches, limit = len(trainer.datamodule.train_dataloader()), trainer.limit_train_batches
+    n_batches = min(n_batches, limit) if isinstance(limit, int) else int(n_batches * limit)
+    per_epoch = math.ceil(n_batches / trainer.accumulate_grad_batches)
+    limits = [trainer.max_steps] if trainer.max_steps >= 0 else []
+    if trainer.max_epochs is not None and trainer.max_epochs >= 0:
+        limits.append(trainer.max_epochs * per_epoch)
+    return min(limits, default=math.inf)

@@ -13,9 +13,8 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from anomalib.data import InferenceBatch
 from anomalib.models.image.inp_former.components.loss import GlobalCosineHmAdaptiveLoss
-from kornia.filters import GaussianBlur2d
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, normalize, pad
+from torch.nn.functional import conv2d, interpolate, normalize, pad
 
 from zoo.errors import ZooError, nearest
 from zoo_plugins.inpformer.blocks import DecoderBlock, ExtractorBlock, initialise, perceptron
@@ -42,6 +41,29 @@ class Rebuilt(NamedTuple):
     maps: list[Tensor]
     tokens: Tensor
     prototypes: Tensor
+
+
+class Blur(nn.Module):
+    """A Gaussian of 5 x 5 pixels over a map (B, 1, h, w).
+
+    Args:
+        padding: What stands beyond the border.
+    """
+
+    def __init__(self, padding: BlurPadding) -> None:
+        super().__init__()
+        if padding not in get_args(BlurPadding):
+            near = nearest(padding, get_args(BlurPadding))
+            raise ZooError(f"unknown blur_padding '{padding}'{near}")
+        self.mode = {"zeros": "constant", "reflect": "reflect"}[padding]
+        distance = torch.arange(_BLUR_SIDE) - _BLUR_SIDE // 2
+        line = (-(distance**2) / (2 * _BLUR_SIGMA**2)).exp()
+        kernel = torch.outer(line, line)
+        self.register_buffer("kernel", (kernel / kernel.sum())[None, None], persistent=False)
+
+    def forward(self, score_map: Tensor) -> Tensor:
+        """Return the blurred map, of the same size."""
+        return conv2d(pad(score_map, (_BLUR_SIDE // 2,) * 4, mode=self.mode), self.kernel)
 
 
 class InpFormerModel(nn.Module):
@@ -81,9 +103,6 @@ class InpFormerModel(nn.Module):
         token_stride: int = 8,
     ) -> None:
         super().__init__()
-        if blur_padding not in get_args(BlurPadding):
-            near = nearest(blur_padding, get_args(BlurPadding))
-            raise ZooError(f"unknown blur_padding '{blur_padding}'{near}")
         self.encoder = create_encoder(
             backbone, weights, layers, n_groups, position_resampling, token_width, token_stride
         )
@@ -104,8 +123,7 @@ class InpFormerModel(nn.Module):
             initialise(part)
         self.loss = GlobalCosineHmAdaptiveLoss()
         self.output_size = (output_size,) * 2 if isinstance(output_size, int) else output_size
-        border = {"zeros": "constant", "reflect": "reflect"}[blur_padding]
-        self.blur = GaussianBlur2d((_BLUR_SIDE,) * 2, (_BLUR_SIGMA,) * 2, border, separable=False)
+        self.blur = Blur(blur_padding)
 
     def encode(self, images: Tensor) -> list[Tensor]:
         """Return the frozen maps (B, C, h, w) of images (B, 3, H, W), padded to whole patches."""
@@ -118,7 +136,7 @@ class InpFormerModel(nn.Module):
         """Rebuild the encoder's maps (B, C, h, w) from the prototypes of each image."""
         grid = targets[0].shape[-2:]
         tokens = torch.stack(targets).mean(0).flatten(2).transpose(1, 2)  # (B, N, C)
-        prototypes = self.extractor(self.prototypes.expand(len(tokens), -1, -1), tokens)
+        prototypes = self.extractor(self.prototypes.expand(tokens.shape[0], -1, -1), tokens)
         rebuilt, outputs = self.bottleneck(tokens), []
         for block in self.decoder:
             rebuilt = block(rebuilt, prototypes)

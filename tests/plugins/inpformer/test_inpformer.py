@@ -134,6 +134,26 @@ def _following(data, model):
     return data
 
 
+@pytest.mark.parametrize(
+    "backbone", [{}, {"backbone": TINY, "weights": "random", "layers": [0, 1], "image_size": 48}]
+)
+def test_an_exported_graph_gives_the_map_for_any_number_of_images(tmp_path, backbone):
+    ort = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    model = small(**backbone).eval()
+    side = backbone.get("image_size", 32)
+    path = model.to_onnx(tmp_path, input_size=(side, side), opset_version=18)
+    graph = ort.InferenceSession(path)
+    names = [output.name for output in graph.get_outputs()]
+    for count in (1, 3):
+        images = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(count))
+        found = dict(zip(names, graph.run(None, {"input": images.numpy()}), strict=True))
+        with torch.no_grad():
+            expected = model(images)
+        np.testing.assert_allclose(found["anomaly_map"], expected.anomaly_map, atol=1e-4)
+        np.testing.assert_allclose(found["pred_score"], expected.pred_score, atol=1e-4)
+
+
 # Training
 
 
