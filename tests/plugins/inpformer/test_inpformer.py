@@ -22,6 +22,7 @@ from zoo.training import resume
 
 TINY = "vit_tiny_patch16_224"
 SMALL = {"image_size": 32, "token_width": 32, "visualizer": False}
+TRANSFORMER = {"backbone": TINY, "weights": "random", "layers": [0, 1], "image_size": 48}
 
 
 def small(**options):
@@ -62,9 +63,7 @@ def data_of(mini, **options):
 
 
 @pytest.mark.parametrize("size", [(70, 45), (32, 48)])
-@pytest.mark.parametrize(
-    "backbone", [{}, {"backbone": TINY, "weights": "random", "layers": [0, 1]}]
-)
+@pytest.mark.parametrize("backbone", [{}, TRANSFORMER])
 def test_an_image_of_any_shape_gets_a_map_of_its_shape(size, backbone):
     model = small(**backbone).eval()
     with torch.no_grad():
@@ -134,9 +133,7 @@ def _following(data, model):
     return data
 
 
-@pytest.mark.parametrize(
-    "backbone", [{}, {"backbone": TINY, "weights": "random", "layers": [0, 1], "image_size": 48}]
-)
+@pytest.mark.parametrize("backbone", [{}, pytest.param(TRANSFORMER, marks=pytest.mark.slow)])
 def test_an_exported_graph_gives_the_map_for_any_number_of_images(tmp_path, backbone):
     ort = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
