@@ -140,7 +140,7 @@ def judge(detector: Detector, root: Path, name: str, splits: list[str]) -> list[
     rows = []
     for light, each in sorted(judged.items(), key=lambda pair: pair[0] != REGULAR):
         segf1, auroc = each.figures(draws)
-        drop = 1 - segf1 / regular
+        drop = 1 - segf1 / np.where(regular > 0, regular, np.nan)
         row: dict[str, object] = {"light": light, "n_images": len(each.bad)}
         for figure, values in (("segf1", segf1), ("image_auroc", auroc), ("drop", drop)):
             low, high = np.nanquantile(values[1:], [0.025, 0.975])
