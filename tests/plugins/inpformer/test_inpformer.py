@@ -133,7 +133,8 @@ def _following(data, model):
     return data
 
 
-@pytest.mark.parametrize("backbone", [{}, pytest.param(TRANSFORMER, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", [{}, TRANSFORMER])
 def test_an_exported_graph_gives_the_map_for_any_number_of_images(tmp_path, backbone):
     ort = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
