@@ -5,7 +5,6 @@ expected.json holds what it gave: single values, the first of a tensor in its or
 """
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from zoo_plugins.inpformer.torch_model import InpFormerModel, coherence_loss
 
 BACKBONE = "vit_small_patch14_reg4_dinov2.lvd142m"
 EXPECTED = json.loads((Path(__file__).parent / "expected.json").read_text())
-SIDE = int(os.environ.get("PARITY_SIDE", 196))  # 14 x 14 patches, so that positions are resampled
+SIDE = 196  # 14 x 14 patches, so that positions are resampled
 TRAINED = ("prototypes", "extractor.attn.kv.weight", "bottleneck.fc1.bias", "decoder.3.attn.q.bias")
 
 
