@@ -36,6 +36,7 @@ EMBEDDED_MEAN = (127 / 255,) * 3
 EMBEDDED_STD = (128 / 255,) * 3
 
 _PROBE_SECONDS = 5.0
+_PATCHES = "patch_embed.proj.weight"  # of every vision transformer in timm
 
 
 def create_backbone(backbone: str, weights: str | Path, **timm_options: Any) -> nn.Module:
@@ -54,6 +55,7 @@ def create_backbone(backbone: str, weights: str | Path, **timm_options: Any) -> 
     if str(weights) == "random":
         return timm.create_model(backbone, pretrained=False, **timm_options)
     source = _source(backbone, weights)
+    _check_patches(backbone, weights, source.get("state_dict", {}))
     try:
         # The whole network first, strictly: with features_only timm skips keys that do not match.
         whole = timm.create_model(backbone, pretrained=True, pretrained_cfg_overlay=source)
@@ -156,6 +158,21 @@ def _source(backbone: str, weights: str | Path) -> dict[str, Any]:
             "weights are embedded, hub, random or the path of a checkpoint"
         )
     return {"state_dict": _read(path)}
+
+
+def _check_patches(backbone: str, weights: str | Path, state: dict[str, torch.Tensor]) -> None:
+    """Raise for patches of another size: timm would resample their weights without a word."""
+    given = state.get(_PATCHES)
+    if given is None:
+        return
+    with torch.device("meta"):
+        wanted = timm.create_model(backbone, pretrained=False).state_dict().get(_PATCHES)
+    if wanted is not None and given.shape[2:] != wanted.shape[2:]:
+        sizes = ["x".join(map(str, tensor.shape[2:])) or "flat" for tensor in (given, wanted)]
+        raise ZooError(
+            f"weights '{weights}' do not fit backbone '{backbone}': their patches have {sizes[0]} "
+            f"pixels instead of {sizes[1]}"
+        )
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

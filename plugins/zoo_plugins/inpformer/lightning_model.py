@@ -1,0 +1,196 @@
+"""INP-Former for whole images of any shape, trained with the reference's schedule per step.
+
+Paper: Exploring Intrinsic Normal Prototypes within a Single Image for Universal Anomaly Detection,
+CVPR 2025, arXiv 2503.02424. Reference: luow23/INP-Former, MIT (its commit: card.yaml).
+Differences: no centre crop, maps at the size of the image, any backbone. The rest, with reasons:
+card.yaml.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from anomalib import LearningType
+from anomalib.data import Batch
+from anomalib.metrics import Evaluator
+from anomalib.models import AnomalibModule
+from anomalib.models.image.dinomaly.components.optimizer import StableAdamW
+from anomalib.pre_processing import PreProcessor
+from anomalib.visualization import Visualizer
+from torch import Tensor, nn
+
+from zoo.errors import ZooError
+from zoo.method import ZooMethod, whole_image
+from zoo.tiling import Scaled, ScaledPreProcessor
+from zoo.tiling.recipe import tile_layout
+from zoo.training.frozen import FrozenFeatures
+from zoo_plugins.inpformer.positions import Resampling
+from zoo_plugins.inpformer.schedule import learning_rate_factor, total_steps
+from zoo_plugins.inpformer.torch_model import BlurPadding, InpFormerModel
+
+
+class ZooInpFormer(ZooMethod, AnomalibModule):
+    """INP-Former (Luo et al., CVPR 2025).
+
+    Args:
+        backbone: A timm name. A vision transformer with a table of positions, such as
+            vit_base_patch14_reg4_dinov2.lvd142m, or a convolutional network.
+        weights: embedded, hub, random or the path of a checkpoint; $NAME and ${NAME} in a path are
+            taken from the environment.
+        layers: Blocks of a transformer, counted from 0 (the reference's by default), or levels of a
+            convolutional network as timm's feature_info names them (strides 8 and 16).
+        image_size: Side of the square, or (height, width), that images are resized to, in pixels.
+            Sides that are no multiples of the patch are padded inside the network.
+        keep_aspect: Take `image_size` (one number) for the shorter side instead and keep the aspect
+            ratio, to the nearest patch. Images of several shapes then need batches of one.
+        n_prototypes: Intrinsic normal prototypes (INPs) of an image.
+        n_groups: Groups of neighbouring layers that are compared.
+        decoder_depth: Blocks of the decoder; one for each layer by default, as in the reference.
+        biases: Biases in the perceptrons of extractor and decoder, as the reference has them.
+        position_resampling: scale_factor as the reference, or size as anomalib.
+        output_size: Side or (height, width) of the score map; the reference's is 256. By default
+            that of the network's input.
+        blur_padding: reflect, or zeros as the reference, which darkens a frame of 2 pixels.
+        token_width: Channels of a token; convolutional backbones only.
+        token_stride: Pixels of the image per token; convolutional backbones only.
+        learning_rate: Of StableAdamW after the warm-up; it ends at a tenth.
+        warmup_steps: Steps of the warm-up, at most half of all.
+        feature_cache_mb: Most memory for the encoder's features of the training images, which are
+            computed once where images are neither augmented nor tiled; 0 computes them every step.
+        pre_processor: True for a resize of the whole image with the backbone's statistics.
+        post_processor: True for the shared one.
+        evaluator: True for anomalib's, at model size.
+        visualizer: True for anomalib's.
+
+    Raises:
+        ZooError: Unknown backbone or layers, weights that do not fit, or an option out of range.
+    """
+
+    mixed_precision = True
+
+    def __init__(
+        self,
+        backbone: str = "tf_efficientnet_lite0",
+        weights: str = "embedded",
+        layers: Sequence[int] | Sequence[str] | None = None,
+        image_size: int | tuple[int, int] = 256,
+        keep_aspect: bool = False,
+        n_prototypes: int = 6,
+        n_groups: int = 2,
+        decoder_depth: int | None = None,
+        biases: bool = True,
+        position_resampling: Resampling = "scale_factor",
+        output_size: int | tuple[int, int] | None = None,
+        blur_padding: BlurPadding = "reflect",
+        token_width: int = 128,
+        token_stride: int = 8,
+        learning_rate: float = 1e-3,
+        warmup_steps: int = 100,
+        feature_cache_mb: float = 1000.0,
+        pre_processor: nn.Module | bool = True,
+        post_processor: nn.Module | bool = True,
+        evaluator: Evaluator | bool = True,
+        visualizer: Visualizer | bool = True,
+    ) -> None:
+        found = os.path.expandvars(str(weights))  # checkpoints keep what was written
+        model = InpFormerModel(
+            backbone,
+            found,
+            layers,
+            n_groups,
+            n_prototypes,
+            decoder_depth,
+            biases,
+            position_resampling,
+            output_size,
+            blur_padding,
+            token_width,
+            token_stride,
+        )
+        if pre_processor is True:
+            pre_processor = whole_image(image_size, backbone, found)
+            if keep_aspect:
+                pre_processor = _scaled(pre_processor, image_size, model.encoder.multiple)
+        super().__init__(
+            pre_processor=pre_processor,
+            post_processor=post_processor,
+            evaluator=evaluator,
+            visualizer=visualizer,
+        )
+        self.model = model
+        self.learning_rate = learning_rate
+        self.warmup_steps = warmup_steps
+        self.feature_cache_mb = feature_cache_mb
+        self._frozen: FrozenFeatures | None = None
+
+    def on_train_start(self) -> None:
+        """Compute the encoder's maps of the training images once, where that is possible."""
+        if tile_layout(self.pre_processor) is None:  # tiles of an image share its path
+            self._frozen = FrozenFeatures.fill(self, self.model.encode, self.feature_cache_mb)
+
+    def on_train_end(self) -> None:
+        """Let the maps go."""
+        self._frozen = None
+
+    def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Compare the rebuilt maps with the encoder's."""
+        if self._frozen is not None:
+            targets = self._frozen(batch.image_path, self.device)
+        else:
+            targets = self.model.encode(batch.image)
+        loss = self.model.training_loss(targets)
+        self.log("train_loss", loss.detach(), prog_bar=True)
+        return {"loss": loss}
+
+    def validation_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Batch:
+        """Score a batch."""
+        return batch.update(**self.model(batch.image)._asdict())
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Return StableAdamW, and its learning rate for every optimizer step.
+
+        Raises:
+            ZooError: The trainer has no end.
+        """
+        n_steps = total_steps(self.trainer)
+        if not math.isfinite(n_steps):
+            raise ZooError(
+                "the learning rate falls until the last step, and there is none: give the trainer "
+                "max_steps or max_epochs"
+            )
+        trained = [value for value in self.model.parameters() if value.requires_grad]
+        optimizer = StableAdamW(
+            trained, lr=self.learning_rate, weight_decay=1e-4, amsgrad=True, eps=1e-10
+        )
+        factor = learning_rate_factor(int(n_steps), self.warmup_steps)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    @property
+    def trainer_arguments(self) -> dict[str, Any]:
+        """The reference's clipping of the gradient norm; nothing is scored before training."""
+        return {"gradient_clip_val": 0.1, "num_sanity_val_steps": 0}
+
+    @property
+    def learning_type(self) -> LearningType:
+        """Learns from normal images alone."""
+        return LearningType.ONE_CLASS
+
+
+def _scaled(
+    square: PreProcessor, shorter_side: int | tuple[int, int], multiple: int
+) -> ScaledPreProcessor:
+    """Return a pre-processor that keeps the aspect ratio, with the same statistics."""
+    if not isinstance(shorter_side, int):
+        raise ZooError(
+            f"image_size {shorter_side} with keep_aspect: give one number, the shorter side"
+        )
+    resize = Scaled(shorter_side=shorter_side, multiple=multiple)
+    return ScaledPreProcessor(resize, square.transform.transforms[-1])
