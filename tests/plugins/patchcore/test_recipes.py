@@ -28,6 +28,25 @@ def test_a_recipe_is_understood(name):
     assert model.class_path.endswith("ZooPatchcore")
 
 
+def _trained(recipe, mini, tmp_path):
+    """Return the command of a run, and a map of its model before and after it was saved."""
+    words = ["train", "--config", recipe, "--data.root", str(mini), "--data.category", "part"]
+    words += ["--default_root_dir", str(tmp_path / "runs"), "--trainer.accelerator", "cpu"]
+    command = ZooCLI(words, parse_only=True)
+    folder, metrics = train(command)
+    assert metrics["splits"]["test_public"]["n_images"] == 4
+    [image, *_] = layout.samples(mini, "part", "validation")
+    kept = Detector(command.model, Calibration.load(folder / CALIBRATION))
+    loaded = zoo.load(folder, device="cpu")
+    return command, *(each.predict(image.image_path).score_map for each in (kept, loaded))
+
+
+def test_the_embedded_recipe_runs_and_comes_back(mini, tmp_path):
+    _, before, after = _trained("patchcore/embedded", mini, tmp_path)
+    assert np.array_equal(before, after)
+    assert before.shape == (48, 64)
+
+
 @pytest.mark.parametrize(("fusion", "admissible"), [("normal", True), ("per_split_minmax", False)])
 def test_the_ensemble_recipe_runs_and_comes_back(mini, tmp_path, fusion, admissible):
     recipe = yaml.safe_load(find_recipe("patchcore/mvtec_ad_2_paper").path.read_text("utf-8"))
@@ -43,14 +62,7 @@ def test_the_ensemble_recipe_runs_and_comes_back(mini, tmp_path, fusion, admissi
     }
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
-    words = ["train", "--config", str(path), "--data.root", str(mini), "--data.category", "part"]
-    words += ["--default_root_dir", str(tmp_path / "runs"), "--trainer.accelerator", "cpu"]
-    command = ZooCLI(words, parse_only=True)
-    folder, metrics = train(command)
+    command, before, after = _trained(str(path), mini, tmp_path)
     assert bool(command.model.transductive) is not admissible
-    assert metrics["splits"]["test_public"]["n_images"] == 4
-    [image, *_] = layout.samples(mini, "part", "validation")
-    detectors = Detector(command.model, Calibration.load(folder / CALIBRATION)), zoo.load(folder)
-    before, after = (detector.predict(image.image_path).score_map for detector in detectors)
     # The other one had the scales of the split that it judged last.
     assert np.array_equal(before, after) is admissible
