@@ -72,7 +72,7 @@ def append(path: Path, row: dict) -> None:
     """Append a row to a CSV, with a header if the file is new."""
     is_new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row))
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
         if is_new:
             writer.writeheader()
         writer.writerow(row)

@@ -52,7 +52,7 @@ def main() -> None:
         print(rows[-2:], flush=True)
     if args.out:
         with args.out.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
 
@@ -110,7 +110,7 @@ def _measured(
         "processor": processor_name(),
         "torch": versions()["torch"],
         "openvino": openvino.__version__.split("-")[0],
-        "command": "python benchmarks/superad_export.py",
+        "command": f"python benchmarks/superad_export.py --passes {passes}",
     }
 
 

@@ -79,7 +79,9 @@ def test_the_teacher_has_the_references_layers():
 
 def test_the_student_rebuilds_what_the_references_does(trained):
     for ours, expected in zip(trained[0], EXPECTED["forward"], strict=True):
-        torch.testing.assert_close(sliced(ours).float(), torch.tensor(expected), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            sliced(ours).float(), torch.tensor(expected), rtol=1e-5, atol=1e-5
+        )
 
 
 def test_loss_and_gradients_are_the_references(trained, networks):
