@@ -13,7 +13,6 @@ from zoo.errors import ZooError
 from zoo.post import BlobPostProcessor
 from zoo.runs.engine import RunEngine
 from zoo.scoring import predict_batch, score_split
-from zoo.testing import check_method
 
 TINY = {"backbone": "vit_tiny_patch16_224", "weights": "random", "layers": ["blocks.0", "blocks.1"]}
 CNN = {"backbone": "resnet10t", "weights": "random", "layers": ["layer2", "layer3"]}
@@ -30,10 +29,6 @@ def _filled(model, images=None, names=None):
         model.model.learn(images, names or [str(i) for i in range(len(images))])
         model.model.end_pass()
     return model.eval()
-
-
-def test_contract():
-    check_method("superad", arguments={"shorter_side": 64, "bank_size": 300})
 
 
 @pytest.mark.parametrize("arguments", [TINY, CNN], ids=["transformer", "cnn"])
