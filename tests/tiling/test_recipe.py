@@ -16,6 +16,7 @@ from zoo.data import MVTecAD2Layout
 from zoo.data.images import read_image
 from zoo.detector import Detector
 from zoo.errors import ZooError
+from zoo.export import ExportedModel, export_model
 from zoo.method import whole_image
 from zoo.post import Calibration
 from zoo.runs.train import train
@@ -178,3 +179,19 @@ def test_an_exported_graph_takes_single_tiles_and_metadata_makes_the_map(
     # Pillow and torchvision resize within one grey level.
     np.testing.assert_allclose(score_map, expected, rtol=0, atol=1.01 / 255)
     assert score == pytest.approx(expected_score, abs=1.01 / 255)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+def test_an_exported_model_cuts_pictures_itself(mini, tmp_path, brightness, suffix):
+    for package in ("onnxruntime", "onnxscript", "openvino"):
+        pytest.importorskip(package)
+    model = tiled(brightness(pool=2, side=32), Tiling(window=24, overlap=0.25)).eval()
+    calibration = Calibration(threshold=0.5)
+    path = export_model(model, tmp_path / f"model{suffix}", calibration)
+    picture = mini / "part/test_public/bad/000_regular.png"
+    found = ExportedModel(path).predict(picture)
+    expected = Detector(model, calibration).predict(picture)
+    np.testing.assert_allclose(found.score_map, expected.score_map, rtol=0, atol=1.01 / 255)
+    assert found.score == pytest.approx(expected.score, abs=1.01 / 255)
+    border = np.abs(expected.score_map - 0.5) < 2 / 255
+    assert np.array_equal(found.mask | border, expected.mask | border)

@@ -115,8 +115,11 @@ def behind_the_resize(
     """
     pre_processor, post_processor = model.pre_processor, model.post_processor
     transform = getattr(pre_processor, "transform", None)
-    resize = leading_resize(transform)
+    layout = getattr(pre_processor, "layout", None)  # of tiles: the graph takes one
+    resize = leading_resize(transform) if layout is None else None
     size = _fixed(resize) if resize is not None else None
+    if layout is not None:
+        size = (layout.tile, layout.tile)
     if size is not None and input_size is not None and tuple(input_size) != size:
         raise ZooError(
             f"input_size {tuple(input_size)} is not the model's own {size}: the graph takes images "

@@ -19,6 +19,7 @@ from zoo.export.metadata import ExportMetadata, ImageResize
 from zoo.export.runtimes import load_graph
 from zoo.post.finish import finish
 from zoo.prediction import Prediction
+from zoo.tiling.exported import score_in_tiles
 
 Picture = str | os.PathLike | PIL.Image.Image | np.ndarray
 
@@ -59,7 +60,10 @@ class ExportedModel:
         """
         path = Path(picture).expanduser() if isinstance(picture, str | os.PathLike) else None
         pixels = np.array(as_rgb(picture)) if path is None else read_image(path)
-        [(score_map, score)] = self.score([resized(pixels, self.metadata.resize)])
+        if self.metadata.tiling is None:
+            [(score_map, score)] = self.score([resized(pixels, self.metadata.resize)])
+        else:
+            score_map, score = score_in_tiles(pixels, self.metadata.tiling, self._run)
         done = finish(score_map, pixels.shape[:2], self.metadata.calibration, score)
         return Prediction.of(path, pixels, done, score)
 
@@ -75,16 +79,21 @@ class ExportedModel:
         for image in images:
             self._check(image)
         stacked = np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+        score_maps, scores = self._run(stacked)
+        return list(zip(score_maps, scores.tolist(), strict=True))
+
+    def _run(self, stacked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return maps (n, h, w) and scores (n,) of images, float32 (n, 3, H, W) in [0, 1]."""
         size = self._graph.shape[0] or len(stacked)  # a traced graph may be frozen at one number
-        found: list[tuple[np.ndarray, float]] = []
+        score_maps, scores = [], []
         for start in range(0, len(stacked), size):
             part = stacked[start : start + size]
             room = np.repeat(part[-1:], size - len(part), axis=0)
             outputs = self._graph.run(np.ascontiguousarray(np.concatenate([part, room])))
-            score_maps = outputs["anomaly_map"].reshape(size, *outputs["anomaly_map"].shape[-2:])
-            scores = outputs["pred_score"].reshape(size)
-            found += zip(score_maps[: len(part)], map(float, scores[: len(part)]), strict=True)
-        return found
+            found = outputs["anomaly_map"].reshape(size, *outputs["anomaly_map"].shape[-2:])
+            score_maps.append(found[: len(part)])
+            scores.append(outputs["pred_score"].reshape(size)[: len(part)])
+        return np.concatenate(score_maps), np.concatenate(scores)
 
     def _check(self, image: np.ndarray) -> None:
         wanted = self._graph.shape[2:]
