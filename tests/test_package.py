@@ -35,6 +35,6 @@ def test_the_wheel_has_two_packages_with_recipes_cards_and_baselines(tmp_path):
 def test_the_demo_prints_a_table(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     printed = capsys.readouterr().out
-    assert "| patchcore/embedded | patchcore | 3 | 1 |" in printed
+    assert "| patchcore/embedded | patchcore | yes | 3 | 1 |" in printed
     assert len(list((tmp_path / "demo" / "runs").rglob("metrics.json"))) == 3
     assert list((tmp_path / "demo" / "runs").rglob("cases/*/*.png"))
