@@ -8,6 +8,7 @@ that encoder is the zoo's, so that the method runs with weights that need no net
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import timm
@@ -23,7 +24,7 @@ _PROJECTION_SEED = 2025
 _HEAD_WIDTH = 32
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module, ABC):
     """A frozen network; always in evaluation mode.
 
     Attributes:
@@ -53,9 +54,9 @@ class Encoder(nn.Module):
         groups = (maps[start : start + size] for start in range(0, len(maps), size))
         return [torch.stack(group).mean(0) for group in groups]
 
+    @abstractmethod
     def layers(self, images: Tensor) -> list[Tensor]:
         """Return one map (B, C, h, w) per tapped layer."""
-        raise NotImplementedError
 
     def train(self, mode: bool = True) -> Encoder:
         """Stay in evaluation mode."""
