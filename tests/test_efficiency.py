@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
+from torchvision.transforms.v2 import Normalize
 
 from zoo.cli import main
-from zoo.efficiency import operations
+from zoo.efficiency import operations, unscaled
+from zoo.errors import ZooError
 
 RECIPE = """
 model:
@@ -41,6 +43,7 @@ def test_a_row_per_run_and_size(run, capsys):
     rows = pd.read_csv(io.StringIO(printed.out))
     assert list(rows["height"]) == [64, 128]
     assert list(rows["width"]) == [48, 96]
+    assert set(rows["input_height"]) == set(rows["input_width"]) == {32}
     assert set(rows["object"]) == {"part"}
     assert (rows["passes"] >= 3).all()
     assert (rows["seconds"] >= 0.19).all()
@@ -53,13 +56,28 @@ def test_a_row_per_run_and_size(run, capsys):
 def test_the_defaults_are_the_sizes_and_the_care_of_the_issue(run, monkeypatch, capsys):
     asked = []
 
-    def measure(folder, size, passes, seconds, device):
+    def measure(folder, size, passes, seconds, device, full_size):
+        assert not full_size
         asked.append((size, passes, seconds))
         return SimpleNamespace(to_dict=lambda: {"size": size})
 
     monkeypatch.setattr("zoo.efficiency.measure", measure)
     assert main(["efficiency", str(run)]) == 0
     assert asked == [(size, 20, 30.0) for size in ((256, 256), (512, 512), (1024, 1224))]
+
+
+def test_a_network_at_full_size_sees_the_picture_as_it_is(run, capsys):
+    words = ("--sizes", "64x96", "--passes", "1", "--seconds", "0", "--full-size")
+    assert main(["efficiency", str(run), *words]) == 0
+    row = pd.read_csv(io.StringIO(capsys.readouterr().out)).iloc[0]
+    assert (row["input_height"], row["input_width"]) == (64, 96)
+    assert (row["map_height"], row["map_width"]) == (64, 96)
+
+
+def test_a_run_that_resizes_nothing_has_no_other_size():
+    model = SimpleNamespace(pre_processor=SimpleNamespace(transform=Normalize([0.5], [0.5])))
+    with pytest.raises(ZooError, match="leave out --full-size"):
+        unscaled(SimpleNamespace(model=model))
 
 
 def test_nothing_is_overwritten(run, tmp_path, capsys):

@@ -15,8 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision.transforms.v2 import Compose
 
+from zoo.data.dataset import size_at
+from zoo.data.native import leading_resize, parts_of
 from zoo.detector import Detector
+from zoo.errors import ZooError
 from zoo.runs.check import check_run
 from zoo.runs.load import load
 from zoo.timing import PeakMemory, measure_latency, processor_name, versions
@@ -33,6 +37,8 @@ class Efficiency:
         recipe: The run's recipe, and so on for method, object and seed.
         height: Of the picture in pixels.
         width: Of the picture in pixels.
+        input_height: Of what the network sees of it.
+        input_width: Of what the network sees of it.
         map_height: Of the score map as the method gives it.
         map_width: Of the score map as the method gives it.
         p50_ms: Median time of one picture.
@@ -58,6 +64,8 @@ class Efficiency:
     seed: int
     height: int
     width: int
+    input_height: int
+    input_width: int
     map_height: int
     map_width: int
     p50_ms: float
@@ -86,6 +94,7 @@ def measure(
     passes: int = PASSES,
     seconds: float = SECONDS,
     device: str | None = None,
+    full_size: bool = False,
 ) -> Efficiency:
     """Time a fitted run on random pictures of one size, one at a time.
 
@@ -95,12 +104,15 @@ def measure(
         passes: Passes that are timed, at least.
         seconds: Time that is measured, at least.
         device: Where to run; a graphics card by default if there is one.
+        full_size: The network sees the picture at its own size, whatever the recipe resizes to.
 
     Raises:
-        ZooError: No run, or one without a model.
+        ZooError: No run, one without a model, or a network that takes no such size.
     """
     facts = check_run(folder)
     detector = load(folder, device)
+    if full_size:
+        detector = unscaled(detector)
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     on_card = detector.model.device.type == "cuda"
     if on_card:
@@ -113,11 +125,14 @@ def measure(
             max_seconds=math.inf,
         )
     height, width = detector.score(picture)[0].shape
+    seen = size_at(size, leading_resize(getattr(detector.model.pre_processor, "transform", None)))
     found = versions()
     return Efficiency(
         **{name: facts[name] for name in ("recipe", "method", "object", "seed")},
         height=size[0],
         width=size[1],
+        input_height=seen[0],
+        input_width=seen[1],
         map_height=height,
         map_width=width,
         p50_ms=timed["p50_ms"],
@@ -135,6 +150,21 @@ def measure(
         torch=found["torch"],
         zoo=found["anomalib-zoo"],
     )
+
+
+def unscaled(detector: Detector) -> Detector:
+    """Return a detector whose network sees pictures at their own size.
+
+    Raises:
+        ZooError: Its pre-processor does not begin with a resize: it cuts tiles, for instance.
+    """
+    model = detector.model
+    transform = model.pre_processor.transform
+    if leading_resize(transform) is None:
+        raise ZooError("this run's pre-processor resizes no pictures: leave out --full-size")
+    rest = parts_of(transform)[1:]
+    model.pre_processor.transform = Compose(rest) if rest else None
+    return Detector(model, detector.calibration)
 
 
 def operations(detector: Detector, picture: np.ndarray) -> int:

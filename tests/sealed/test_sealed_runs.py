@@ -10,6 +10,7 @@ import pytest
 from zoo.cli import main
 from zoo.hashes import file_sha256
 from zoo.sealed import landlock
+from zoo.training import resume
 
 RECIPE = """
 model:
@@ -34,6 +35,37 @@ class Cheat(ZooPatchcore):
             Path(wanted).read_bytes()
         except OSError:
             pass  # and goes on as if nothing had happened
+"""
+
+HALTS = """
+import os
+from anomalib.models import Stfpm
+from zoo.training import resume
+
+resume.BLOCK_SECONDS, resume._SAVING_SHARE = 0.0, 1e9  # a state after every step
+
+class Halts(Stfpm):
+    def training_step(self, *args, **kwargs):
+        if self.global_step == int(os.environ["HALTS_AT"]):
+            raise RuntimeError("halted")
+        return super().training_step(*args, **kwargs)
+"""
+HALTS_RECIPE = """
+model:
+  class_path: halts.Halts
+  init_args:
+    backbone: efficientnet_lite0_embedded
+    layers: [blocks.1]
+    pre_processor:
+      class_path: anomalib.pre_processing.PreProcessor
+      init_args:
+        transform:
+          class_path: torchvision.transforms.v2.Resize
+          init_args: {size: [64, 64], antialias: true}
+data:
+  class_path: zoo.data.MVTecAD2Layout
+  init_args: {train_batch_size: 3}
+trainer: {max_epochs: 3, check_val_every_n_epoch: 1000}
 """
 
 
@@ -191,3 +223,31 @@ def test_a_data_set_among_what_must_be_readable_is_refused(made, tmp_path, monke
     monkeypatch.setenv("TORCH_HOME", str(made))
     assert bench(made / "quick.yaml", made / "data", tmp_path, "--sealed") == 1
     assert "which a sealed run must be able to read" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_an_interrupted_sealed_run_goes_on_and_its_record_says_so(
+    made, tmp_path, monkeypatch, capsys
+):
+    for name in ("BLOCK_SECONDS", "_SAVING_SHARE"):  # the recipe's module sets them here, too
+        monkeypatch.setattr(resume, name, getattr(resume, name))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "halts.py").write_text(HALTS, encoding="utf-8")
+    recipe = tmp_path / "halts.yaml"
+    recipe.write_text(HALTS_RECIPE, encoding="utf-8")
+
+    def run(out, halts_at, *words) -> int:
+        monkeypatch.setenv("HALTS_AT", str(halts_at))
+        return bench(recipe, made / "data", out, "--trust", "--splits", "test_public", *words)
+
+    assert run(tmp_path / "whole", -1, "--sealed") == 0
+    assert run(tmp_path / "runs", 4) == 1  # a state that no sealed process wrote is not taken
+    assert run(tmp_path / "runs", 2, "--sealed") == 1
+    assert run(tmp_path / "runs", 0, "--sealed") == 0  # step 0 is behind
+    whole, resumed = (tmp_path / out / "halts/part/seed0" for out in ("whole", "runs"))
+    assert read(resumed / "metrics.json")["splits"] == read(whole / "metrics.json")["splits"]
+    assert read(whole / "attestation.json")["resumed_from"] is None
+    assert len(read(resumed / "attestation.json")["resumed_from"]) == 64
+    assert not list(resumed.parent.glob("*.training"))
+    assert verify(capsys, resumed, "--no-repeat")[0] == 0
+    assert "of an interrupted sealed run" in verify(capsys, resumed, "--no-repeat")[1]

@@ -134,6 +134,20 @@ def test_train_makes_the_models_anew(kit, grid):
     assert list(read_metrics(kit / "runs/quick/gear/seed0")["splits"]) == ["test_public"]
 
 
+@pytest.mark.slow
+def test_train_of_a_sealed_kit_seals(grid):
+    for run in (grid.gear, grid.lid):
+        (run / "attestation.json").write_text("{}")
+    assert main(["submit", str(grid.runs), "--kit", "entry"]) == 0
+    assert entry_point(Path("entry"), "train", "train", "--data.root", grid.data) == 0
+    for name in ("gear", "lid"):
+        run = Path(f"entry/runs/quick/{name}/seed0")
+        assert json.loads((run / "attestation.json").read_text())["touched"] == []
+        new = json.loads((run / "calibration.json").read_text())
+        carried = Path(f"entry/weights/{name}/seed0/calibration.json")
+        assert new == json.loads(carried.read_text())
+
+
 def test_an_upload_is_noted_by_the_script_itself(kit, tmp_path):
     (tmp_path / "entry.tar.gz").write_bytes(b"entry")
     script = str(kit / "industrial" / "submit.py")

@@ -14,7 +14,7 @@ from zoo.training.progress import SayProgress, batches
 
 
 def trainer(done=1, **facts):
-    facts = {"max_epochs": 2, "max_steps": -1, "global_step": done, **facts}
+    facts = {"max_epochs": 2, "max_steps": -1, "global_step": done, "optimizers": [1], **facts}
     return SimpleNamespace(
         fit_loop=SimpleNamespace(total_batch_idx=done - 1),
         num_training_batches=10,
@@ -32,6 +32,13 @@ def test_progress_says_step_loss_and_what_is_left():
         progress.on_train_batch_end(trainer(done), None, outputs, None, 0)
     assert said[0] == "fit: epoch 1, batch 1/20, loss 4"
     assert said[1] == "fit: epoch 2, batch 11/20, loss 3.9, about 27 s left"
+
+
+def test_what_learns_nothing_has_no_loss():
+    said = []
+    progress = SayProgress(said.append)
+    progress.on_train_batch_end(trainer(optimizers=[]), None, {"loss": torch.zeros(1)}, None, 0)
+    assert said == ["fit: epoch 1, batch 1/20"]
 
 
 @pytest.mark.parametrize(

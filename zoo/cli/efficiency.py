@@ -23,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sizes", nargs="+", type=_size, metavar="HxW", help="default: 256x256 512x512 1024x1224"
     )
+    parser.add_argument(
+        "--full-size",
+        action="store_true",
+        help="the network sees pictures at their own size, whatever the recipe resizes to",
+    )
     parser.add_argument("--passes", type=int, default=20, metavar="N", help="timed, at least")
     parser.add_argument("--seconds", type=float, default=30.0, metavar="S", help="at least")
     parser.add_argument("--out", type=_path, metavar="FILE", help="a new CSV; default: printed")
@@ -47,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     for folder in found:
         for size in args.sizes or SIZES:
             print(f"{folder} at {size[0]}x{size[1]}", file=sys.stderr)
-            row = measure(folder, size, args.passes, args.seconds, args.device)
+            row = measure(folder, size, args.passes, args.seconds, args.device, args.full_size)
             rows.append(row.to_dict())
     text = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g", lineterminator="\n")
     if args.out is None:

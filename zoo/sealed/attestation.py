@@ -4,6 +4,8 @@
     object, seed, recipe        {"name", "sha256"} of the recipe's file
     config_hash                 hash of all that decides the numbers
     versions                    of the packages that decide numbers, and Python's
+    resumed_from                SHA-256 of the state of an interrupted sealed run from which
+                                the fit went on, or None
     guards                      {"landlock_abi", "audit_hook"} what held the process
     refused, touched            what the process tried and was not let do; of it, what was data
     reads                       see `zoo.sealed.reads`
@@ -88,6 +90,8 @@ def checks(
     held = record["guards"]
     kernel = f"Landlock ABI {held['landlock_abi']}" if held["landlock_abi"] else "no Landlock"
     yield Check(held["audit_hook"], f"sealed by an audit hook and {kernel}")
+    if state := record.get("resumed_from"):  # no fault, but no proof of what came before either
+        yield Check(True, f"went on from the state {state[:12]} of an interrupted sealed run")
     touched = record["touched"]
     said = ", ".join(touched[:3]) or "nothing else of the data set"
     yield Check(not touched, f"tried to read {said}")

@@ -37,7 +37,7 @@ def main(job_file: str) -> int:
     answer["refused"] = list(dict.fromkeys(guard.refused))
     answer["touched"] = list(dict.fromkeys(guard.touched_hidden))
     if answer["error"] is None:
-        own = [place.parent, Path(job["folder"])]
+        own = [place.parent, Path(job["folder"]), Path(job["resume"]["folder"])]
         answer["reads"] = sorted_reads(guard.reads, Path(job["data"]), own, job["sources"])
     place.write_text(json.dumps(answer), encoding="utf-8")
     return 1 if answer["error"] else 0
@@ -54,8 +54,10 @@ def _fit(job: dict[str, Any]) -> dict[str, Any]:
 
     from zoo.command import ZooCLI
     from zoo.data.stock import adopt
+    from zoo.hashes import file_sha256
     from zoo.runs.execute import fit_and_calibrate
     from zoo.timing import PeakMemory, Stopwatch
+    from zoo.training.resume import ResumePoint
     from zoo.trust import trusting
 
     torch.set_num_threads(job["threads"])
@@ -64,6 +66,9 @@ def _fit(job: dict[str, Any]) -> dict[str, Any]:
         command.instantiate()
     datamodule = adopt(command.datamodule, job["seed"])
     watch = Stopwatch()
+    resume = ResumePoint(Path(job["resume"]["folder"]), job["resume"]["key"])
+    found = resume.found()
+    resumed_from = file_sha256(found) if found else None
     with PeakMemory() as memory:
         false_alarms = fit_and_calibrate(
             command.model,
@@ -73,8 +78,10 @@ def _fit(job: dict[str, Any]) -> dict[str, Any]:
             watch,
             lambda text: print(f"say {text}", flush=True),
             keep="maps" if job["keep"] == "maps" else "model",
+            resume=resume,
         )
     return {
+        "resumed_from": resumed_from,
         "false_alarms": false_alarms,
         "phases": watch.phases,
         "peak_rss_mb": memory.peak_mb,

@@ -28,6 +28,7 @@ from zoo.sealed.process import ANSWER
 from zoo.sealed.readable import check_apart, readable, weight_folders
 from zoo.sealed.view import view
 from zoo.timing import PeakMemory, Stopwatch, versions
+from zoo.training.resume import ResumePoint
 from zoo.trust import is_trusting
 
 if TYPE_CHECKING:
@@ -53,10 +54,11 @@ def run_sealed(spec: RunSpec, command: ZooCLI, say: Say) -> dict[str, Any]:
         raise ZooError("only data in the layout of MVTec AD 2 can be sealed: it has split folders")
     root = Path(config["data"]["init_args"]["root"])
     recipe = Path(str(config["config"][0]))
+    resume = ResumePoint.beside(spec.folder, spec.hash(command), is_sealed=True)
     with appearing(spec.folder) as folder, view(root, spec.object_name, folder.parent) as place:
         (folder / CONFIG).write_text(command.settings_yaml, encoding="utf-8")
         sources = ["zoo", config["model"]["class_path"].partition(".")[0]]
-        answer = fit_sealed(spec.words, config, recipe, root, place, folder, sources, say)
+        answer = fit_sealed(spec.words, config, recipe, root, place, folder, sources, resume, say)
         model = rebuild(folder, {"zoo_version": __version__})
         model.post_processor.calibration = read_calibration(folder)
         facts = spec.facts(command, model)
@@ -65,7 +67,8 @@ def run_sealed(spec: RunSpec, command: ZooCLI, say: Say) -> dict[str, Any]:
             (folder / MODEL).unlink()
         record = attestation(folder, spec.recipe, recipe, facts, answer)
         write_json(folder / ATTESTATION, record)
-        return metrics
+    resume.clear()
+    return metrics
 
 
 def _judge(
@@ -96,6 +99,7 @@ def fit_sealed(
     place: Path,
     folder: Path,
     sources: list[str],
+    resume: ResumePoint,
     say: Say,
 ) -> dict[str, Any]:
     """Fit and calibrate in a process that can read a view of the data and no more of it.
@@ -108,17 +112,20 @@ def fit_sealed(
         place: Folder from `zoo.sealed.view`.
         folder: The run's folder; model and calibration are written into it.
         sources: Packages whose files the record lists one by one.
+        resume: Where the fit keeps its state, and goes on from if there is one.
         say: Receives what is being done.
 
     Returns:
-        The process's answer: `false_alarms`, `phases`, `peak_rss_mb`, `reads`, `refused`,
-        `touched`, `landlock_abi`.
+        The process's answer: `resumed_from`, `false_alarms`, `phases`, `peak_rss_mb`, `reads`,
+        `refused`, `touched`, `landlock_abi`.
 
     Raises:
         ZooError: The data set cannot be set apart, the fit failed, or it touched what is sealed.
     """
-    paths = readable(config, recipe, sources, [place, folder])
-    check_apart(root, [path for path in paths if path not in (place.resolve(), folder.resolve())])
+    resume.folder.mkdir(exist_ok=True)
+    own = [place, folder, resume.folder]
+    paths = readable(config, recipe, sources, own)
+    check_apart(root, [path for path in paths if path not in [each.resolve() for each in own]])
     job = {
         # Processes that read images for this one would read unnoticed: there are none.
         "words": [*words, "--data.root", str(place / "data"), "--data.num_workers", "0"],
@@ -127,6 +134,7 @@ def fit_sealed(
         "data": str(place / "data"),
         "folder": str(folder),
         "sources": sources,
+        "resume": {"folder": str(resume.folder), "key": resume.key},
         "seed": config["seed_everything"],
         "keep": config["keep"],
         "threads": torch.get_num_threads(),
@@ -158,6 +166,7 @@ def attestation(
         "recipe": {"name": recipe_name, "sha256": file_sha256(recipe)},
         "config_hash": facts["config_hash"],
         "versions": versions(),
+        "resumed_from": answer["resumed_from"],
         "guards": {"landlock_abi": answer["landlock_abi"], "audit_hook": True},
         "refused": answer["refused"],
         "touched": answer["touched"],

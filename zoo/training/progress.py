@@ -34,7 +34,7 @@ class SayProgress(Callback):
     ) -> None:
         """Say what is known after a step."""
         loss = loss_of(outputs)
-        if loss is not None:
+        if loss is not None and trainer.optimizers:  # what gathers features calls its loss 0
             mean = loss if self._loss is None else self._loss
             self._loss = _KEPT * mean + (1 - _KEPT) * loss
         done, total = batches(trainer)

@@ -40,8 +40,9 @@ class ResumePoint:
     key: str
 
     @classmethod
-    def beside(cls, run_folder: Path, key: str) -> ResumePoint:
-        """Return the one of a run."""
+    def beside(cls, run_folder: Path, run_hash: str, is_sealed: bool = False) -> ResumePoint:
+        """Return the one of a run; a sealed run goes on from the state of a sealed run only."""
+        key = f"{run_hash} sealed" if is_sealed else run_hash
         return cls(run_folder.with_name(run_folder.name + _SUFFIX), key)
 
     @property
@@ -62,9 +63,9 @@ class ResumePoint:
 
     def save(self, checkpoint: dict[str, Any]) -> None:
         """Write a checkpoint aside, then let it take the place of the one before."""
-        if self.found() is None:
-            self.clear()
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.found() is None:  # no key may ever stand beside the state of another run
+            self._key_path.unlink(missing_ok=True)
         aside = self.path.with_suffix(".part")
         torch.save(checkpoint, aside)
         aside.replace(self.path)
