@@ -20,6 +20,7 @@ from zoo.memory_bank.embedding import PooledConcatenation
 from zoo.memory_bank.neighbours import affinity_bias, nearest_neighbour, nearest_neighbours
 from zoo.memory_bank.search import Backend, Search, make_search
 from zoo.memory_bank.static import static_nearest_neighbour, static_nearest_neighbours
+from zoo.memory_bank.static_distance import static_nearest_distance
 from zoo.memory_bank.stream import FeatureStream, check_bank
 from zoo_plugins.patchcore.backbone import FrozenBackbone
 from zoo_plugins.patchcore.score_map import smooth_map
@@ -187,7 +188,10 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         to_support = (patches - self.memory_bank[support].float()).square().sum(dim=2).sqrt()
         return 1 - torch.softmax(to_support, dim=1)[:, 0]
 
-    def _nearest(self, queries: Tensor) -> tuple[Tensor, Tensor]:
+    def _nearest(self, queries: Tensor) -> tuple[Tensor, Tensor | None]:
+        if _is_exporting() and self.num_neighbors == 1:  # nobody asks where the neighbours are
+            squares = static_nearest_distance(queries, self.memory_bank, self.bank_bias)
+            return squares.sqrt(), None
         if _is_exporting():
             return static_nearest_neighbour(queries, self.memory_bank, self.bank_bias)
         if self.bank.backend == "torch" or len(self.memory_bank) == 0:
