@@ -55,9 +55,10 @@ class SayProgress(Callback):
         return f", about {duration((now - begin) * (1 - share) / (share - begun))} left"
 
 
-def say_of(trainer: Trainer) -> Callable[[str], None]:
-    """Return where a method can say what it does before the first step; nowhere outside of runs."""
-    found = [callback.say for callback in trainer.callbacks if isinstance(callback, SayProgress)]
+def say_of(trainer: Trainer | None) -> Callable[[str], None]:
+    """Return where a method can say what it does between steps; nowhere outside of runs."""
+    callbacks = trainer.callbacks if trainer else []
+    found = [callback.say for callback in callbacks if isinstance(callback, SayProgress)]
     return found[0] if found else lambda text: None
 
 

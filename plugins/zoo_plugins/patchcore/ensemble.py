@@ -6,7 +6,7 @@ result of one image depends on the others. `normal` takes the scale from normal 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -50,9 +50,19 @@ class PatchcoreEnsemble(nn.Module):
         for member in self.members:
             member.collect(images)
 
-    def fit_bank(self) -> list[str]:
-        """Draw all banks; return what a person should know of them."""
-        return [text for member in self.members for text in member.fit_bank()]
+    def fit_bank(self, say: Callable[[str], None] = lambda text: None) -> list[str]:
+        """Draw all banks; return what a person should know of them.
+
+        Args:
+            say: Receives how far it is.
+        """
+        told = []
+        for index, member in enumerate(self.members):
+            bank = f"memory bank {index + 1}/{len(self.members)}"
+            told += member.fit_bank(
+                lambda done, wanted, bank=bank: say(f"{bank}: {done:,}/{wanted:,} patches")
+            )
+        return told
 
     def measure_scales(self, batches: Iterable[Tensor]) -> None:
         """Set the members' scales from images.

@@ -23,6 +23,7 @@ from zoo.errors import ZooError
 from zoo.memory_bank.embedding import PatchEmbedding, PooledConcatenation
 from zoo.memory_bank.search import Backend
 from zoo.method import ZooMethod, whole_image
+from zoo.training.progress import say_of
 from zoo.weights import normalization
 from zoo_plugins.patchcore.backbone import FrozenBackbone
 from zoo_plugins.patchcore.ensemble import Fusion, PatchcoreEnsemble
@@ -137,7 +138,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
 
     def fit(self) -> None:
         """Draw the memory banks from the patches of all training images."""
-        for text in self.model.fit_bank():
+        for text in self.model.fit_bank(say_of(self._trainer)):
             print(f"memory bank: {text}")
 
     def on_validation_start(self) -> None:

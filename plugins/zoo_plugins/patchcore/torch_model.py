@@ -15,7 +15,7 @@ from anomalib.models.components import DynamicBufferMixin
 from torch import Tensor, nn
 
 from zoo.errors import ZooError
-from zoo.memory_bank.coreset import greedy_coreset, random_start
+from zoo.memory_bank.coreset import Progress, greedy_coreset, random_start
 from zoo.memory_bank.embedding import PooledConcatenation
 from zoo.memory_bank.neighbours import affinity_bias, nearest_neighbour, nearest_neighbours
 from zoo.memory_bank.search import Backend, Search, make_search
@@ -113,8 +113,11 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         with torch.no_grad():
             self._stream.add(_rows(self.embed(images)))
 
-    def fit_bank(self) -> list[str]:
+    def fit_bank(self, progress: Progress | None = None) -> list[str]:
         """Draw the memory bank from what was collected; return what a person should know of it.
+
+        Args:
+            progress: Called with the number of patches drawn and to draw.
 
         Raises:
             ZooError: Nothing was collected.
@@ -135,7 +138,7 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
             check_bank(min(wanted, n_seen), width, self.bank.dtype, self.bank.budget_mb)
             said.append(f"the bank keeps all {len(features):,} patches, fewer than {wanted:,}")
         start = random_start(len(features), _N_START)
-        picks = greedy_coreset(features, wanted, start)
+        picks = greedy_coreset(features, wanted, start, progress=progress)
         if len(picks) < min(wanted, len(features)):
             said.append(f"the bank keeps {len(picks):,} patches: the others are the same again")
         self.memory_bank = features[picks].contiguous()

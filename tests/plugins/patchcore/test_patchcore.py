@@ -66,6 +66,13 @@ def test_more_patches_than_there_are_keeps_them_all_and_says_so(fill, capsys):
     assert "the bank keeps all 256 patches, fewer than 1,000" in capsys.readouterr().out
 
 
+def test_drawing_a_bank_says_how_far_it_is(random_images):
+    model, said = ZooPatchcore(image_size=64, bank_size=37), []
+    model.model.collect(model.pre_processor.transform(random_images(1, 4)))
+    model.model.fit_bank(said.append)
+    assert said[-1] == "memory bank 1/1: 37/37 patches"
+
+
 def test_a_small_budget_samples_and_says_so(fill, capsys):
     model = fill(ZooPatchcore(image_size=64, bank_size=20, bank_budget_mb=100 * 152 * 4 / 1e6))
     assert len(_bank(model)) == 20
