@@ -16,6 +16,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 # Waiting threads that spin make a forward pass 40 times slower where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # large pages: fewer of them to be zeroed
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
