@@ -170,7 +170,7 @@ def test_an_older_file_without_the_newer_columns_is_read(runs, tmp_path):
 
 def test_what_a_card_assumes_stands_under_a_recipe_that_mimics_a_paper(runs, monkeypatch):
     card = SimpleNamespace(assumed=("The crop is not stated; none is taken.",))
-    monkeypatch.setattr("zoo.table.methods", lambda: {"m": SimpleNamespace(card=card)})
+    monkeypatch.setattr("zoo.standings.means.methods", lambda: {"m": SimpleNamespace(card=card)})
     assert "crop" not in render(rows_of([runs]))
     write_run(runs, "a", 0, 0.5, 0.4, recipe="m/mvtec_ad_2_paper")
     assert "- m: The crop is not stated; none is taken." in render(rows_of([runs]))
