@@ -20,7 +20,7 @@ from zoo.standings.published import DATA_SET
 from zoo.standings.rows import COST, EXPECTED, KEY, METRICS, rows_of
 from zoo.standings.tables import beside, by_object, published_au_pro, published_means
 
-__all__ = ["render", "rows_of", "summary", "tables"]
+__all__ = ["image_table", "render", "rows_of", "summary", "tables"]
 
 
 def render(
@@ -52,7 +52,7 @@ def tables(rows: pd.DataFrame, means_only: bool = False) -> Iterator[Table]:
     if in_layout.any():
         yield from _in_layout(rows[in_layout], means_only)
     if not in_layout.all():
-        yield _image_table(rows[~in_layout])
+        yield image_table(rows[~in_layout])
 
 
 def _in_layout(rows: pd.DataFrame, means_only: bool) -> Iterator[Table]:
@@ -70,7 +70,7 @@ def _in_layout(rows: pd.DataFrame, means_only: bool) -> Iterator[Table]:
         yield from published_au_pro(rows)
 
 
-def _image_table(rows: pd.DataFrame) -> Table:
+def image_table(rows: pd.DataFrame) -> Table:
     """Return what image labels tell, and masks where there are any, one line per run and split."""
     before = (
         "Found: bad images with a blob. False alarms: good images with one; to expect: per 1,000 "
