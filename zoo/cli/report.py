@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def write_report(
         aside.write_text(text, encoding="utf-8")
         aside.replace(out)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
         raise ZooError(f"{out} cannot be written ({error.strerror}): give --out") from error
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, one file, no network needed")

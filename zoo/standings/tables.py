@@ -27,8 +27,9 @@ _PUBLISHED_NOTE = (
 )
 _OTHER_DATA = "Another data set: not comparable with the rows above."
 _BESIDE_NOTE = (
-    "Beside the ranking, means over objects. The oracle is the best single threshold on raw scores, "
-    "labels in hand: never a result. A rule that takes each image's background off can exceed it."
+    "Beside the ranking, means over objects. The oracle is the best single threshold on raw "
+    "scores, labels in hand: never a result. A rule that takes each image's background off can "
+    "exceed it."
 )
 _AU_PRO_NOTE = "AU-PRO, not ranked. † is second-hand: a transcription by others."
 
