@@ -16,9 +16,8 @@ from zoo.data.layout import TEST_SPLITS
 from zoo.standings.board import boards
 from zoo.standings.markdown import Table, percent, whole
 from zoo.standings.means import means_table, summary
-from zoo.standings.published import DATA_SET
 from zoo.standings.rows import COST, EXPECTED, KEY, METRICS, rows_of
-from zoo.standings.tables import beside, by_object, published_au_pro, published_means
+from zoo.standings.tables import details, published_tables
 
 __all__ = ["image_table", "render", "rows_of", "summary", "tables"]
 
@@ -61,13 +60,8 @@ def _in_layout(rows: pd.DataFrame, means_only: bool) -> Iterator[Table]:
         part = rows[rows["recipe"].isin([standing.name for standing in board.standings])]
         yield means_table(part, board)
         if not means_only:
-            yield from by_object(board)
-            if diagnostics := beside(part):
-                yield diagnostics
-    yield published_means(theirs)
-    if not means_only and any(board.data_set == DATA_SET for board in mine):
-        yield from by_object(theirs)
-        yield from published_au_pro(rows)
+            yield from details(board, part)
+    yield from published_tables(mine, theirs, rows, means_only)
 
 
 def image_table(rows: pd.DataFrame) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -14,7 +15,7 @@ from zoo.metrics import load_splits, save_splits
 from zoo.post import Calibration
 from zoo.runs.history import replace
 
-VOID = {"meta", "link", "input", "img", "br"}
+VOID = {"meta", "link", "input", "img", "wbr"}
 
 
 class Page(HTMLParser):
@@ -182,12 +183,28 @@ def test_how_many_cases_is_up_to_people(runs):
     assert not Page(report(runs, "--cases", "0")).all("img")
 
 
+def test_the_demo_ends_with_a_report(runs, monkeypatch, capsys):
+    demo = runs.parent / "demo"
+    monkeypatch.setattr("zoo.data.tiny.write_tiny", lambda out, **words: out)
+    monkeypatch.setattr("zoo.cli.bench.bench", lambda *words: 1)
+    assert main(["demo", "--out", str(demo)]) == 1
+    assert not (demo / "report.html").exists()  # nothing finished, nothing to show
+    shutil.copytree(runs, demo / "runs")
+    monkeypatch.setattr("zoo.cli.bench.bench", lambda *words: 0)
+    assert main(["demo", "--out", str(demo)]) == 0
+    assert "m/quick · cup · seed 1" in (demo / "report.html").read_text("utf-8")
+    assert f"{demo / 'report.html'}: " in capsys.readouterr().out
+
+
 def test_what_is_wrong_is_one_line(runs, tmp_path, capsys):
     for words, said in (
         ([str(tmp_path / "none")], "no results at"),
         ([str(runs), "--cases", "-1"], "--cases -1: give 0 or more"),
         ([str(runs), "--out", str(tmp_path)], "is a folder: give a file"),
-        ([str(runs), "--out", str(runs / "m-quick/cup/seed0/cost.json/r.html")], "Not a directory"),
+        (
+            [str(runs), "--out", str(runs / "m-quick/cup/seed0/cost.json/r.html")],
+            "cannot be written",
+        ),
     ):
         assert main(["report", *words]) == 1
         error = capsys.readouterr().err

@@ -28,9 +28,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"\nsame as: zoo bench {RECIPE} --data.root {data} --out {args.out / 'runs'}")
     runs = args.out / "runs"
     code = bench([RECIPE], data, None, [args.seed], None, runs, args.debug)
-    print(
-        f"\nlook at {runs}: masks in cases/, numbers in metrics.json and cost.json; or all at once:"
-    )
+    print(f"\nlook at {runs}: masks in cases/, numbers in metrics.json and cost.json")
     if finished_runs([runs]):
         write_report([runs], args.out / "report.html", "The demo of anomalib-zoo")
     return code

@@ -89,13 +89,14 @@ def _template() -> jinja2.Template:
 
 
 def bold(text: str) -> Markup:
-    """Return a text with what stands between `**` in bold.
+    """Return a text with what stands between `**` in bold; lines may break after a slash.
 
     Example:
-        >>> bold("**a** < b")
-        Markup('<strong>a</strong> &lt; b')
+        >>> bold("**a/b** < c")
+        Markup('<strong>a/<wbr>b</strong> &lt; c')
     """
-    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", str(escape(text))))
+    escaped = str(escape(text)).replace("/", "/<wbr>")
+    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escaped))
 
 
 def _facts(rows: pd.DataFrame, shown: list[RunShown]) -> list[str]:

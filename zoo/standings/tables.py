@@ -34,6 +34,23 @@ _BESIDE_NOTE = (
 _AU_PRO_NOTE = "AU-PRO, not ranked. † is second-hand: a transcription by others."
 
 
+def details(board: Board, rows: pd.DataFrame) -> Iterator[Table]:
+    """Yield what stands beside the means of one data set; rows are those of its recipes."""
+    yield from by_object(board)
+    if diagnostics := beside(rows):
+        yield diagnostics
+
+
+def published_tables(
+    mine: Sequence[Board], theirs: Board, rows: pd.DataFrame, means_only: bool = False
+) -> Iterator[Table]:
+    """Yield the published rows; more than means only where somebody here ran their data set."""
+    yield published_means(theirs)
+    if not means_only and any(board.data_set == DATA_SET for board in mine):
+        yield from by_object(theirs)
+        yield from published_au_pro(rows)
+
+
 def published_means(board: Board) -> Table:
     """Return the board of the published rows: ranks, means and drops, each with its source."""
     notes = _Notes()
