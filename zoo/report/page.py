@@ -24,9 +24,8 @@ from zoo.report.scatter import Point, pareto_chart
 from zoo.standings.board import Board, Standing, boards
 from zoo.standings.markdown import Table
 from zoo.standings.means import means_table, summary
-from zoo.standings.published import DATA_SET
 from zoo.standings.rows import failed_runs, finished_runs, rows_of
-from zoo.standings.tables import beside, by_object, published_au_pro, published_means
+from zoo.standings.tables import details, published_tables
 from zoo.table import image_table
 
 COLOURS = 8  # in `assets/style.css`; more recipes begin anew, and names stand beside all
@@ -74,7 +73,7 @@ def page(sources: Sequence[Path], title: str, most_cases: int) -> str:
     if in_layout.any():
         *mine, theirs = boards(rows[in_layout])
         context["data_sets"] = [_data_set(board, rows[in_layout]) for board in mine]
-        context["published"] = list(_published(mine, theirs, rows[in_layout]))
+        context["published"] = list(published_tables(mine, theirs, rows[in_layout]))
     return _template().render(context)
 
 
@@ -113,18 +112,9 @@ def _data_set(board: Board, rows: pd.DataFrame) -> DataSet:
     names = [standing.name for _, _, standing in board.ranked()]
     colours = {name: index % COLOURS for index, name in enumerate(names)}
     part = rows[rows["recipe"].isin(names)]
-    more = list(by_object(board))
-    if diagnostics := beside(part):
-        more.append(diagnostics)
+    more = list(details(board, part))
     charts = [*_bars(board, part, colours), *_drops(board, colours), *_pareto(board, part, colours)]
     return DataSet(board.data_set, means_table(part, board), list(colours.items()), charts, more)
-
-
-def _published(mine: list[Board], theirs: Board, rows: pd.DataFrame) -> Iterator[Table]:
-    yield published_means(theirs)
-    if any(board.data_set == DATA_SET for board in mine):
-        yield from by_object(theirs)
-        yield from published_au_pro(rows)
 
 
 def _bars(board: Board, rows: pd.DataFrame, colours: dict[str, int]) -> Iterator[Chart]:
