@@ -27,6 +27,7 @@ def test_the_wheel_has_two_packages_with_recipes_cards_and_baselines(tmp_path):
         "zoo/_recipes/patchcore/embedded.yaml",
         "zoo/_recipes/quickstart.yaml",
         "zoo/_results/baselines.csv",
+        "zoo/report/assets/page.html",
     ):
         assert wanted in names
 
@@ -38,3 +39,4 @@ def test_the_demo_prints_a_table(tmp_path, capsys):
     assert "| patchcore/embedded | patchcore | yes | 3 | 1 |" in printed
     assert len(list((tmp_path / "demo" / "runs").rglob("metrics.json"))) == 3
     assert list((tmp_path / "demo" / "runs").rglob("cases/*/*.png"))
+    assert "patchcore/embedded" in (tmp_path / "demo" / "report.html").read_text("utf-8")

@@ -27,6 +27,8 @@ def write_run(
     recipe: str = "m/quick",
     vand4_admissible: str = "yes",
     data_fingerprint: str = "0000",
+    cost: tuple[float, float] = (20.0, 1000.0),
+    processor: str = "a",
     **values: float,
 ):
     folder = folder / recipe.replace("/", "-") / object_name / f"seed{seed}"
@@ -38,15 +40,17 @@ def write_run(
     facts = {"recipe": recipe, "method": "m", "object": object_name, "seed": seed}
     facts |= {"vand4_admissible": vand4_admissible, "data_fingerprint": data_fingerprint}
     (folder / "metrics.json").write_text(json.dumps({**facts, "command": "c", "splits": splits}))
-    cost = {
+    costs = {
         "phases": {"fit": {"wall_s": 2.0}},
         "total_s": 3.0,
-        "latency": {"p50_ms": 20.0},
-        "memory": {"peak_rss_mb": 1000.0},
+        "latency": {"p50_ms": cost[0]},
+        "memory": {"peak_rss_mb": cost[1]},
+        "device": "cpu",
+        "processor": processor,
         "threads": 2,
         "versions": {"torch": "2"},
     }
-    (folder / "cost.json").write_text(json.dumps(cost))
+    (folder / "cost.json").write_text(json.dumps(costs))
 
 
 @pytest.fixture
@@ -153,6 +157,58 @@ def test_oracle_and_both_limits_have_columns_of_their_own(runs):
     assert "| m/more | 80.0 % | 80.0 % | 50.0 % | 50.0 % | 70.0 % | 70.0 % |" in text
 
 
+def test_who_is_beaten_in_segf1_and_cost_is_off_the_front(runs):
+    for name in ("a", "b"):
+        write_run(runs, name, 0, 0.6, 0.4, recipe="m/large", cost=(50, 2000))
+        write_run(runs, name, 0, 0.3, 0.4, recipe="m/lost", cost=(30, 900))
+    text = render(rows_of([runs]), means_only=True)
+    assert "Pareto: no other row has more SegF1 private for less ms, or for less MB." in text
+    for row in (
+        "| 3 | 20 | 1000 | ms, MB |",
+        "| 3 | 50 | 2000 | ms, MB |",
+        "| 3 | 30 | 900 | MB |",
+    ):
+        assert row in text
+    records = json.loads(render(rows_of([runs]), "json", ranked=True))
+    fronts = {row["name"]: (row["pareto_ms"], row["pareto_mb"]) for row in records}
+    assert fronts["m/lost"] == (False, True)
+    assert fronts["PatchCore"] == (None, None)
+    [large] = [row for row in records if row["name"] == "m/large"]
+    assert (large["total_s"], large["p50_ms"], large["peak_rss_mb"]) == (3, 50, 2000)
+    assert "pareto_ms,pareto_mb" in render(rows_of([runs]), "csv", ranked=True)
+
+
+def test_a_single_row_beats_nobody(runs):
+    assert "| 3 | 20 | 1000 | - |" in render(rows_of([runs]), means_only=True)
+
+
+def test_without_private_truth_public_is_set_against_cost(runs, tmp_path):
+    for recipe, segf1 in (("m/one", 0.9), ("m/two", 0.8)):
+        write_run(tmp_path / "public", "a", 0, None, None, recipe=recipe)
+        path = tmp_path / "public" / recipe.replace("/", "-") / "a" / "seed0" / "metrics.json"
+        metrics = json.loads(path.read_text())
+        metrics["splits"]["test_public"] = {"segf1": segf1, "n_images": 4}
+        path.write_text(json.dumps(metrics))
+    text = render(rows_of([tmp_path / "public"]), means_only=True)
+    assert "more SegF1 public for less ms" in text
+    assert "| 90.0 % | server | server | - | - | 3 | 20 | 1000 | ms, MB |" in text
+    assert "| 80.0 % | server | server | - | - | 3 | 20 | 1000 | - |" in text
+
+
+def test_milliseconds_of_two_machines_are_not_compared(runs):
+    for name in ("a", "b"):
+        write_run(runs, name, 0, 0.6, 0.4, recipe="m/large", cost=(5, 2000), processor="b")
+    text = render(rows_of([runs]), means_only=True)
+    assert "ms of several machines do not compare: cpu a 2; cpu b 2." in text
+    assert "| 3 | 5 | 2000 | MB |" in text
+
+
+def test_tables_by_object_show_cost(runs):
+    text = render(rows_of([runs]))
+    assert "| SegF1 private | a | b | mean | ms | peak MB |" in text
+    assert "| **m/quick** | 50.0 % | 30.0 % | 40.0 % | 20 | 1000 |" in text
+
+
 def test_who_is_not_admitted_is_told_with_the_reason(runs):
     write_run(runs, "b", 0, 0.5, 0.4, vand4_admissible="no: no card says it")
     text = render(rows_of([runs]), means_only=True)
@@ -170,7 +226,7 @@ def test_an_older_file_without_the_newer_columns_is_read(runs, tmp_path):
 
 def test_what_a_card_assumes_stands_under_a_recipe_that_mimics_a_paper(runs, monkeypatch):
     card = SimpleNamespace(assumed=("The crop is not stated; none is taken.",))
-    monkeypatch.setattr("zoo.table.methods", lambda: {"m": SimpleNamespace(card=card)})
+    monkeypatch.setattr("zoo.standings.means.methods", lambda: {"m": SimpleNamespace(card=card)})
     assert "crop" not in render(rows_of([runs]))
     write_run(runs, "a", 0, 0.5, 0.4, recipe="m/mvtec_ad_2_paper")
     assert "- m: The crop is not stated; none is taken." in render(rows_of([runs]))

@@ -26,7 +26,7 @@ data:
   init_args: {train_batch_size: 4, eval_batch_size: 4}
 """
 FILES = {"config.yaml", "model.ckpt", "calibration.json", "histograms.npz", "metrics.json"}
-FILES |= {"cost.json", "cases"}
+FILES |= {"cost.json", "cases", "rule_histograms.npz"}
 
 
 @pytest.fixture

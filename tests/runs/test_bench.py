@@ -70,6 +70,9 @@ def test_a_run_writes_its_folder_and_the_table_shows_it(recipe, mini, out, capsy
     assert cost["latency"]["passes"] >= 20
     assert cost["memory"]["peak_rss_mb"] > 100
     assert set(load_splits(folder / "histograms.npz")) == set(metrics["splits"])
+    seen = load_splits(folder / "rule_histograms.npz")
+    assert set(seen) == {*metrics["splits"], "validation"}
+    assert seen["validation"].normal.total == 3 * 48 * 64
     assert metrics["vand4_admissible"] == "yes"
     printed = capsys.readouterr().out
     assert "; VAND 4 yes (" in printed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -62,6 +64,47 @@ def test_bad_pictures_with_masks_are_ranked_by_them(judged, tmp_path):
     assert (found["best"], found["worst"]) == (["a"], ["b"])
 
 
+def test_boxes_of_blobs_and_of_missed_defects_are_listed(judged, tmp_path):
+    cases = CaseCollector(keep=1)
+    truth = np.zeros(SIZE, bool)
+    truth[:5, :9] = truth[30:33, 40:44] = truth[20, 60] = True
+    path, finished = judged("a", 5)
+    cases.update(path, finished, truth)
+    cases.save(tmp_path / "cases", CALIBRATION)
+    worst, best = json.loads((tmp_path / "cases" / "cases.json").read_text())
+    assert (worst["kind"], worst["rank"], best["kind"]) == ("worst", 1, "best")
+    assert (worst["image"], worst["width"], worst["height"]) == ("shots/a.png", 64, 48)
+    assert worst["blobs"] == [{"id": 1, "box": [0, 0, 5, 5], "area_px": 25, "peak": 5.0}]
+    assert worst["missed"] == [[60, 20, 1, 1], [40, 30, 4, 3]]
+    assert worst["has_truth"]
+    assert worst["n_blobs"] == 1
+    assert (tmp_path / "cases" / worst["picture"]).is_file()
+    assert worst["value"] == pytest.approx(2 * 25 / (25 + 45 + 13))
+
+
+def test_marks_on_a_good_image_are_wrong_without_any_mask_to_compare(judged, tmp_path):
+    cases = CaseCollector()
+    cases.update(*judged("a", 5), None, 0)
+    cases.update(*judged("b", 5), None, 1)
+    cases.save(tmp_path / "cases", CALIBRATION)
+    listed = json.loads((tmp_path / "cases" / "cases.json").read_text())
+    assert {each["kind"]: each["has_truth"] for each in listed} == {
+        "worst": False,
+        "best": False,
+        "false_alarm": True,
+    }
+
+
+def test_a_speck_is_not_shrunk_away(judged):
+    cases = CaseCollector()
+    path, finished = judged("a", 9, size=(600, 800))
+    truth = np.zeros((600, 800), bool)
+    truth[301, 401] = True
+    cases.update(path, finished, truth)
+    assert cases.worst[0].truth.shape == (300, 400)
+    assert cases.worst[0].truth.sum() == 1
+
+
 def test_where_nothing_is_known_nothing_is_shown(judged, tmp_path):
     cases = CaseCollector()
     cases.update(*judged("a", 9), None)
@@ -73,7 +116,7 @@ def test_a_case_is_three_small_pictures_side_by_side(judged, tmp_path):
     cases = CaseCollector()
     cases.update(*judged("a", 9, size=(600, 800)), None, 0)
     cases.save(tmp_path / "cases", CALIBRATION)
-    [path] = (tmp_path / "cases").iterdir()
+    [path] = (tmp_path / "cases").glob("*.png")
     assert cv2.imread(str(path)).shape == (300, 3 * 400, 3)
 
 
@@ -81,5 +124,5 @@ def test_a_name_of_any_length_and_script_can_be_written(judged, tmp_path):
     cases = CaseCollector()
     cases.update(*judged("Schraube ä 螺丝 " * 9, 9), None, 0)
     cases.save(tmp_path / "cases", CALIBRATION)
-    [path] = (tmp_path / "cases").iterdir()
+    [path] = (tmp_path / "cases").glob("*.png")
     assert path.stat().st_size > 100

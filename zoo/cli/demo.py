@@ -1,11 +1,11 @@
-"""`zoo demo`: render the tiny data set, run a recipe on it and print the table."""
+"""`zoo demo`: render the tiny data set, run a recipe on it, print the table, write the report."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-HELP = "the whole way in minutes: render a tiny data set, train, calibrate, score, print the table"
+HELP = "the whole way in minutes: render a tiny data set, train, calibrate, score, table and report"
 RECIPE = "patchcore/embedded"
 
 
@@ -20,10 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the data set if it is not there, and bench the recipe on it."""
     from zoo.cli.bench import bench
+    from zoo.cli.report import write_report
     from zoo.data.tiny import write_tiny
+    from zoo.standings.rows import finished_runs
 
     data = write_tiny(args.out / "tiny", seed=args.seed, progress=print)
     print(f"\nsame as: zoo bench {RECIPE} --data.root {data} --out {args.out / 'runs'}")
-    code = bench([RECIPE], data, None, [args.seed], None, args.out / "runs", args.debug)
-    print(f"\nlook at {args.out / 'runs'}: masks in cases/, numbers in metrics.json and cost.json")
+    runs = args.out / "runs"
+    code = bench([RECIPE], data, None, [args.seed], None, runs, args.debug)
+    print(f"\nlook at {runs}: masks in cases/, numbers in metrics.json and cost.json")
+    if finished_runs([runs]):
+        write_report([runs], args.out / "report.html", "The demo of anomalib-zoo")
     return code

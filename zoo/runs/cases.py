@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,11 +13,13 @@ import numpy as np
 from zoo.data.images import read_image
 from zoo.metrics import PixelCounts
 from zoo.post.calibration import Calibration
-from zoo.post.finish import Finished
-from zoo.post.overlay import MASK_COLOUR, TRUTH_COLOUR, overlay
+from zoo.post.finish import Blob, Finished
+from zoo.runs.case_picture import case_picture
+from zoo.runs.folder import CASES_LIST, write_json
 
 _LONG_SIDE_PX = 400
 _LONGEST_NAME = 50  # file systems end at 255 bytes, and a letter may take four
+_MOST_BOXES = 50
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,12 @@ class Case:
         value: What its kind is ranked by: SegF1 of this image alone, or the flagged share where
             there is no mask to compare; the largest score of a good image without alarm.
         score_map: Raw scores, float32 (h, w) with a long side of at most 400 px.
-        mask: bool, same shape.
-        truth: bool, same shape, or None.
+        mask: bool, same shape; a speck of the mask is never shrunk away.
+        truth: bool, same shape, all False for a good image; None where it is not known.
+        native_size: (H, W) of the image.
+        blobs: The first of the mask's blobs, in native pixels.
+        n_blobs: How many the mask has.
+        missed: Boxes x, y, width, height of defects that the mask does not touch.
     """
 
     path: Path
@@ -36,6 +44,27 @@ class Case:
     score_map: np.ndarray
     mask: np.ndarray
     truth: np.ndarray | None
+    native_size: tuple[int, int]
+    blobs: list[Blob]
+    n_blobs: int
+    missed: list[tuple[int, int, int, int]]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what stands of the case in `cases.json`."""
+        height, width = self.native_size
+        return {
+            "image": f"{self.path.parent.name}/{self.path.name}",
+            "value": self.value,
+            "width": width,
+            "height": height,
+            "has_truth": self.truth is not None,
+            "n_blobs": self.n_blobs,
+            "blobs": [
+                {"id": blob.id, "box": blob.box, "area_px": blob.area_px, "peak": blob.peak}
+                for blob in self.blobs
+            ],
+            "missed": self.missed,
+        }
 
 
 class CaseCollector:
@@ -62,6 +91,8 @@ class CaseCollector:
         if label is None and truth is not None:
             label = int(truth.any())
         flagged = float(finished.mask.mean())
+        if label == 0 and truth is None:
+            truth = np.zeros_like(finished.mask)
         if label == 0 and finished.is_anomalous:
             self._offer(self.false_alarms, path, flagged, finished, truth, smallest=False)
         elif label == 0:
@@ -77,17 +108,26 @@ class CaseCollector:
             self._offer(self.best, path, value, finished, truth, smallest=False)
 
     def save(self, folder: Path, calibration: Calibration) -> None:
-        """Write each case as one picture: image, score map, truth (green) and mask (red)."""
+        """Write each case as one picture, and `cases.json` with boxes, which lists them."""
+        folder = Path(folder)
+        listed = []
+        for kind, rank, case in self._all():
+            folder.mkdir(parents=True, exist_ok=True)
+            image = f"{case.path.parent.name}_{case.path.stem}"[-_LONGEST_NAME:]
+            name = f"{kind}_{rank}_{image}_{case.value:.3f}.png"
+            encoded = cv2.imencode(".png", _picture(case, calibration)[..., ::-1])[1]
+            (folder / name).write_bytes(encoded)  # imwrite fails on some umlauts
+            listed.append({"kind": kind, "rank": rank, "picture": name, **case.facts()})
+        if listed:
+            write_json(folder / CASES_LIST, listed)
+
+    def _all(self) -> Iterator[tuple[str, int, Case]]:
+        """Yield kind, rank from 1, and case."""
         kinds = {"worst": self.worst, "best": self.best}
         kinds |= {"false_alarm": self.false_alarms, "loudest_good": self.loudest}
-        if any(kinds.values()):
-            Path(folder).mkdir(parents=True, exist_ok=True)
         for kind, cases in kinds.items():
             for rank, case in enumerate(cases, start=1):
-                image = f"{case.path.parent.name}_{case.path.stem}"[-_LONGEST_NAME:]
-                name = f"{kind}_{rank}_{image}_{case.value:.3f}.png"
-                encoded = cv2.imencode(".png", _picture(case, calibration)[..., ::-1])[1]
-                (Path(folder) / name).write_bytes(encoded)  # imwrite fails on some umlauts
+                yield kind, rank, case
 
     def _offer(
         self,
@@ -101,10 +141,20 @@ class CaseCollector:
         worst_kept = kept[-1].value if len(kept) == self.keep else None
         if worst_kept is not None and (value >= worst_kept if smallest else value <= worst_kept):
             return
-        size = _shown_size(finished.mask.shape)
-        score_map = cv2.resize(finished.score_map, size, interpolation=cv2.INTER_AREA)
-        mask, truth = _smaller(finished.mask, size), _smaller(truth, size)
-        kept.append(Case(path, value, score_map, mask, truth))
+        mask, blobs = finished.mask, finished.blobs
+        size = _shown_size(mask.shape)
+        case = Case(
+            path,
+            value,
+            cv2.resize(finished.score_map, size, interpolation=cv2.INTER_AREA),
+            _smaller(mask, size),
+            None if truth is None else _smaller(truth, size),
+            mask.shape,
+            blobs[:_MOST_BOXES],
+            len(blobs),
+            [] if truth is None else _missed(mask, truth)[:_MOST_BOXES],
+        )
+        kept.append(case)
         kept.sort(key=lambda case: case.value, reverse=not smallest)
         del kept[self.keep :]
 
@@ -114,20 +164,26 @@ def _shown_size(shape: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 
 
-def _smaller(mask: np.ndarray | None, size: tuple[int, int]) -> np.ndarray | None:
-    if mask is None:
-        return None
-    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+def _smaller(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a mask (H, W) at a size (w, h), True wherever any pixel below was."""
+    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+
+
+def _missed(mask: np.ndarray, truth: np.ndarray) -> list[tuple[int, int, int, int]]:
+    """Return the boxes of the 8-connected regions of the truth that the mask does not touch."""
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats(
+        np.ascontiguousarray(truth, np.uint8), connectivity=8
+    )
+    touched = set(np.unique(labels[mask]).tolist())
+    return [
+        tuple(statistics[label, : cv2.CC_STAT_AREA].tolist())
+        for label in range(1, count)
+        if label not in touched
+    ]
 
 
 def _picture(case: Case, calibration: Calibration) -> np.ndarray:
-    """Return image, heat map and outlined image side by side, (h, 3w, 3) uint8 RGB."""
+    """Return image, heat map and mask against truth side by side, uint8 (h, 3w, 3) RGB."""
     height, width = case.score_map.shape
     image = cv2.resize(read_image(case.path), (width, height), interpolation=cv2.INTER_AREA)
-    heat = calibration.for_display(case.score_map)
-    heat = cv2.applyColorMap((255 * heat).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    outlined = image
-    for mask, colour in ((case.truth, TRUTH_COLOUR), (case.mask, MASK_COLOUR)):
-        if mask is not None:
-            outlined = overlay(outlined, mask, colour=colour)
-    return np.ascontiguousarray(np.concatenate([image, heat, outlined], axis=1))
+    return case_picture(image, case.score_map, case.mask, case.truth, calibration)

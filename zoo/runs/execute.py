@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from anomalib.models import AnomalibModule
 
 from zoo import __version__
 from zoo.data.batch import NativeBatch
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
-from zoo.metrics import save_splits
+from zoo.metrics import PixelScores, save_splits
 from zoo.post.false_alarms import FalseAlarms, expected_false_alarms
 from zoo.post.finish import finish
 from zoo.post.processor import BlobPostProcessor
@@ -32,6 +33,7 @@ from zoo.runs.folder import (
     write_json,
 )
 from zoo.runs.maps import MapWriter
+from zoo.runs.rule_scores import RuleScores, save_rule_scores
 from zoo.runs.scenes import scenes
 from zoo.scoring import score_batch, score_split
 from zoo.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
@@ -131,6 +133,7 @@ class Judged:
     """What the test splits gave, and the time that one image takes."""
 
     evaluations: dict[str, SplitEvaluation]
+    rule_scores: dict[str, PixelScores]
     latency: dict[str, Any]
 
 
@@ -145,12 +148,13 @@ def judge(
 ) -> Judged:
     """Score every test split with a model that is fitted and calibrated; arguments as `execute`."""
     datamodule.follow_model(model)
-    evaluations = {}
+    evaluations, rule_scores = {}, {}
     for split in splits:
         with watch.phase(split):
-            evaluations[split] = _judge(model, datamodule, split, folder, say, keep)
+            found = _judge(model, datamodule, split, folder, say, keep)
+            evaluations[split], rule_scores[split] = found
     say("latency")
-    return Judged(evaluations, _latency(model, datamodule, splits))
+    return Judged(evaluations, rule_scores, _latency(model, datamodule, splits))
 
 
 def write_results(
@@ -165,6 +169,7 @@ def write_results(
     """Write cost, histograms and, last, `metrics.json`; return what the last one holds."""
     write_json(folder / COST, _cost(model, watch, memory, judged.latency))
     save_splits(folder / HISTOGRAMS, {k: v.pixels for k, v in judged.evaluations.items()})
+    save_rule_scores(folder, judged.rule_scores)
     metrics = {
         **facts,
         "format": FORMAT_VERSION,
@@ -231,10 +236,12 @@ def _calibrate(
             false_alarms = None
             if calibration.image_threshold is None:  # otherwise blobs say nothing of verdicts
                 false_alarms = expected_false_alarms(rule, made)
-        cases = CaseCollector()
+        cases, rule_scores = CaseCollector(), RuleScores(calibration)
         for sample, score_map, score in zip(listed, spool, spool.scores, strict=True):
             finished = finish(score_map, score_map.shape, calibration, score)
             cases.update(sample.image_path, finished, None, sample.label)
+            rule_scores.update(score_map, np.zeros(score_map.shape, bool))
+        save_rule_scores(folder, {VALIDATION: rule_scores.pixels})
         cases.save(folder / CASES / VALIDATION, calibration)
         return false_alarms
 
@@ -246,11 +253,11 @@ def _judge(
     folder: Path,
     say: Say,
     keep: Keep,
-) -> SplitEvaluation:
-    """Score one split, and keep a few cases."""
+) -> tuple[SplitEvaluation, PixelScores]:
+    """Score one split, and keep a few cases and the scores as the rule sees them."""
     listed = datamodule.listed(split)
     calibration = model.post_processor.calibration
-    evaluation, cases = SplitEvaluation(), CaseCollector()
+    evaluation, cases, rule_scores = SplitEvaluation(), CaseCollector(), RuleScores(calibration)
     writer = _maps(folder, split, keep)
     scored_images = score_split(model, datamodule, split)
     for index, (sample, scored) in enumerate(zip(listed, scored_images, strict=True)):
@@ -259,12 +266,13 @@ def _judge(
         truth = sample.truth(scored.native_size)
         evaluation.update(finished, scored.score, truth, sample.label)
         cases.update(sample.image_path, finished, truth, sample.label)
+        rule_scores.update(finished.score_map, truth)
         if writer:
             writer.append(scored)
     if writer:
         writer.close()
     cases.save(folder / CASES / split, calibration)
-    return evaluation
+    return evaluation, rule_scores.pixels
 
 
 def _latency(

@@ -21,13 +21,15 @@ METRICS = "metrics.json"
 FAILED = "failed.json"
 COST = "cost.json"
 HISTOGRAMS = "histograms.npz"
+RULE_HISTOGRAMS = "rule_histograms.npz"  # of scores as the threshold rule sees them
 CASES = "cases"
+CASES_LIST = "cases.json"  # in each folder of pictures
 MAPS = "maps"
 ATTESTATION = "attestation.json"  # of a sealed run, see `zoo.sealed`
 ROBUSTNESS = "robustness"  # see `zoo relight`
 # What a run writes; whatever else lies in its folder is somebody's own.
 _OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS)
-_OURS += (ATTESTATION, ROBUSTNESS)
+_OURS += (RULE_HISTOGRAMS, ATTESTATION, ROBUSTNESS)
 _OURS += ("calibrations",)  # older ones, see `zoo.runs.history`: they are of that run's model
 UNFINISHED = ".unfinished"
 

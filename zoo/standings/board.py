@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
+from zoo.pareto import pareto_front
+from zoo.standings.cost import Cost, cost_of
 from zoo.standings.published import DATA_SET, Published, object_names, published
 from zoo.standings.ranks import drop, mean_of, places, r_final
 
@@ -25,6 +27,7 @@ class Standing:
         is_ours: Whether it was run here.
         segf1: {split: {object: SegF1 in [0, 1]}}; only splits whose every object is known.
         sources: Where published values were read.
+        cost: What it cost here; nothing is known of published rows.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Standing:
     is_ours: bool
     segf1: dict[str, dict[str, float]]
     sources: tuple[str, ...] = ()
+    cost: Cost = field(default_factory=Cost)
 
     def mean(self, split: str) -> float | None:
         """Return the unweighted mean over objects, None where it is not known."""
@@ -58,6 +62,37 @@ class Board:
     objects: tuple[str, ...]
     standings: list[Standing] = field(default_factory=list)
 
+    @property
+    def accuracy_split(self) -> str:
+        """The split whose SegF1 is set against cost: private if anybody's is known, else public."""
+        private, public = PRIVATE_SPLITS[0], TEST_SPLITS[0]
+        is_known = any(each.mean(private) is not None for each in self.standings)
+        return private if is_known else public
+
+    @property
+    def machines(self) -> frozenset[str]:
+        """The machines that the costs of this board were measured on."""
+        return frozenset().union(*(each.cost.machines for each in self.standings))
+
+    def fronts(self) -> dict[str, tuple[bool | None, bool | None]]:
+        """Return for every name whether nobody has more SegF1 for less ms, and for less MB.
+
+        SegF1 is that of `accuracy_split`. Without two standings to compare both are None, and so is
+        the first where milliseconds are those of several machines.
+        """
+        costs = [(each.cost.latency_ms, each.cost.peak_mb) for each in self.standings]
+        names = [each.name for each in self.standings]
+        if sum(cost != (None, None) for cost in costs) < 2:
+            return dict.fromkeys(names, (None, None))
+        scores = [each.mean(self.accuracy_split) for each in self.standings]
+        by_ms, by_mb = (
+            pareto_front(list(zip(scores, column, strict=True)), larger_is_better=(True, False))
+            for column in zip(*costs, strict=True)
+        )
+        if len(self.machines) > 1:
+            by_ms = [None] * len(names)
+        return dict(zip(names, zip(by_ms, by_mb, strict=True), strict=True))
+
     def ranked(self) -> Iterator[tuple[int | None, float | None, Standing]]:
         """Yield place, R_final and standing, best first; who cannot be ranked comes last."""
         means = [standing.means for standing in self.standings]
@@ -67,6 +102,7 @@ class Board:
     def records(self) -> list[dict[str, Any]]:
         """Return the board as plain rows, one per standing."""
         rows = []
+        fronts = self.fronts()
         for place, rank, standing in self.ranked():
             private, mixed = standing.means
             row: dict[str, Any] = {
@@ -80,6 +116,9 @@ class Board:
                 "segf1_private": private,
                 "segf1_private_mixed": mixed,
                 "drop": drop(private, mixed),
+                **standing.cost.record(),
+                "pareto_ms": fronts[standing.name][0],
+                "pareto_mb": fronts[standing.name][1],
             }
             for split in TEST_SPLITS:
                 short = split.removeprefix("test_")
@@ -128,7 +167,7 @@ def ours(rows: pd.DataFrame) -> list[Standing]:
         for split, part in group.groupby("split"):
             if part["segf1"].notna().all():
                 segf1[str(split)] = part.groupby("object")["segf1"].mean().to_dict()
-        found.append(Standing(str(recipe), str(method), True, segf1))
+        found.append(Standing(str(recipe), str(method), True, segf1, cost=cost_of(group)))
     return found
 
 

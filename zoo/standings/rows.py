@@ -14,8 +14,8 @@ import pandas as pd
 
 from zoo.errors import ZooError
 from zoo.runs.folder import COST as COST_FILE
+from zoo.runs.folder import FAILED, UNFINISHED, read_metrics
 from zoo.runs.folder import METRICS as METRICS_FILE
-from zoo.runs.folder import UNFINISHED, read_metrics
 from zoo.standings.board import HERE, SERVER
 from zoo.standings.server import SERVER_FILE, read_server
 
@@ -69,6 +69,31 @@ def rows_of(sources: Sequence[Path]) -> pd.DataFrame:
     known = rows["scored_by"].isna() & rows["segf1"].notna()
     rows["scored_by"] = rows["scored_by"].astype(object).mask(known, HERE)
     return rows.sort_values(list(KEY), ignore_index=True)
+
+
+def finished_runs(sources: Sequence[Path]) -> list[Path]:
+    """Return the folders of all finished runs, sorted; sources that are files have none."""
+    found = {
+        path.parent: None
+        for source in map(Path, sources)
+        for path in sorted(source.rglob(METRICS_FILE) if source.is_dir() else ())
+        if _rows(path)
+    }
+    return list(found)
+
+
+def failed_runs(sources: Sequence[Path]) -> list[dict[str, object]]:
+    """Return recipe, object, seed and reason of all runs that failed."""
+    found = []
+    for source in map(Path, sources):
+        for path in sorted(source.rglob(FAILED) if source.is_dir() else ()):
+            try:
+                facts = json.loads(path.read_text(encoding="utf-8"))
+                found.append({key: facts[key] for key in ("recipe", "object", "seed", "reason")})
+            except (OSError, ValueError, KeyError, TypeError):
+                found.append(dict.fromkeys(("recipe", "object", "seed"), "?"))
+                found[-1]["reason"] = f"{path} cannot be read"
+    return found
 
 
 def _of_folder(folder: Path) -> pd.DataFrame:

@@ -1,0 +1,64 @@
+"""`zoo report`: run folders as one HTML file with tables, charts, curves and cases."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from pathlib import Path
+
+from zoo.errors import ZooError
+
+HELP = "write one HTML file: tables, cost, light, thresholds, the worst and best cases of every run"
+MOST_CASES = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    parser.add_argument(
+        "sources", nargs="+", type=Path, metavar="RUNS", help="run folders, or CSV made from them"
+    )
+    parser.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE")
+    parser.add_argument(
+        "--title", default="Visual anomaly detection, compared", metavar="TEXT", help="its heading"
+    )
+    parser.add_argument(
+        "--cases",
+        type=int,
+        default=MOST_CASES,
+        metavar="N",
+        help=f"pictures of at most N cases of each run (default {MOST_CASES}); 0 for none",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file and say where it is and how large."""
+    write_report(args.sources, args.out, args.title, args.cases)
+    return 0
+
+
+def write_report(
+    sources: list[Path], out: Path, title: str = "Visual anomaly detection", cases: int = MOST_CASES
+) -> None:
+    """Write the report of some runs, whole or not at all, and print one line about it.
+
+    Raises:
+        ZooError: No finished run, fewer than no cases, or nothing can be written there.
+    """
+    from zoo.report.page import page
+
+    if cases < 0:
+        raise ZooError(f"--cases {cases}: give 0 or more")
+    if out.is_dir():
+        raise ZooError(f"{out} is a folder: give a file, such as {out / 'report.html'}")
+    text = page(sources, title, cases)
+    aside = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(out)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise ZooError(f"{out} cannot be written ({error.strerror}): give --out") from error
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, one file, no network needed")

@@ -1,0 +1,176 @@
+"""The page: what runs hold, put into `assets/page.html` with styles and script inside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup, escape
+
+from zoo import __version__
+from zoo.data.layout import TEST_SPLITS
+from zoo.report.bars import Bar, object_bars
+from zoo.report.dumbbells import Pair, drops
+from zoo.report.pictures import panels
+from zoo.report.runs import RunShown, read_run, short_split
+from zoo.report.scatter import Point, pareto_chart
+from zoo.standings.board import Board, Standing, boards
+from zoo.standings.markdown import Table
+from zoo.standings.means import means_table, summary
+from zoo.standings.rows import failed_runs, finished_runs, rows_of
+from zoo.standings.tables import details, published_tables
+from zoo.table import image_table
+
+COLOURS = 8  # in `assets/style.css`; more recipes begin anew, and names stand beside all
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing with its heading."""
+
+    heading: str
+    drawing: str
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """All that is shown of the recipes that were run on the same images."""
+
+    name: str
+    means: Table
+    legend: list[tuple[str, int]]
+    charts: list[Chart]
+    more: list[Table]
+
+
+def page(sources: Sequence[Path], title: str, most_cases: int) -> str:
+    """Return the report as HTML.
+
+    Args:
+        sources: Run folders, or CSV files made from them, which have tables and charts only.
+        title: Heading of the page.
+        most_cases: How many cases of each run are shown at most.
+
+    Raises:
+        ZooError: There is no finished run.
+    """
+    rows = rows_of(sources)
+    in_layout = rows["split"].isin(TEST_SPLITS)
+    shown = [read_run(folder, most_cases) for folder in finished_runs(sources)]
+    context: dict[str, Any] = {"title": title, "version": __version__, "runs": shown}
+    context["made"] = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    context["facts"] = _facts(rows, shown)
+    context["failed"] = failed_runs(sources)
+    context["own"] = image_table(rows[~in_layout]) if not in_layout.all() else None
+    context["data_sets"], context["published"] = [], []
+    if in_layout.any():
+        *mine, theirs = boards(rows[in_layout])
+        context["data_sets"] = [_data_set(board, rows[in_layout]) for board in mine]
+        context["published"] = list(published_tables(mine, theirs, rows[in_layout]))
+    return _template().render(context)
+
+
+def _template() -> jinja2.Template:
+    assets = files("zoo.report") / "assets"
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"bold": bold, "safe_svg": Markup, "panels": panels}
+    environment.filters["short_split"] = short_split
+    for name in ("style.css", "script.js"):
+        environment.globals[name.replace(".", "_")] = Markup((assets / name).read_text("utf-8"))
+    return environment.from_string((assets / "page.html").read_text("utf-8"))
+
+
+def bold(text: str) -> Markup:
+    """Return a text with what stands between `**` in bold; lines may break after a slash.
+
+    Example:
+        >>> bold("**a/b** < c")
+        Markup('<strong>a/<wbr>b</strong> &lt; c')
+    """
+    escaped = str(escape(text)).replace("/", "/<wbr>")
+    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escaped))
+
+
+def _facts(rows: pd.DataFrame, shown: list[RunShown]) -> list[str]:
+    """Return what the report is made of, in a few words each."""
+    counts = {"recipe": rows["recipe"], "object": rows["object"], "seed": rows["seed"]}
+    said = [f"{len(shown)} run{'s' * (len(shown) != 1)}"] if shown else []
+    for word, column in counts.items():
+        count = len(set(column))
+        said.append(f"{count} {word}{'s' * (count != 1)}")
+    return said
+
+
+def _data_set(board: Board, rows: pd.DataFrame) -> DataSet:
+    names = [standing.name for _, _, standing in board.ranked()]
+    colours = {name: index % COLOURS for index, name in enumerate(names)}
+    part = rows[rows["recipe"].isin(names)]
+    more = list(details(board, part))
+    charts = [*_bars(board, part, colours), *_drops(board, colours), *_pareto(board, part, colours)]
+    return DataSet(board.data_set, means_table(part, board), list(colours.items()), charts, more)
+
+
+def _bars(board: Board, rows: pd.DataFrame, colours: dict[str, int]) -> Iterator[Chart]:
+    """Yield the bars of every split; recipes of which an object is not known are left out."""
+    for split in TEST_SPLITS:
+        known = [name for name in colours if _standing(board, name).segf1.get(split)]
+        if not known:
+            continue
+        part = rows[rows["split"] == split]
+        groups = {
+            each: [
+                _bar(name, colours[name], part[(part["recipe"] == name) & (part["object"] == each)])
+                for name in known
+                if each in _standing(board, name).segf1[split]
+            ]
+            for each in board.objects
+        }
+        heading = f"SegF1 of every object, {short_split(split)}"
+        yield Chart(heading, object_bars(heading, groups))
+
+
+def _bar(name: str, colour: int, rows: pd.DataFrame) -> Bar:
+    seeds = rows["segf1"].astype(float)
+    return Bar(name, colour, seeds.mean(), seeds.min(), seeds.max(), len(seeds))
+
+
+def _drops(board: Board, colours: dict[str, int]) -> Iterator[Chart]:
+    pairs = [
+        Pair(name, colour, *_standing(board, name).means)
+        for name, colour in colours.items()
+        if None not in _standing(board, name).means
+    ]
+    if pairs:
+        heading = "From private to private_mixed"
+        yield Chart(heading, drops(heading, pairs))
+
+
+def _pareto(board: Board, rows: pd.DataFrame, colours: dict[str, int]) -> Iterator[Chart]:
+    """Yield SegF1 against latency and against memory, among rows that compare."""
+    split, fronts = board.accuracy_split, board.fronts()
+    table = summary(rows).set_index("recipe")
+    costs = (("ms per image", "latency_ms"), ("MB peak memory", "peak_mb"))
+    for index, (label, attribute) in enumerate(costs):
+        points = []
+        for name, colour in colours.items():
+            standing = _standing(board, name)
+            cost, segf1 = getattr(standing.cost, attribute), standing.mean(split)
+            if cost is None or segf1 is None:
+                continue
+            several = table.loc[name, "seeds"] > 1
+            spread = table.loc[name, f"{split}_spread"] if several else None
+            points.append(Point(name, colour, cost, segf1, spread, fronts[name][index]))
+        if points:
+            heading = f"SegF1 against {'latency' if index == 0 else 'memory'}"
+            yield Chart(heading, pareto_chart(heading, points, label, short_split(split)))
+
+
+def _standing(board: Board, name: str) -> Standing:
+    return next(each for each in board.standings if each.name == name)
