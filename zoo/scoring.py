@@ -66,7 +66,8 @@ def score_pixels(
         images: The variants.
         native_size: (H, W) of the image they were made from.
     """
-    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)  # (B, 3, h, w)
+    # As a data loader lays batches out: some models take views of what follows from them.
+    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()  # (B, 3, h, w)
     n = len(images)
     batch = NativeBatch(
         image=Image(stacked.to(torch.float32) / 255),
