@@ -87,3 +87,9 @@ def test_a_rule_of_somebodys_own_is_vouched_for_by_nobody(post_processor, is_adm
 def test_every_objection_is_told():
     said = run_admissible(None, MODEL, transductive=True, goes_on_from="x.ckpt")
     assert said.count(";") == 2
+
+
+def test_a_variable_in_the_name_of_a_file_is_filled_in(monkeypatch):
+    monkeypatch.setenv("ZOO_WEIGHTS", "/w")
+    assert list(weight_files({"weights": "$ZOO_WEIGHTS/a.pth"})) == [Path("/w/a.pth")]
+    assert list(weight_files({"weights": "~/a.pth"})) == [Path.home() / "a.pth"]

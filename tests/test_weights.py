@@ -99,6 +99,13 @@ def test_a_path_is_loaded(tmp_path, state, name, save):
     assert all(torch.equal(features[key], state[key]) for key in features)
 
 
+def test_a_path_may_hold_a_variable(tmp_path, state, monkeypatch):
+    torch.save(state, tmp_path / "weights.pth")
+    monkeypatch.setenv("ZOO_WEIGHTS", str(tmp_path))
+    network = create_backbone(SMALL, "$ZOO_WEIGHTS/weights.pth")
+    assert _same(network.state_dict(), state)
+
+
 @pytest.mark.usefixtures("no_network")
 def test_a_missing_file_says_what_weights_may_be(tmp_path):
     with pytest.raises(ZooError, match="does not exist; weights are embedded, hub, random or"):

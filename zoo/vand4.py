@@ -13,6 +13,7 @@ from typing import Any
 
 from zoo.card import Card, vand4_admissible
 from zoo.hashes import file_sha256
+from zoo.paths import written_path
 
 YES, NO = "yes", "no: "
 _NAMED_WEIGHTS = {"embedded", "hub", "random"}  # see `zoo.weights`; everything else is a file
@@ -95,4 +96,4 @@ def weight_files(model: Any, named: bool = False) -> Iterator[Path]:
         for item in model:
             yield from weight_files(item, named)
     elif named and isinstance(model, str | Path) and str(model) not in _NAMED_WEIGHTS:
-        yield Path(model).expanduser()
+        yield written_path(model)

@@ -26,6 +26,7 @@ from timm.models import generate_default_cfgs, load_state_dict, register_model
 from torch import nn
 
 from zoo.errors import ZooError, nearest
+from zoo.paths import written_path
 
 EMBEDDED_BACKBONE = "tf_efficientnet_lite0"
 EMBEDDED_TIMM_NAME = "efficientnet_lite0_embedded"
@@ -44,7 +45,8 @@ def create_backbone(backbone: str, weights: str | Path, **timm_options: Any) -> 
 
     Args:
         backbone: A timm name; for `hub` with its exact tag, such as `wide_resnet50_2.tv_in1k`.
-        weights: `embedded`, `hub`, `random`, or the path of a checkpoint of this architecture.
+        weights: `embedded`, `hub`, `random`, or the path of a checkpoint of this architecture, in
+            which `$VARIABLE` and `~` are filled in.
         **timm_options: Passed to `timm.create_model`, such as features_only and out_indices.
 
     Raises:
@@ -151,7 +153,7 @@ def _source(backbone: str, weights: str | Path) -> dict[str, Any]:
         return {"state_dict": _embedded_state()}
     if str(weights) == "hub":
         return _hub(backbone)
-    path = Path(weights)
+    path = written_path(weights)
     if not path.is_file():
         raise ZooError(
             f"no weights at '{weights}': the file does not exist; "

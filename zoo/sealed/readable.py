@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.paths import written_path
 from zoo.recipes import recipes_folder
 from zoo.registry import methods
 
@@ -28,7 +29,7 @@ def readable(config: dict, recipe: Path, sources: list[str], own: list[Path]) ->
         own: Folders of the process itself: its view of the data, and where it writes.
     """
     found = [*own, recipe, *map(Path, filter(None, _SYSTEM)), *_code(sources), *weight_folders()]
-    found += [Path(text) for text in _texts(config.get("model"))]
+    found += [written_path(text) for text in _texts(config.get("model"))]
     return sorted({Path(os.path.realpath(path)) for path in found if _exists(path)})
 
 

@@ -9,7 +9,6 @@ card.yaml.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,10 +95,9 @@ class ZooInpFormer(ZooMethod, AnomalibModule):
         evaluator: Evaluator | bool = True,
         visualizer: Visualizer | bool = True,
     ) -> None:
-        found = os.path.expandvars(str(weights))  # checkpoints keep what was written
         model = InpFormerModel(
             backbone,
-            found,
+            weights,
             layers,
             n_groups,
             n_prototypes,
@@ -112,7 +110,7 @@ class ZooInpFormer(ZooMethod, AnomalibModule):
             token_stride,
         )
         if pre_processor is True:
-            pre_processor = whole_image(image_size, backbone, found)
+            pre_processor = whole_image(image_size, backbone, weights)
             if keep_aspect:
                 pre_processor = _scaled(pre_processor, image_size, model.encoder.multiple)
         super().__init__(
