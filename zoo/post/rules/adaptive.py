@@ -2,10 +2,11 @@
 
 Under another lamp the scores of whole images move, and a threshold from the training light marks
 half of them. Taking each image's own median off its map mends that at a small price where the light
-never changes; where light also stretches the scores, dividing by the spread mends more. Relit
-normal images tell whether an object and a method need that; no label is looked at. It is the
-default, by the evidence of `benchmarks/calibration_study.py`, on whose test_public the one limit
-was chosen.
+never changes; where light also stretches the scores, dividing by the spread mends more. Where light
+moves the median alone and leaves high scores where they were, nothing must be taken off: defects
+would sink below the threshold. Relit normal images tell which of these an object and a method
+need; no label is looked at. It is the default, by the evidence of `benchmarks/calibration_study.py`,
+on whose test_public the two limits were chosen.
 """
 
 from __future__ import annotations
@@ -35,30 +36,36 @@ class Adaptive(Midway):
 
     Attributes:
         much: If the excess after taking off the median is greater, spreads are divided away too.
+        little: If it is smaller, the median takes off what no light brought: nothing is taken off.
         normalisation: Without relit images, as in anomalib's own flow, this is used.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"relit"})
 
     much: float = 4.5
+    little: float = 0.4
 
     def __post_init__(self) -> None:
         """Check the parameters."""
         super().__post_init__()
         if not self.much >= 0:
             self.refuse("much", "it must be 0 or more")
+        if not 0 <= self.little <= self.much:
+            self.refuse("little", "it must lie between 0 and much")
 
     def derive(self, scenes: Scenes, split: str) -> Calibration:
         """See `Rule`."""
         found = excess(scenes.clean_of_changed, scenes.relit, "median")
         chosen: Normalisation = "median" if found <= self.much else "robust"
+        if found < self.little:
+            chosen = "none"
         findings = {"excess_median": found, "n_relit": len(scenes.relit)}
         return self.derive_for(scenes, split, chosen, findings)
 
     def map_only(self) -> Rule:
         """Return `Midway` with the same parameters: it needs no relit images."""
         given = self.parameters()
-        del given["much"]
+        del given["much"], given["little"]
         return Midway(**given)
 
 
