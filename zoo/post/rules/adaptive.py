@@ -5,7 +5,7 @@ half of them. Taking each image's own median off its map mends that at a small p
 never changes; where light also stretches the scores, dividing by the spread mends more. Where light
 moves the median alone and leaves high scores where they were, nothing must be taken off: defects
 would sink below the threshold. Relit normal images tell which of these an object and a method
-need; no label is looked at. It is the default, by the evidence of `benchmarks/calibration_study.py`,
+need; no label is looked at. It is the default by the evidence of `benchmarks/calibration_study.py`,
 on whose test_public the two limits were chosen.
 """
 
