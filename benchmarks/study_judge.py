@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 from study_maps import StudyRun, truth
 
 from zoo.metrics import PixelScores
+from zoo.metrics.bootstrap import draws, f1_of, interval
 from zoo.post.calibration import Calibration
 from zoo.post.finish import finish
 from zoo.post.resize import to_native
-
-_RESAMPLES = 1000
 
 
 def judge(run: StudyRun, split: str, calibrations: dict[str, Calibration]) -> dict[str, dict]:
@@ -46,18 +42,19 @@ def judge(run: StudyRun, split: str, calibrations: dict[str, Calibration]) -> di
             done = finish(score_map, size, calibration)
             counts[name][index] = _counts(done.mask, right)
             blobs[name] += 0 if right.any() else len(done.blobs)
-    draws = _draws(_groups(run, [sample.image_path for sample in samples]))
-    best = float(_f1(oracle.sum(0)))
-    possible = _f1(draws @ oracle)
+    # Without a manifest each image is an item of its own.
+    times = draws([sample.group or index for index, sample in enumerate(samples)])
+    best = float(f1_of(oracle.sum(0)))
+    possible = f1_of(times @ oracle)
     possible[possible == 0] = np.nan  # nothing was there to find
     results = {}
     for name, each in counts.items():
-        resampled = _f1(draws @ each) / possible
-        low, high = interval(resampled)
+        resampled = f1_of(times @ each) / possible
+        low, high = interval(resampled) or (np.nan, np.nan)
         results[name] = {
-            "segf1": float(_f1(each.sum(0))),
+            "segf1": float(f1_of(each.sum(0))),
             "oracle_segf1": best,
-            "efficiency": float(_f1(each.sum(0))) / best,
+            "efficiency": float(f1_of(each.sum(0))) / best,
             "efficiency_low": low,
             "efficiency_high": high,
             "false_blobs_per_good_image": blobs[name] / n_good if n_good else np.nan,
@@ -69,40 +66,6 @@ def judge(run: StudyRun, split: str, calibrations: dict[str, Calibration]) -> di
     return results
 
 
-def interval(resampled: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % interval of resampled figures; resamples without any defect do not count."""
-    low, high = np.nanquantile(resampled, [0.025, 0.975])
-    return float(low), float(high)
-
-
 def _counts(mask: np.ndarray, right: np.ndarray) -> tuple[int, int, int]:
     hits = int(np.count_nonzero(mask & right))
     return hits, int(np.count_nonzero(mask)) - hits, int(np.count_nonzero(right)) - hits
-
-
-def _f1(counts: np.ndarray) -> np.ndarray:
-    """Return F1 of (..., 3) sums of true positives, false positives and misses; NaN of zeros."""
-    hits, wrong, missed = np.moveaxis(np.asarray(counts, float), -1, 0)
-    pixels = 2 * hits + wrong + missed
-    return np.divide(2 * hits, pixels, out=np.full_like(pixels, np.nan), where=pixels > 0)
-
-
-def _groups(run: StudyRun, paths: list[Path]) -> np.ndarray:
-    """Return the physical item of each image, as numbers; without a manifest each is its own."""
-    manifest = run.root / "manifest.csv"
-    if not manifest.is_file():
-        return np.arange(len(paths))
-    table = pd.read_csv(manifest, dtype=str)
-    own = table[table["object"] == run.object_name]
-    group_of = dict(zip(own["split"] + "/" + own["file"], own["group"], strict=True))
-    folder = run.root / run.object_name
-    return pd.factorize(np.array([group_of[p.relative_to(folder).as_posix()] for p in paths]))[0]
-
-
-def _draws(groups: np.ndarray) -> np.ndarray:
-    """Return how often each image is in each resample of the items, (resamples, images)."""
-    n_groups = groups.max() + 1
-    generator = np.random.default_rng(0)
-    picked = generator.integers(0, n_groups, (_RESAMPLES, n_groups))
-    times = np.stack([np.bincount(row, minlength=n_groups) for row in picked])
-    return times[:, groups].astype(float)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from study_judge import interval
+
+from zoo.metrics.bootstrap import interval
 
 _FIGURES = ("segf1", "oracle_segf1", "efficiency", "false_blobs_per_good_image")
 _LEAST_VALIDATION, _LEAST_ORACLE = 10, 0.2
@@ -25,7 +26,7 @@ def means(rows: list[dict]) -> list[dict]:
 
 
 def _mean(rows: list[dict]) -> dict:
-    low, high = interval(np.nanmean([row["resampled"] for row in rows], axis=0))
+    low, high = interval(np.nanmean([row["resampled"] for row in rows], axis=0)) or (np.nan, np.nan)
     fair = [
         row["efficiency"]
         for row in rows

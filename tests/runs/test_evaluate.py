@@ -13,9 +13,9 @@ from zoo.runs.evaluate import SplitEvaluation
 
 SIZE = (20, 30)
 PIXEL = {"segf1", "precision", "recall", "oracle_segf1", "segf1_all_positive", "pixel_auroc"}
-PIXEL |= {"au_pro_005", "au_pro_030"}
+PIXEL |= {"au_pro_005", "au_pro_030", "segf1_low", "segf1_high"}
 LABEL = {"image_auroc", "false_blobs_per_good_image", "false_alarm_rate", "detection_rate"}
-LABEL |= {"image_f1_max"}
+LABEL |= {"image_f1_max", "image_auroc_low", "image_auroc_high"}
 
 
 def picture(marked: bool = False, defect: bool = False):
@@ -120,3 +120,22 @@ def test_an_empty_split_is_all_reasons():
     result = evaluated()
     assert result["n_images"] == result["n_good"] == 0
     assert result["flagged_fraction"] is None
+
+
+def bounds(groups):
+    """Return the bounds of SegF1 and image AUROC of images that show these items."""
+    evaluation = SplitEvaluation()
+    for index, group in enumerate(groups):
+        finished, truth = picture(marked=index % 3 > 0, defect=index % 2 > 0)
+        evaluation.update(finished, float(index % 3), truth, None, group)
+    result = evaluation.result()
+    for name in ("segf1", "image_auroc"):
+        assert result[f"{name}_low"] <= result[name] <= result[f"{name}_high"]
+    return [result["segf1_high"] - result["segf1_low"], result["image_auroc_low"]]
+
+
+def test_photographs_of_few_items_are_less_certain():
+    alone = bounds([None] * 24)
+    items = bounds([f"item {index // 8}" for index in range(24)])
+    assert alone == bounds([f"item {index}" for index in range(24)])
+    assert alone != items

@@ -24,12 +24,14 @@ class Sample:
         mask_path: Its ground truth, or None: a good image, or truth withheld or never drawn.
         label: 0 good, 1 defective, None when only a mask, if there is one, can tell.
         any_value: Every value of the mask but 0 marks a defect; otherwise only 255 may.
+        group: The physical item, where it is known: photographs of one are no independent evidence.
     """
 
     image_path: Path
     mask_path: Path | None = None
     label: int | None = None
     any_value: bool = False
+    group: str | None = None
 
     @property
     def has_truth(self) -> bool:

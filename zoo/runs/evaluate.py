@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from zoo.metrics import PixelCounts, PixelScores, image_auroc, image_f1_max
+from zoo.metrics.bootstrap import auroc_of, draws, f1_of, interval
 from zoo.post.finish import Finished
 
 NO_TRUTH = "no ground truth on this machine"
@@ -16,10 +18,13 @@ ONE_CLASS = "needs good and defective images"
 NO_DEFECT = "no defective pixel in the ground truth"
 NO_GOOD = "no good image in the split"
 NO_BAD = "no defective image in the split"
+NO_PIXEL = "no pixel is marked, and none is to be"
 
 _OF_ANY_IMAGE = {"flagged_fraction", "n_images"}
 _OF_LABELS = {
     "image_auroc",
+    "image_auroc_low",
+    "image_auroc_high",
     "image_f1_max",
     "false_blobs_per_good_image",
     "false_alarm_rate",
@@ -47,11 +52,19 @@ class SplitEvaluation:
     false_blobs: int = 0
     false_alarms: int = 0
     found: int = 0
+    _pixels: list[tuple[int, int, int]] = field(default_factory=list)  # of images with truth
+    _groups: list[Hashable] = field(default_factory=list)  # of the same images
     _scores: list[float] = field(default_factory=list)
+    _label_groups: list[Hashable] = field(default_factory=list)
     _labels: list[int] = field(default_factory=list)
 
     def update(
-        self, finished: Finished, score: float, truth: np.ndarray | None, label: int | None = None
+        self,
+        finished: Finished,
+        score: float,
+        truth: np.ndarray | None,
+        label: int | None = None,
+        group: str | None = None,
     ) -> None:
         """Count one image.
 
@@ -60,13 +73,19 @@ class SplitEvaluation:
             score: The method's image score.
             truth: bool (H, W), all False for a good image; None where it is not known.
             label: 0 good, 1 defective; None to read it off the truth, if that is known.
+            group: The physical item that the image shows; None for one of its own.
         """
         self.n_images += 1
+        item = group or self.n_images
         self.flagged_px += int(np.count_nonzero(finished.mask))
         self.total_px += finished.mask.size
         if truth is not None:
             self.n_with_truth += 1
-            self.counts.update(finished.mask, truth)
+            one = PixelCounts()
+            one.update(finished.mask, truth)
+            self.counts += one
+            self._pixels.append((one.tp, one.fp, one.fn))
+            self._groups.append(item)
             self.pixels.update(finished.score_map, truth)
             label = int(truth.any()) if label is None else label
         if label is None:
@@ -74,6 +93,7 @@ class SplitEvaluation:
         self.n_with_label += 1
         self._scores.append(score)
         self._labels.append(label)
+        self._label_groups.append(item)
         if label:
             self.found += int(finished.is_anomalous)
         else:
@@ -90,12 +110,14 @@ class SplitEvaluation:
         n_good, n_bad = self.n_good, self.n_with_label - self.n_good
         values: dict[str, Any] = {
             "segf1": self.counts.segf1,
+            **_bounds("segf1", self._resampled_segf1()),
             "precision": self.counts.precision,
             "recall": self.counts.recall,
             "oracle_segf1": self.pixels.oracle_segf1,
             "segf1_all_positive": self.counts.segf1_all_positive,
             "flagged_fraction": self.flagged_px / self.total_px if self.total_px else None,
             "image_auroc": image_auroc(np.array(self._scores), np.array(self._labels)),
+            **_bounds("image_auroc", self._resampled_auroc()),
             "image_f1_max": image_f1_max(np.array(self._scores), np.array(self._labels)),
             "pixel_auroc": self.pixels.pixel_auroc,
             "au_pro_005": self.pixels.au_pro(0.05),
@@ -107,7 +129,9 @@ class SplitEvaluation:
             "n_good": n_good,
         }
         reasons = dict.fromkeys(("false_blobs_per_good_image", "false_alarm_rate"), NO_GOOD)
-        reasons |= {"image_auroc": ONE_CLASS, "image_f1_max": NO_BAD, "detection_rate": NO_BAD}
+        reasons |= dict.fromkeys(("segf1_low", "segf1_high"), NO_PIXEL)
+        reasons |= dict.fromkeys(("image_auroc", "image_auroc_low", "image_auroc_high"), ONE_CLASS)
+        reasons |= {"image_f1_max": NO_BAD, "detection_rate": NO_BAD}
         if self.n_with_truth < self.n_images:
             labelled = self.n_with_label == self.n_images
             known = _OF_ANY_IMAGE | (_OF_LABELS if labelled else set())
@@ -118,3 +142,18 @@ class SplitEvaluation:
             key: reasons.get(key, NO_DEFECT) for key, value in values.items() if value is None
         }
         return {**values, "reasons": missing}
+
+    def _resampled_segf1(self) -> np.ndarray:
+        if not self._pixels:
+            return np.empty(0)
+        return f1_of(draws(self._groups) @ np.array(self._pixels, np.float64))
+
+    def _resampled_auroc(self) -> np.ndarray:
+        if not self._labels:
+            return np.empty(0)
+        return auroc_of(draws(self._label_groups), np.array(self._scores), np.array(self._labels))
+
+
+def _bounds(name: str, resampled: np.ndarray) -> dict[str, float | None]:
+    low, high = interval(resampled) or (None, None)
+    return {f"{name}_low": low, f"{name}_high": high}

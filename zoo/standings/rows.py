@@ -21,12 +21,16 @@ from zoo.standings.server import SERVER_FILE, read_server
 
 METRICS = (
     "segf1",
+    "segf1_low",
+    "segf1_high",
     "precision",
     "recall",
     "oracle_segf1",
     "segf1_all_positive",
     "flagged_fraction",
     "image_auroc",
+    "image_auroc_low",
+    "image_auroc_high",
     "image_f1_max",
     "pixel_auroc",
     "au_pro_005",
