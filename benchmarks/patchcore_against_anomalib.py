@@ -3,10 +3,9 @@
     python benchmarks/patchcore_against_anomalib.py --data $ZOO_DATA --object NAME
 
 One process, one thread, the same backbone, layers, images and bank size. Anomalib's coreset would
-take
-hours: a few of its steps are timed and the rest is extrapolated, and its bank is made of the picks
-that its procedure makes in its own projection, found by ours (the picks are the same). Rows go to
-results/patchcore_against_anomalib.csv.
+take hours: a few of its steps are timed and the rest is extrapolated, and its bank is made of the
+picks that its procedure makes in its own projection, found by ours (the picks are the same). Rows go
+to results/patchcore_against_anomalib.csv.
 """
 
 from __future__ import annotations
