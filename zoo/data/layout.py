@@ -8,6 +8,7 @@ where somebody has it, it lies in `private_ground_truth/<split>/<stem>_mask.png`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from zoo.data.sample import Sample
@@ -99,8 +100,17 @@ def samples(root: Path, object_name: str, split: str) -> list[Sample]:
 def fingerprint(root: Path, object_name: str) -> str:
     """Return 16 hex digits that change when an image of the object is added, removed or altered."""
     folder = Path(root) / object_name
-    images = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    images = _all_images(folder)
     return fingerprint_files((path.relative_to(folder).as_posix(), path) for path in images)
+
+
+def n_images(root: Path, object_name: str) -> int:
+    """Return the number of image files of an object, masks included."""
+    return sum(1 for _ in _all_images(Path(root) / object_name))
+
+
+def _all_images(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _public(folder: Path, object_name: str) -> list[Sample]:

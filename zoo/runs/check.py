@@ -18,6 +18,7 @@ from zoo.runs.folder import (
     METRICS,
     MODEL,
     UNFINISHED,
+    damage,
     read_metrics,
 )
 
@@ -30,9 +31,10 @@ def check_run(folder: str | Path, with_model: bool = True) -> dict[str, Any]:
         with_model: Whether the run must have kept its model.
 
     Raises:
-        ZooError: No run, one of another version, or one without a model.
+        ZooError: No run, a damaged one, one of another version, or one without a model.
     """
     folder = Path(folder).expanduser()
+    check_sound(folder, with_model)
     metrics = read_metrics(folder)
     if metrics is None or not (folder / CONFIG).is_file():
         what = "no finished run" if folder.is_dir() else "no such folder"
@@ -47,6 +49,15 @@ def check_run(folder: str | Path, with_model: bool = True) -> dict[str, Any]:
     if with_model and not (folder / MODEL).is_file():
         raise ZooError(f"run {folder} kept no model: repeat it without --keep none")
     return metrics
+
+
+def check_sound(folder: Path, with_model: bool = True) -> None:
+    """Raise for a run whose files end too early; see `zoo.runs.files.damage`."""
+    if broken := damage(folder, with_model):
+        raise ZooError(
+            f"run {folder} is damaged, {broken}: copy it again, or repeat the command that made "
+            "it, which makes it anew"
+        )
 
 
 def runs_below(folder: str | Path, with_model: bool = True) -> list[Path]:
