@@ -7,11 +7,11 @@ import shutil
 import pytest
 
 from zoo.errors import ZooError
+from zoo.runs.damage import damage
 from zoo.runs.folder import (
     appearing,
     check_free,
     config_hash,
-    damage,
     is_finished,
     note_failure,
     write_json,

@@ -86,7 +86,8 @@ def test_a_run_of_another_grid_is_left_to_it_and_told(recipe, mini, out, calls, 
     assert calls == [("part", 1)]
     printed = capsys.readouterr().out
     [line] = [line for line in printed.splitlines() if line.startswith("left out: ")]
-    assert f"quick · part · seed 0 is being computed by process {os.getpid()} on " in line
+    assert line.startswith("left out: quick · part · seed 0: ")
+    assert f"part/seed0 is being computed by process {os.getpid()} on " in line
     assert bench(recipe, mini, out, "--seeds", "0", "1") == 0
     assert calls == [("part", 1), ("part", 0)]
 

@@ -146,7 +146,7 @@ def bench(
     for label, reason in result.failed:
         print(f"failed: {label}: {reason}")
     for label, reason in result.busy:
-        print(f"left out: {label} {reason}")
+        print(f"left out: {label}: {reason}")
     return 1 if result.failed or result.busy else 0
 
 

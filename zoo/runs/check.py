@@ -11,6 +11,7 @@ from typing import Any
 from zoo import __version__
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
+from zoo.runs.damage import check_sound
 from zoo.runs.folder import (
     CALIBRATION,
     CONFIG,
@@ -18,7 +19,6 @@ from zoo.runs.folder import (
     METRICS,
     MODEL,
     UNFINISHED,
-    damage,
     read_metrics,
 )
 
@@ -49,15 +49,6 @@ def check_run(folder: str | Path, with_model: bool = True) -> dict[str, Any]:
     if with_model and not (folder / MODEL).is_file():
         raise ZooError(f"run {folder} kept no model: repeat it without --keep none")
     return metrics
-
-
-def check_sound(folder: Path, with_model: bool = True) -> None:
-    """Raise for a run whose files end too early; see `zoo.runs.files.damage`."""
-    if broken := damage(folder, with_model):
-        raise ZooError(
-            f"run {folder} is damaged, {broken}: copy it again, or repeat the command that made "
-            "it, which makes it anew"
-        )
 
 
 def runs_below(folder: str | Path, with_model: bool = True) -> list[Path]:

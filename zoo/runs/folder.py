@@ -13,29 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.runs.files import (
-    ATTESTATION,
-    CALIBRATION,
-    CASES,
-    CONFIG,
-    COST,
-    FAILED,
-    HISTOGRAMS,
-    MAPS,
-    METRICS,
-    MODEL,
-    ROBUSTNESS,
-    damage,
-    read_metrics,
-    write_json,
-)
 
 FORMAT_VERSION = 1  # of the folder: raised when an older run could be misread
+CONFIG = "config.yaml"
+MODEL = "model.ckpt"
+CALIBRATION = "calibration.json"
+METRICS = "metrics.json"
+FAILED = "failed.json"
+COST = "cost.json"
+HISTOGRAMS = "histograms.npz"
+CASES = "cases"
+MAPS = "maps"
+ATTESTATION = "attestation.json"  # of a sealed run, see `zoo.sealed`
+ROBUSTNESS = "robustness"  # see `zoo relight`
 # What a run writes; whatever else lies in its folder is somebody's own.
-_OURS = (METRICS, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS)
+_OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS)
 _OURS += (ATTESTATION, ROBUSTNESS)
 _OURS += ("calibrations",)  # older ones, see `zoo.runs.history`: they are of that run's model
 UNFINISHED = ".unfinished"
+_HEADER = b"# anomalib-zoo=="  # what our configurations begin with
 
 # Where something is read from, written to or cached never changes a number.
 _WITHOUT_EFFECT = {
@@ -76,6 +72,23 @@ def is_finished(folder: Path, wanted_hash: str, wanted_files: Iterable[str] = ()
     return same and all((Path(folder) / name).exists() for name in wanted_files)
 
 
+def read_metrics(folder: Path) -> dict[str, Any] | None:
+    """Return the metrics of a finished run, or None when there is none."""
+    try:
+        metrics = json.loads((Path(folder) / METRICS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return metrics if isinstance(metrics, dict) else None
+
+
+def has_metrics_of_ours(folder: Path) -> bool:
+    """Whether a file of metrics, however damaged, stands beside a configuration that we wrote."""
+    with contextlib.suppress(OSError), (Path(folder) / CONFIG).open("rb") as file:
+        ours = file.read(len(_HEADER)) == _HEADER
+        return ours and (Path(folder) / METRICS).is_file()
+    return False
+
+
 def check_writable(folder: Path) -> None:
     """Raise where nothing can be written, before anything is computed; makes the folder.
 
@@ -98,10 +111,16 @@ def check_free(folder: Path) -> None:
         raise ZooError(f"{folder} is a file: a run needs a folder, give another one")
     if "config_hash" in (read_metrics(folder) or {}) or (folder / FAILED).is_file():
         return  # a run of ours gives way to a newer one
-    if damage(folder):
+    if has_metrics_of_ours(folder) or (folder / UNFINISHED).is_file():
         return  # and so does what is left of one
     if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise ZooError(f"{folder} is not empty and holds no run: give a new folder")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write plain data as JSON that people can read; NaN is refused."""
+    text = json.dumps(data, indent=2, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
 
 
 @contextmanager
@@ -145,15 +164,14 @@ def appearing_folder(folder: Path) -> Iterator[Path]:
 def _replace(folder: Path, aside: Path) -> None:
     """Move a run into a folder that exists; the metrics come last, they say that it is whole.
 
-    Until then a note says that the folder is ours, so that a kill here is not in the way of the
-    next attempt.
+    Until then a mark says that the folder is ours: a kill here is not in the next one's way.
     """
-    write_json(folder / FAILED, {"reason": "interrupted while it took the place of an older run"})
+    (folder / UNFINISHED).touch()
     for name in dict.fromkeys([*_OURS, *(path.name for path in aside.iterdir())]):
         _remove(folder / name)
     for path in sorted(aside.iterdir(), key=lambda path: path.name == METRICS):
         shutil.move(path, folder / path.name)
-    (folder / FAILED).unlink()
+    (folder / UNFINISHED).unlink()
 
 
 def _remove(path: Path) -> None:

@@ -142,7 +142,7 @@ def run_grid(
     runs = dict(enumerate(specs))
     executor = executor or Sequential()
     try:
-        busy = _carry_out(runs, progress, executor, result)
+        busy = _carry_out(runs, progress, executor, result) if runs else {}
         if busy and len(busy) < len(runs):
             busy = _carry_out({index: runs[index] for index in busy}, progress, executor, result)
     finally:

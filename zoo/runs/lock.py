@@ -62,7 +62,7 @@ def _acquire(path: Path) -> int:
             holder = os.read(handle, 300).decode(errors="replace").strip()
             os.close(handle)
             raise RunIsBusy(
-                f"is being computed by {holder or 'another process'}: {path.with_suffix('')}"
+                f"{path.with_suffix('')} is being computed by {holder or 'another process'}"
             ) from None
         except OSError:
             pass  # a file system without locks

@@ -10,7 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.runs.files import COST, METRICS, damage, read_metrics
+from zoo.runs.damage import damage
+from zoo.runs.folder import COST, METRICS, read_metrics
 from zoo.runs.progress import duration
 from zoo.runs.spec import RunSpec
 

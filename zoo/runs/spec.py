@@ -19,6 +19,7 @@ from zoo.data.layout import PRIVATE_SPLITS
 from zoo.data.native import NativeDataModule
 from zoo.data.stock import adopt
 from zoo.registry import Method, methods
+from zoo.runs.damage import damage
 from zoo.runs.execute import Say, execute
 from zoo.runs.folder import (
     ATTESTATION,
@@ -26,7 +27,6 @@ from zoo.runs.folder import (
     MODEL,
     appearing,
     config_hash,
-    damage,
     is_finished,
     read_metrics,
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from zoo.errors import ZooError
-from zoo.runs.check import check_sound
+from zoo.runs.damage import check_sound
 from zoo.runs.folder import COST as COST_FILE
 from zoo.runs.folder import METRICS as METRICS_FILE
 from zoo.runs.folder import UNFINISHED, read_metrics

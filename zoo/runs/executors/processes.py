@@ -119,6 +119,7 @@ class _Worker:
             self.give(waiting.popleft(), progress)
 
     def give(self, run: tuple[int, RunSpec, int], progress: GridProgress) -> None:
+        """Go on with a run: its number, itself, and how often it was attempted with this time."""
         self.run = run
         progress.begin(run[0], run[1].label)
         with contextlib.suppress(OSError):  # killed before it began: its end is heard of soon
@@ -128,7 +129,6 @@ class _Worker:
         """Wait for the end of a process that was killed, and say how it came."""
         self.process.join()
         code = self.process.exitcode
-        self.process.close()
         self.pipe.close()
         if code is not None and code < 0:
             name = signal.Signals(-code).name
