@@ -25,7 +25,7 @@ import pandas as pd
 
 from zoo.timing import processor_name, versions
 
-FEW, MANY = 2, 8  # runs, a multiple of the processes
+FEW, MANY = 2, 6  # runs, a multiple of the processes
 ZOO = "import sys; from zoo.cli import main; sys.exit(main(sys.argv[1:]))"
 READY = "from zoo.runs.executors import processes; import zoo.runs.attempt"
 

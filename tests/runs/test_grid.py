@@ -92,6 +92,17 @@ def test_a_run_of_another_grid_is_left_to_it_and_told(recipe, mini, out, calls, 
     assert calls == [("part", 1), ("part", 0)]
 
 
+def test_two_trainings_into_one_folder_are_one_line(recipe, mini, out, calls, capsys):
+    words = ["train", "--config", str(recipe), "--data.root", str(mini)]
+    words += ["--data.category", "part", "--default_root_dir", str(out)]
+    with locked(out / "quick" / "part" / "seed0"):
+        assert main(words) == 1
+    error = capsys.readouterr().err
+    assert f"part/seed0 is being computed by process {os.getpid()} on " in error
+    assert error.count("\n") == 1
+    assert not calls
+
+
 def test_what_another_grid_finishes_meanwhile_is_not_repeated(
     recipe, mini, out, calls, monkeypatch, capsys
 ):
