@@ -2,7 +2,8 @@
 
     python benchmarks/grid_scaling.py --work DIR --out results/grid_scaling.csv
 
-The same runs of one recipe, one thread each, in one process and in two. Wall times need an idle
+The same runs, one thread each, in one process and in two: a small PatchCore on rendered images, or
+another recipe; short runs show what is around them. Wall times need an idle
 machine: the load at the beginning stands in every row, and the best of several passes counts.
 Processor times hold under load as well: what a second process adds to them is what scaling costs.
 """
@@ -27,6 +28,13 @@ from zoo.timing import processor_name, versions
 
 FEW, MANY = 2, 6  # runs, a multiple of the processes
 ZOO = "import sys; from zoo.cli import main; sys.exit(main(sys.argv[1:]))"
+QUICK = """# PatchCore on small images.
+model:
+  class_path: ZooPatchcore
+  init_args: {weights: embedded, image_size: 128, coreset_sampling_ratio: 0.02}
+data:
+  class_path: zoo.data.MVTecAD2Layout
+"""
 READY = "from zoo.runs.executors import processes; import zoo.runs.attempt"
 
 
@@ -34,13 +42,16 @@ def main() -> None:
     """Measure, and print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--recipe", default="patchcore/embedded")
+    parser.add_argument("--recipe", help="default: a small PatchCore")
     parser.add_argument("--passes", type=int, default=2, metavar="N")
     parser.add_argument("--out", type=Path, metavar="CSV")
     args = parser.parse_args()
-    load = os.getloadavg()[0]
-    table = pd.DataFrame(measure(args.work.resolve(), args.recipe, args.passes)).assign(
-        recipe=args.recipe,
+    load, work = os.getloadavg()[0], args.work.resolve()
+    quick = work / "quick.yaml"
+    work.mkdir(parents=True, exist_ok=True)
+    quick.write_text(QUICK, encoding="utf-8")
+    table = pd.DataFrame(measure(work, args.recipe or str(quick), args.passes)).assign(
+        recipe=args.recipe or quick.stem,
         load=round(load, 1),
         cores=len(os.sched_getaffinity(0)),
         processor=processor_name(),
