@@ -47,6 +47,8 @@ def test_nothing_is_printed_after_the_end():
     before = stream.getvalue()
     time.sleep(0.05)
     assert stream.getvalue() == before
+    progress.end("done")
+    assert stream.getvalue() == f"{before}only: done\n"
 
 
 def test_skipped_runs_do_not_count_for_the_estimate():

@@ -111,8 +111,7 @@ class GridProgress:
             self.close()
 
     def close(self) -> None:
-        """Stop the sign of life."""
-        self._running.clear()
+        """Stop the sign of life; results may still follow."""
         if self._shown is not None:
             self._shown.stop()
             self._shown = None
