@@ -8,7 +8,6 @@ where somebody has it, it lies in `private_ground_truth/<split>/<stem>_mask.png`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from zoo.data.sample import Sample
@@ -106,11 +105,11 @@ def fingerprint(root: Path, object_name: str) -> str:
 
 def n_images(root: Path, object_name: str) -> int:
     """Return the number of image files of an object, masks included."""
-    return sum(1 for _ in _all_images(Path(root) / object_name))
+    return len(_all_images(Path(root) / object_name))
 
 
-def _all_images(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+def _all_images(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def _public(folder: Path, object_name: str) -> list[Sample]:
