@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from zoo.errors import ZooError
+from zoo.runs.damage import damage
 from zoo.runs.folder import (
     appearing,
     check_free,
@@ -108,6 +111,47 @@ def test_what_lies_beside_an_older_run_stays(tmp_path):
         assert not (folder / name).exists()
     assert is_finished(folder, "new")
     assert not (tmp_path / "run.unfinished").exists()
+
+
+@pytest.mark.parametrize("n_moved", range(2))
+def test_a_kill_while_an_older_run_gives_way_is_not_in_the_way(tmp_path, monkeypatch, n_moved):
+    folder = tmp_path / "run"
+    write_run(folder)
+    (folder / "notes.txt").write_text("mine")
+    real, moved = shutil.move, []
+
+    def killed(source, place):
+        if len(moved) == n_moved:
+            raise KeyboardInterrupt
+        moved.append(real(source, place))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zoo.runs.folder.shutil.move", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_run(folder)
+    assert not is_finished(folder, "new")
+    write_run(folder)
+    assert is_finished(folder, "new")
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"metrics.json", "model.ckpt", "notes.txt"}
+
+
+def test_damage_is_told_of_our_runs_only(tmp_path):
+    folder = tmp_path / "run"
+    write_run(folder)
+    (folder / "config.yaml").write_text("# anomalib-zoo==0.1.0\n")
+    assert damage(folder) == "model.ckpt is cut off"  # no zip archive
+    assert damage(folder, with_model=False) is None
+    (folder / "metrics.json").write_text('{"config_ha')
+    assert damage(folder) == "metrics.json cannot be read"
+    (folder / "metrics.json").write_text('["no", "run"]')
+    assert damage(folder) == "metrics.json cannot be read"
+    check_free(folder)  # a new run may take its place
+    (folder / "config.yaml").write_text("model: of another program\n")
+    assert damage(folder) is None
+    with pytest.raises(ZooError, match="holds no run"):
+        check_free(folder)
+    assert damage(tmp_path / "nothing") is None
 
 
 def test_a_failed_run_gives_way(tmp_path):

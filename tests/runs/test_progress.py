@@ -21,6 +21,7 @@ class Terminal(io.StringIO):
 def _fast(monkeypatch):
     monkeypatch.setattr(module, "_LIVE_SECONDS", 0.01)
     monkeypatch.setattr(module, "_LOG_SECONDS", 0.01)
+    monkeypatch.setenv("TERM", "xterm")
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["log", "terminal"])
@@ -46,6 +47,8 @@ def test_nothing_is_printed_after_the_end():
     before = stream.getvalue()
     time.sleep(0.05)
     assert stream.getvalue() == before
+    progress.end("done")
+    assert stream.getvalue() == f"{before}only: done\n"
 
 
 def test_skipped_runs_do_not_count_for_the_estimate():
@@ -54,6 +57,47 @@ def test_skipped_runs_do_not_count_for_the_estimate():
     progress.begin(0, "a")
     progress.end("finished before", counts=False)
     assert "left" not in stream.getvalue()
+
+
+def test_runs_that_go_on_together_have_a_line_each_and_share_the_rest():
+    stream = io.StringIO()
+    progress = GridProgress(4, stream, n_jobs=2, expected=[80.0, 80.0, 80.0, None])
+    progress.begin(0, "a")
+    progress.begin(1, "b")
+    progress.say("fit", 1)
+    progress.say("judge", 0)
+    patience = time.monotonic() + 20
+    while "[2/4] b: fit, " not in stream.getvalue() and time.monotonic() < patience:
+        time.sleep(0.01)
+    assert "[1/4] a: judge, " in stream.getvalue()
+    assert "left" not in stream.getvalue()  # the fourth may take any time
+    progress.end("done", index=1)
+    assert re.search(r"\[2/4\] b: done, about 80 s left\n", stream.getvalue())
+    progress.end("no", index=0, failed=True)
+    assert "[1/4] a: no, about 80 s left" in stream.getvalue()
+
+
+def test_hundreds_of_runs_are_a_few_lines():
+    progress = GridProgress(300, io.StringIO())
+    for index in range(200):
+        progress._running[index] = module._Running(f"run{index}")
+    lines = progress._lines()
+    assert len(lines) == 8
+    assert lines[-1] == "and 193 more"
+
+
+def test_a_terminal_shows_how_many_are_done():
+    stream = Terminal()
+    progress = GridProgress(2, stream)
+    progress.begin(0, "first")
+    progress.begin(1, "second")
+    progress.end("no", index=0, failed=True)
+    patience = time.monotonic() + 20
+    while "1 of 2 done, 1 failed" not in stream.getvalue() and time.monotonic() < patience:
+        time.sleep(0.01)
+    progress.close()
+    assert "1 of 2 done, 1 failed" in stream.getvalue()
+    assert "[1/2] first: no" in stream.getvalue()
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(5, "5 s"), (200, "3 min"), (7500, "2.1 h")])

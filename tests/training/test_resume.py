@@ -10,6 +10,7 @@ import time
 import pytest
 import torch
 from anomalib.models import Stfpm
+from zoo_plugins.patchcore import ZooPatchcore
 
 from zoo.cli import main
 from zoo.training import resume as resume_module
@@ -163,6 +164,28 @@ def test_a_short_training_leaves_nothing_behind(recipe, mini, tmp_path, monkeypa
     interrupt_at(monkeypatch, 4)
     assert bench(recipe, mini, tmp_path / "runs") == 130
     assert not list((tmp_path / "runs").glob("small/part/*"))
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_memory_bank_begins_anew(mini, tmp_path, monkeypatch):
+    """What it gathered before the interruption would be missing."""
+    bank = "model: {class_path: ZooPatchcore, init_args: {image_size: 64, weights: random}}\n"
+    bank += "data: {class_path: zoo.data.MVTecAD2Layout, init_args: {train_batch_size: 1}}\n"
+    (tmp_path / "small.yaml").write_text(bank)
+    assert bench(tmp_path / "small.yaml", mini, tmp_path / "whole") == 0
+    real, steps = ZooPatchcore.training_step, []
+
+    def failing(self, *args, **kwargs):
+        steps.append(1)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(ZooPatchcore, "training_step", failing)
+    assert bench(tmp_path / "small.yaml", mini, tmp_path / "runs") == 130
+    assert not list((tmp_path / "runs").glob("small/part/*"))
+    assert bench(tmp_path / "small.yaml", mini, tmp_path / "runs") == 0
+    assert results(tmp_path / "runs")[0] == results(tmp_path / "whole")[0]
 
 
 @pytest.mark.slow

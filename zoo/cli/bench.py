@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 HELP = "run recipes on all objects of a data set: fit, calibrate, judge every split"
+EPILOG = (
+    "Numbers depend on the threads of a run, not on where it is carried out: keep --threads the "
+    "same and results are the same, and what is finished stays finished. docs/cluster.md tells "
+    "more about several GPUs and machines."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
+    parser.epilog = EPILOG
     parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="name or YAML file")
     parser.add_argument(
         "--data.root", dest="root", type=Path, required=True, metavar="DIR", help="the data set"
@@ -30,17 +37,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "attestation.json; `zoo verify RUN` checks it",
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
+    parser.add_argument("--dry-run", action="store_true", help="say runs and time, and stop")
+    group = parser.add_argument_group("many runs")
+    group.add_argument(
+        "--jobs", type=_positive, metavar="N", help="runs at a time, each in a process of its own"
+    )
+    group.add_argument(
+        "--threads",
+        type=_positive,
+        metavar="N",
+        help="of each run; default: all there are, divided among the jobs",
+    )
+    group.add_argument(
+        "--devices", type=_listed, default=[], metavar="0,1", help="GPUs, one run at a time on each"
+    )
+    group.add_argument(
+        "--shard", metavar="I/N", help="the I-th of N parts of the plan, for one of N machines"
+    )
+    group.add_argument(
+        "--executor", choices=("local", "ray"), default="local", help="this machine, or a cluster"
+    )
+    group.add_argument("--address", help="of the Ray cluster, such as auto")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the grid and print its table; 1 if a run failed."""
+    """Run the grid and print its table; 1 unless every run of the plan is there."""
     from zoo.data import layout
     from zoo.recipes import find_recipe
+    from zoo.runs.folder import check_writable
 
     # Typing errors show before the seconds that the imports take.
     layout.check_objects(args.root, args.objects)
     for name in args.recipes:
         find_recipe(name)
+    if not args.dry_run:
+        check_writable(args.out)
     return bench(
         args.recipes,
         args.root,
@@ -51,6 +82,13 @@ def run(args: argparse.Namespace) -> int:
         args.debug,
         args.keep,
         args.sealed,
+        jobs=args.jobs,
+        threads=args.threads,
+        devices=args.devices,
+        shard=args.shard,
+        executor=args.executor,
+        address=args.address,
+        dry_run=args.dry_run,
     )
 
 
@@ -64,17 +102,59 @@ def bench(
     debug: bool = False,
     keep: str = "model",
     is_sealed: bool = False,
+    *,
+    jobs: int | None = None,
+    threads: int | None = None,
+    devices: Sequence[str] = (),
+    shard: str | None = None,
+    executor: str = "local",
+    address: str | None = None,
+    dry_run: bool = False,
 ) -> int:
-    """Run a grid, print the table of its folder, and return the exit code."""
+    """Say the plan, run it, print the table of its folder, and return the exit code."""
+    from zoo.runs.executors.choose import choose
     from zoo.runs.grid import plan, run_grid
+    from zoo.runs.outlook import foresee, lines
     from zoo.runs.progress import GridProgress
+    from zoo.runs.shard import Shard, plan_name
     from zoo.table import render, rows_of
 
-    specs = plan(recipes, root, objects, seeds, splits, out, keep, is_sealed)
-    print(f"{len(specs)} runs into {out}; Ctrl-C keeps what is finished, the same command goes on")
-    result = run_grid(specs, GridProgress(len(specs), debug=debug))
-    if result.finished or result.skipped:
+    part = Shard.parse(shard) if shard else None
+    if executor == "ray":  # its processes work in folders of their own
+        root, out = Path(root).resolve(), Path(out).resolve()
+    chosen = choose(executor, jobs, threads, devices, address, debug)
+    specs = plan(recipes, root, objects, seeds, splits, out, keep, is_sealed, chosen.threads)
+    name = plan_name(specs)
+    whole = len(specs)
+    if part:
+        specs = part.of(specs)
+    outlook = foresee(specs)
+    todo = [each for each in outlook if not each.is_finished]
+    said = f"shard {part} of plan {name}: {len(specs)} of {whole}" if part else f"{whole}"
+    print(f"{said} runs into {out}, {len(todo)} to do")
+    print(*lines(outlook, chosen.jobs, chosen.threads), sep="\n")
+    if dry_run:
+        print("nothing was run")
+        return 0
+    if todo:
+        print("Ctrl-C keeps what is finished, the same command goes on")
+    expected = [each.seconds for each in todo]
+    progress = GridProgress(len(todo), None, debug, chosen.jobs or 1, expected)
+    result = run_grid([each.spec for each in todo], progress, chosen)
+    if result.finished or result.skipped or len(todo) < len(outlook):
         print(f"\n{render(rows_of([out]), means_only=True)}")
     for label, reason in result.failed:
         print(f"failed: {label}: {reason}")
-    return 1 if result.failed else 0
+    for label, reason in result.busy:
+        print(f"left out: {label}: {reason}")
+    return 1 if result.failed or result.busy else 0
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number from 1")
+    return int(text)
+
+
+def _listed(text: str) -> list[str]:
+    return [part for part in text.split(",") if part]

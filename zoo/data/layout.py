@@ -131,8 +131,17 @@ def _listed(root: Path, object_name: str, split: str) -> list[Sample]:
 def fingerprint(root: Path, object_name: str) -> str:
     """Return 16 hex digits that change when an image of the object is added, removed or altered."""
     folder = Path(root) / object_name
-    images = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    images = _all_images(folder)
     return fingerprint_files((path.relative_to(folder).as_posix(), path) for path in images)
+
+
+def n_images(root: Path, object_name: str) -> int:
+    """Return the number of image files of an object, masks included."""
+    return len(_all_images(Path(root) / object_name))
+
+
+def _all_images(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def _public(folder: Path, object_name: str) -> list[Sample]:

@@ -11,6 +11,7 @@ from typing import Any
 from zoo import __version__
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
+from zoo.runs.damage import check_sound
 from zoo.runs.folder import (
     CALIBRATION,
     CONFIG,
@@ -30,9 +31,10 @@ def check_run(folder: str | Path, with_model: bool = True) -> dict[str, Any]:
         with_model: Whether the run must have kept its model.
 
     Raises:
-        ZooError: No run, one of another version, or one without a model.
+        ZooError: No run, a damaged one, one of another version, or one without a model.
     """
     folder = Path(folder).expanduser()
+    check_sound(folder, with_model)
     metrics = read_metrics(folder)
     if metrics is None or not (folder / CONFIG).is_file():
         what = "no finished run" if folder.is_dir() else "no such folder"

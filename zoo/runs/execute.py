@@ -192,7 +192,8 @@ def _fit(
 ) -> RunEngine:
     callbacks = training_callbacks(say, resume)
     engine = RunEngine(with_precision(settings, model), folder, callbacks)
-    if resume is not None and (found := resume.found()):
+    # A single pass over the images, as memory banks make, has nothing to go on from.
+    if resume is not None and learns_long(model, settings) and (found := resume.found()):
         say("fit: going on where it was interrupted")
         ckpt_path = str(found)
     # Calibration comes after the last step, once, on the final weights: not in every epoch.

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ _OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, M
 _OURS += (RULE_HISTOGRAMS, ATTESTATION, ROBUSTNESS)
 _OURS += ("calibrations",)  # older ones, see `zoo.runs.history`: they are of that run's model
 UNFINISHED = ".unfinished"
+_HEADER = b"# anomalib-zoo=="  # what our configurations begin with
 
 # Where something is read from, written to or cached never changes a number.
 _WITHOUT_EFFECT = {
@@ -75,9 +77,33 @@ def is_finished(folder: Path, wanted_hash: str, wanted_files: Iterable[str] = ()
 def read_metrics(folder: Path) -> dict[str, Any] | None:
     """Return the metrics of a finished run, or None when there is none."""
     try:
-        return json.loads((Path(folder) / METRICS).read_text(encoding="utf-8"))
+        metrics = json.loads((Path(folder) / METRICS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return metrics if isinstance(metrics, dict) else None
+
+
+def has_metrics_of_ours(folder: Path) -> bool:
+    """Whether a file of metrics, however damaged, stands beside a configuration that we wrote."""
+    with contextlib.suppress(OSError), (Path(folder) / CONFIG).open("rb") as file:
+        ours = file.read(len(_HEADER)) == _HEADER
+        return ours and (Path(folder) / METRICS).is_file()
+    return False
+
+
+def check_writable(folder: Path) -> None:
+    """Raise where nothing can be written, before anything is computed; makes the folder.
+
+    Raises:
+        ZooError: The disk is full or read-only, or the folder is somebody else's.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ZooError(f"cannot write to {folder} ({why}): give another one with --out") from error
 
 
 def check_free(folder: Path) -> None:
@@ -87,6 +113,8 @@ def check_free(folder: Path) -> None:
         raise ZooError(f"{folder} is a file: a run needs a folder, give another one")
     if "config_hash" in (read_metrics(folder) or {}) or (folder / FAILED).is_file():
         return  # a run of ours gives way to a newer one
+    if has_metrics_of_ours(folder) or (folder / UNFINISHED).is_file():
+        return  # and so does what is left of one
     if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise ZooError(f"{folder} is not empty and holds no run: give a new folder")
 
@@ -136,11 +164,16 @@ def appearing_folder(folder: Path) -> Iterator[Path]:
 
 
 def _replace(folder: Path, aside: Path) -> None:
-    """Move a run into a folder that exists; the metrics come last, they say that it is whole."""
+    """Move a run into a folder that exists; the metrics come last, they say that it is whole.
+
+    Until then a mark says that the folder is ours: a kill here is not in the next one's way.
+    """
+    (folder / UNFINISHED).touch()
     for name in dict.fromkeys([*_OURS, *(path.name for path in aside.iterdir())]):
         _remove(folder / name)
     for path in sorted(aside.iterdir(), key=lambda path: path.name == METRICS):
         shutil.move(path, folder / path.name)
+    (folder / UNFINISHED).unlink()
 
 
 def _remove(path: Path) -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-import shutil
-import time
-from collections.abc import Sequence
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoo.data import layout
-from zoo.errors import ZooError, one_line
+from zoo.errors import ZooError
 from zoo.recipes import Recipe, check_object_free, find_recipe, read_yaml
+from zoo.runs.attempt import Outcome
 from zoo.runs.execute import Keep
-from zoo.runs.folder import note_failure, run_folder
-from zoo.runs.progress import GridProgress, duration
-from zoo.runs.spec import RunSpec, result_text
-from zoo.sealed.run import run_sealed
-
-_LEAST_FREE_BYTES = 1_000_000
+from zoo.runs.executors import Executor
+from zoo.runs.executors.sequential import Sequential
+from zoo.runs.folder import run_folder
+from zoo.runs.progress import GridProgress
+from zoo.runs.spec import RunSpec
 
 
 @dataclass
@@ -29,11 +28,13 @@ class GridResult:
         finished: Labels of runs that were carried out now.
         skipped: Labels of runs that were there already.
         failed: Label and reason of runs that failed.
+        busy: Label and holder of runs that another process is at.
     """
 
     finished: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    busy: list[tuple[str, str]] = field(default_factory=list)
 
 
 def plan(
@@ -45,8 +46,20 @@ def plan(
     out: Path,
     keep: Keep = "model",
     is_sealed: bool = False,
+    threads: int | None = None,
 ) -> list[RunSpec]:
     """List the runs of a grid, checking recipes, objects and splits before the first one starts.
+
+    Args:
+        recipe_names: Names or files of the recipes.
+        root: The data set.
+        objects: Names; all by default.
+        seeds: One run for each.
+        splits: Test splits to judge; all on disk by default.
+        out: Where run folders appear.
+        keep: What stays of a run, see `zoo.runs.execute`.
+        is_sealed: Whether fit and calibration see nothing but train and validation.
+        threads: Of each run; those of the process that carries it out by default.
 
     Raises:
         ZooError: A recipe is unknown, names an object or shares its name with another; an object
@@ -69,6 +82,7 @@ def plan(
         check_object_free(config, layout.object_names(root))
     splits_of = {name: tuple(layout.check_splits(root, name, splits)) for name in names}
     fingerprints = {name: layout.fingerprint(root, name) for name in names}
+    n_images = {name: layout.n_images(root, name) for name in names}
     return [
         RunSpec(
             recipe=recipe.name,
@@ -84,6 +98,8 @@ def plan(
             data_fingerprint=fingerprints[name],
             folder=run_folder(out, recipe.slug, name, seed),
             is_sealed=is_sealed,
+            threads=threads,
+            n_images=n_images[name],
         )
         for recipe in recipes
         for name in names
@@ -97,7 +113,7 @@ def _words(
     """Return the `zoo train` command line of one run."""
     return (
         "train",
-        *("--config", str(recipe.path)),
+        *("--config", str(Path(recipe.path).absolute())),
         *("--data.root", str(root)),
         *("--data.category", object_name),
         *("--seed_everything", str(seed)),
@@ -106,60 +122,59 @@ def _words(
     )
 
 
-def run_grid(specs: Sequence[RunSpec], progress: GridProgress) -> GridResult:
+def run_grid(
+    specs: Sequence[RunSpec], progress: GridProgress, executor: Executor | None = None
+) -> GridResult:
     """Carry out the runs that are not finished; one that fails does not stop the others.
 
-    A full disk and Ctrl-C end the grid: finished runs stay, the same command goes on later.
+    A run that another process is at is left to it, and looked at once more in the end. Ctrl-C and
+    a disk that takes nothing more end the grid: finished runs stay, the same command goes on later.
+
+    Args:
+        specs: The runs.
+        progress: Shows how they go.
+        executor: Carries them out; one after the other in this process by default.
+
+    Raises:
+        ZooError: The results cannot be written.
     """
     result = GridResult()
+    runs = dict(enumerate(specs))
+    executor = executor or Sequential()
     try:
-        for index, spec in enumerate(specs):
-            progress.begin(index, spec.label)
-            _run(spec, result, progress)
+        busy = _carry_out(runs, progress, executor, result) if runs else {}
+        if busy and len(busy) < len(runs):
+            busy = _carry_out({index: runs[index] for index in busy}, progress, executor, result)
     finally:
         progress.close()
+    result.busy = [(runs[index].label, reason) for index, reason in busy.items()]
     return result
 
 
-def _run(spec: RunSpec, result: GridResult, progress: GridProgress) -> None:
-    """Carry out one run unless it is finished, and note how it went."""
-    try:
-        command = spec.parse()
-        done = spec.finished(command)
-        if done is not None:
-            result.skipped.append(spec.label)
-            progress.end(f"finished before, {result_text(spec.splits, done)}", counts=False)
-            return
-        begin = time.perf_counter()
-        carry_out = run_sealed if spec.is_sealed else RunSpec.run
-        metrics = carry_out(spec, command, progress.say)
-        seconds = time.perf_counter() - begin
-        progress.end(f"{result_text(spec.splits, metrics)} ({duration(seconds)})")
-        result.finished.append(spec.label)
-    except Exception as error:
-        if _disk_is_full(error, spec.folder):
-            raise ZooError(
-                f"no space left for {spec.folder}: free some and repeat the command; finished "
-                "runs are kept"
-            ) from error
-        _note(spec, error, result, progress)
+def _carry_out(
+    runs: Mapping[int, RunSpec], progress: GridProgress, executor: Executor, result: GridResult
+) -> dict[int, str]:
+    """Carry out runs, note how they went, and return which ones are somebody else's, and whose."""
+    busy = {}
+    with contextlib.closing(executor(runs, progress)) as outcomes:
+        for index, outcome in outcomes:
+            if progress.debug and outcome.trace:
+                print(outcome.trace, file=sys.stderr)
+            if outcome.state == "unwritable":
+                raise ZooError(outcome.text)
+            _note(runs[index].label, outcome, result)
+            if outcome.state == "busy":
+                busy[index] = outcome.text
+            is_failed = outcome.state == "failed"
+            text = f"FAILED: {outcome.text}" if is_failed else outcome.text
+            progress.end(text, outcome.state == "finished", index, is_failed)
+    return busy
 
 
-def _disk_is_full(error: Exception, folder: Path) -> bool:
-    """Whether a run failed for want of space; torch reports that as an error of its own."""
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return True
-    existing = next(path for path in [folder, *folder.absolute().parents] if path.exists())
-    return shutil.disk_usage(existing).free < _LEAST_FREE_BYTES
-
-
-def _note(spec: RunSpec, error: Exception, result: GridResult, progress: GridProgress) -> None:
-    if progress.debug:
-        raise error
-    reason = one_line(error)
-    note_failure(
-        spec.folder,
-        {"recipe": spec.recipe, "object": spec.object_name, "seed": spec.seed, "reason": reason},
-    )
-    result.failed.append((spec.label, reason))
-    progress.end(f"FAILED: {reason}")
+def _note(label: str, outcome: Outcome, result: GridResult) -> None:
+    if outcome.state == "finished":
+        result.finished.append(label)
+    elif outcome.state == "skipped":
+        result.skipped.append(label)
+    elif outcome.state == "failed":
+        result.failed.append((label, outcome.text))

@@ -19,6 +19,7 @@ from zoo.data.layout import PRIVATE_SPLITS
 from zoo.data.native import NativeDataModule
 from zoo.data.stock import adopt
 from zoo.registry import Method, methods
+from zoo.runs.damage import damage
 from zoo.runs.execute import Say, execute
 from zoo.runs.folder import (
     ATTESTATION,
@@ -51,6 +52,8 @@ class RunSpec:
         data_fingerprint: Of the object's files.
         folder: Where the finished run lies.
         is_sealed: Whether fit and calibration see nothing but train and validation, for the record.
+        threads: Torch threads to compute with; those of the process by default.
+        n_images: Of the object, 0 if unknown: a measure of the work on every machine.
     """
 
     recipe: str
@@ -62,6 +65,8 @@ class RunSpec:
     data_fingerprint: str
     folder: Path
     is_sealed: bool = False
+    threads: int | None = None
+    n_images: int = 0
 
     @property
     def label(self) -> str:
@@ -82,14 +87,16 @@ class RunSpec:
             data=self.data_fingerprint,
             zoo=__version__,
             code=code_fingerprint(command.settings["model"]["class_path"]),
-            threads=torch.get_num_threads(),
+            threads=self.threads or torch.get_num_threads(),
         )
 
     def finished(self, command: ZooCLI) -> dict[str, Any] | None:
         """Return the metrics of this very run if it was finished before."""
         kept = _KEPT[command.settings["keep"]] + ((ATTESTATION,) if self.is_sealed else ())
-        done = is_finished(self.folder, self.hash(command), kept)
-        return read_metrics(self.folder) if done else None
+        if not is_finished(self.folder, self.hash(command), kept) or damage(self.folder):
+            return None
+        metrics = read_metrics(self.folder)
+        return metrics if set(self.splits) <= set(metrics.get("splits") or ()) else None
 
     def facts(
         self, command: ZooCLI, model: AnomalibModule, run_hash: str | None = None

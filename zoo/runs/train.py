@@ -16,6 +16,7 @@ from zoo.post.calibration import Calibration
 from zoo.post.false_alarms import FalseAlarms
 from zoo.recipes import find_recipe
 from zoo.runs.folder import CALIBRATION, run_folder
+from zoo.runs.lock import locked
 from zoo.runs.progress import GridProgress, duration
 from zoo.runs.spec import RunSpec, result_text
 
@@ -45,7 +46,7 @@ def carry_out(
         The run's folder and its metrics.
 
     Raises:
-        ZooError: Data, method or maps are not usable.
+        ZooError: Data, method or maps are not usable, or another process writes the same run.
     """
     settings = command.settings
     data_settings = settings["data"].get("init_args") or {}
@@ -79,7 +80,8 @@ def _run(spec: RunSpec, command: ZooCLI, datamodule: NativeDataModule) -> dict[s
     progress.begin(0, spec.label)
     begin = time.perf_counter()
     try:
-        metrics = spec.run(command, progress.say, datamodule)
+        with locked(spec.folder):
+            metrics = spec.run(command, progress.say, datamodule)
     except Exception:
         progress.end("failed")  # the error has a line of its own, also on a terminal
         raise

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from zoo.errors import ZooError
+from zoo.runs.damage import check_sound
 from zoo.runs.folder import COST as COST_FILE
 from zoo.runs.folder import FAILED, UNFINISHED, read_metrics
 from zoo.runs.folder import METRICS as METRICS_FILE
@@ -125,8 +126,11 @@ def _put_in(frame: pd.DataFrame, recipe: str, answer: pd.DataFrame) -> None:
 
 def _rows(path: Path) -> list[dict[str, object]]:
     """Return a row per split of a run, or one without a split; none if the file is no run's."""
+    if path.parent.name.endswith(UNFINISHED):
+        return []
+    check_sound(path.parent, with_model=False)
     metrics = read_metrics(path.parent) or {}
-    if path.parent.name.endswith(UNFINISHED) or not set(metrics) >= _FACTS:
+    if not set(metrics) >= _FACTS:
         return []
     cost_file = path.with_name(COST_FILE)
     cost = json.loads(cost_file.read_text(encoding="utf-8")) if cost_file.is_file() else {}

@@ -134,6 +134,8 @@ class KeepState(Callback):
             self._save(trainer, module)
 
     def _save(self, trainer: Trainer, module: LightningModule) -> None:
+        if not _learns(trainer, module):  # what a memory bank has gathered is in no checkpoint
+            return
         if not is_finite(module):  # the next loss will say so
             return
         begin = self.clock()
@@ -143,3 +145,10 @@ class KeepState(Callback):
         self.point.save(checkpoint)
         now = self.clock()
         self._due = now + max(self.block_seconds, (now - begin) / _SAVING_SHARE)
+
+
+def _learns(trainer: Trainer, module: LightningModule) -> bool:
+    """Whether an optimizer has weights of the module; lightning makes an empty one for none."""
+    own = {id(parameter) for parameter in module.parameters()}
+    groups = (group for optimizer in trainer.optimizers for group in optimizer.param_groups)
+    return any(id(parameter) in own for group in groups for parameter in group["params"])

@@ -1,0 +1,197 @@
+"""A grid among others, on bad disks and over damaged runs: it goes on, or ends with one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from zoo.cli import main
+from zoo.runs import spec as spec_module
+from zoo.runs.folder import write_json
+from zoo.runs.lock import locked
+
+COST = {"total_s": 40.0, "threads": 1}
+
+
+def bench(recipe, root, out, *more: str) -> int:
+    return main(["bench", str(recipe), "--data.root", str(root), "--out", str(out), *more])
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "runs"
+
+
+@pytest.fixture(autouse=True)
+def calls(monkeypatch):
+    """Let runs write results without computing; return what was run."""
+    done = []
+
+    def execute(model, datamodule, settings, splits, facts, folder, *args):
+        done.append((facts["object"], facts["seed"]))
+        (folder / "model.ckpt").write_bytes(b"PK\5\6" + bytes(18))  # an empty zip archive
+        write_json(folder / "cost.json", COST)
+        nothing = dict.fromkeys(("segf1", "image_auroc", "n_images"))
+        metrics = {**facts, "splits": dict.fromkeys(splits, nothing)}
+        write_json(folder / "metrics.json", metrics)
+        return metrics
+
+    monkeypatch.setattr(spec_module, "execute", execute)
+    return done
+
+
+def test_the_plan_comes_first_and_may_be_all(recipe, mini, out, calls, capsys):
+    shutil.copytree(mini / "part", mini / "second")
+    words = ("--seeds", "0", "1")
+    assert bench(recipe, mini, out, *words, "--dry-run") == 0
+    assert not out.exists()
+    printed = capsys.readouterr().out
+    assert f"4 runs into {out}, 4 to do" in printed
+    assert "quick · part · seeds 0 1 · to do, time unknown" in printed
+    assert "time unknown: no run of these recipes" in printed
+    assert printed.endswith("nothing was run\n")
+    assert bench(recipe, mini, out, "--objects", "part", *words) == 0
+    capsys.readouterr()
+    assert bench(recipe, mini, out, *words, "--dry-run") == 0
+    printed = capsys.readouterr().out
+    assert "quick · part · seeds 0 1 · finished before" in printed
+    assert "quick · second · seeds 0 1 · to do, about 40 s each" in printed
+    assert "about 80 s by what past runs took" in printed
+    assert len(calls) == 2
+    assert bench(recipe, mini, out, *words, "--dry-run", "--threads", "7") == 0
+    assert "seeds 0 1 · to do again, other settings, about 40 s each" in capsys.readouterr().out
+
+
+def test_shards_share_the_work(recipe, mini, tmp_path, calls, capsys):
+    words = ("--seeds", "0", "1", "2", "--shard")
+    names = []
+    for number in (1, 2):
+        assert bench(recipe, mini, tmp_path / f"runs{number}", *words, f"{number}/2") == 0
+        first = capsys.readouterr().out.splitlines()[0]
+        assert first.startswith(f"shard {number}/2 of plan ")
+        names.append(first.split()[4])
+    assert names[0] == names[1]
+    assert sorted(calls) == [("part", 0), ("part", 1), ("part", 2)]
+    assert bench(recipe, mini, tmp_path / "runs", *words, "3/2") == 1
+    assert "'3/2' is no shard" in capsys.readouterr().err
+
+
+def test_a_run_of_another_grid_is_left_to_it_and_told(recipe, mini, out, calls, capsys):
+    with locked(out / "quick" / "part" / "seed0"):
+        assert bench(recipe, mini, out, "--seeds", "0", "1") == 1  # not all of the plan is there
+    assert calls == [("part", 1)]
+    printed = capsys.readouterr().out
+    [line] = [line for line in printed.splitlines() if line.startswith("left out: ")]
+    assert line.startswith("left out: quick · part · seed 0: ")
+    assert f"part/seed0 is being computed by process {os.getpid()} on " in line
+    assert bench(recipe, mini, out, "--seeds", "0", "1") == 0
+    assert calls == [("part", 1), ("part", 0)]
+
+
+def test_two_trainings_into_one_folder_are_one_line(recipe, mini, out, calls, capsys):
+    words = ["train", "--config", str(recipe), "--data.root", str(mini)]
+    words += ["--data.category", "part", "--default_root_dir", str(out)]
+    with locked(out / "quick" / "part" / "seed0"):
+        assert main(words) == 1
+    error = capsys.readouterr().err
+    assert f"part/seed0 is being computed by process {os.getpid()} on " in error
+    assert error.count("\n") == 1
+    assert not calls
+
+
+def test_what_another_grid_finishes_meanwhile_is_not_repeated(
+    recipe, mini, out, calls, monkeypatch, capsys
+):
+    assert bench(recipe, mini, out) == 0
+    real, unseen = spec_module.RunSpec.finished, [1, 2]  # by the plan, and before the lock
+    monkeypatch.setattr(
+        spec_module.RunSpec,
+        "finished",
+        lambda *args: None if unseen and unseen.pop() else real(*args),
+    )
+    assert bench(recipe, mini, out) == 0
+    assert len(calls) == 1
+    assert "part · seed 0: finished before, " in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_before_anything(
+    recipe, mini, tmp_path, calls, monkeypatch, capsys
+):
+    (tmp_path / "file").touch()
+    assert bench(recipe, mini, tmp_path / "file" / "runs") == 1
+    assert "(not a directory): give another one with --out" in capsys.readouterr().err
+
+    def read_only(*args, **kwargs):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
+    assert bench(recipe, mini, tmp_path / "runs") == 1
+    error = capsys.readouterr().err
+    assert error == (
+        f"zoo: cannot write to {tmp_path / 'runs'} (read-only file system): give another one "
+        "with --out\n"
+    )
+    assert not calls
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_folder_of_somebody_else_is_one_line(recipe, mini, tmp_path, capsys):
+    (tmp_path / "runs").mkdir(mode=0o500)
+    assert bench(recipe, mini, tmp_path / "runs") == 1
+    assert "(permission denied): give another one with --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "place", "says"),
+    [
+        (errno.ENOSPC, "metrics.json", "zoo: no space left for "),
+        (errno.EDQUOT, "model.ckpt", "zoo: no space left for "),
+        (errno.EROFS, "cost.json", "is read-only: mount it anew"),
+    ],
+)
+def test_a_disk_that_takes_no_more_ends_the_grid(
+    recipe, mini, out, code, place, says, calls, monkeypatch, capsys
+):
+    real = spec_module.execute
+
+    def stopping(*args):
+        if args[4]["seed"] == 1:
+            (args[5] / place).write_bytes(b'{"half')
+            raise OSError(code, os.strerror(code))
+        return real(*args)
+
+    monkeypatch.setattr(spec_module, "execute", stopping)
+    assert bench(recipe, mini, out, "--seeds", "0", "1", "2") == 1
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+    assert calls == [("part", 0)]  # the third was not tried
+    monkeypatch.setattr(spec_module, "execute", real)
+    assert bench(recipe, mini, out, "--seeds", "0", "1", "2") == 0
+    assert sorted(calls) == [("part", 0), ("part", 1), ("part", 2)]
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "cost.json", "model.ckpt"])
+def test_a_damaged_run_is_named_and_made_again(recipe, mini, out, name, calls, capsys):
+    assert bench(recipe, mini, out) == 0
+    path = out / "quick" / "part" / "seed0" / name
+    (path.parent / "notes.txt").write_text("mine")
+    sound = path.read_bytes()
+    path.write_bytes(sound[: len(sound) // 2])
+    capsys.readouterr()
+    if name != "model.ckpt":  # tables do without
+        assert main(["table", str(out)]) == 1
+        error = capsys.readouterr().err
+        assert f"run {path.parent} is damaged, {name} cannot be read: copy it again" in error
+        assert error.count("\n") == 1
+    assert main(["export", str(path.parent)]) == 1
+    assert f"is damaged, {name} " in capsys.readouterr().err
+    assert bench(recipe, mini, out) == 0
+    assert "quick · part · seed 0 · to do again, damaged" in capsys.readouterr().out
+    assert len(calls) == 2
+    assert path.read_bytes() == sound
+    assert (path.parent / "notes.txt").read_text() == "mine"
