@@ -8,7 +8,9 @@ the map) is the difference of numbers that are nearly equal, of which 8 bits wou
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +93,15 @@ def _quantised(
     nncf = runtime("nncf")
     nncf.set_log_level("ERROR")
     try:
-        return nncf.quantize(
-            graph,
-            nncf.Dataset(inputs),
-            preset=nncf.QuantizationPreset.MIXED,
-            model_type=nncf.ModelType.TRANSFORMER if attention else None,
-            subset_size=len(inputs),
-            ignored_scope=nncf.IgnoredScope(names=list(full_precision), validate=False),
-        )
+        with redirect_stdout(sys.stderr):  # its progress bars
+            return nncf.quantize(
+                graph,
+                nncf.Dataset(inputs),
+                preset=nncf.QuantizationPreset.MIXED,
+                model_type=nncf.ModelType.TRANSFORMER if attention else None,
+                subset_size=len(inputs),
+                ignored_scope=nncf.IgnoredScope(names=list(full_precision), validate=False),
+            )
     except Exception as error:  # whatever a library meets in a graph that it does not know
         raise ZooError(f"NNCF cannot quantise this graph ({one_line(error, 120)})") from error
 

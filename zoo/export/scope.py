@@ -1,9 +1,9 @@
 """Where the features of a graph end, and the comparison begins that int8 must leave alone.
 
 Features come out of convolutions and products with constant weights. No name of a layer is looked
-at: the comparison is whatever has no such operation behind it. Two kinds of them belong to it all
-the same: the product with a memory bank, whose result goes into a maximum, and the blur of a map,
-which is a convolution of one channel.
+at: the comparison is whatever has no such operation behind it. Some of them belong to it all the
+same: the product with a memory bank, whose result goes into a maximum; and the resize and blur of a
+map, which are a convolution of one channel, or a product with a constant matrix on either side.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ class Operation:
         name: Its name.
         kind: Its type, as ONNX and OpenVINO call it.
         weights: Shape of its constant second input, if it has one.
+        from_left: Whether its first input is constant: a matrix that is applied to columns.
         readers: Names of the operations that read its output.
     """
 
     name: str
     kind: str
     weights: tuple[int, ...] | None
+    from_left: bool
     readers: tuple[str, ...]
 
 
@@ -40,15 +42,15 @@ def comparison(operations: Sequence[Operation]) -> list[str]:
         operations: All of a graph, each after those whose output it reads.
     """
     by_name = {each.name: each for each in operations}
+    maps = {name for each in operations if each.from_left for name in each.readers}
+    features = {
+        each.name for each in operations if each.name not in maps and _makes_features(each, by_name)
+    }
     leads_on: dict[str, bool] = {}  # whether features are still computed from its output
     for each in reversed(operations):
-        leads_on[each.name] = any(
-            leads_on[name] or _makes_features(by_name[name], by_name) for name in each.readers
-        )
+        leads_on[each.name] = any(leads_on[name] or name in features for name in each.readers)
     return [
-        each.name
-        for each in operations
-        if not leads_on[each.name] and not _makes_features(each, by_name)
+        each.name for each in operations if not leads_on[each.name] and each.name not in features
     ]
 
 
@@ -66,11 +68,14 @@ def full_precision_openvino(graph: Any) -> list[str]:
             for output in op.outputs()
             for target in output.get_target_inputs()
         }
-        weights = None
-        if op.get_input_size() > 1 and _is_constant(op.input_value(1).get_node()):
-            weights = tuple(op.input_value(1).get_shape())
-        name = op.get_friendly_name()
-        found.append(Operation(name, op.get_type_name(), weights, tuple(sorted(readers))))
+        weights, from_left = None, False
+        if op.get_input_size() > 1:
+            from_left = _is_constant(op.input_value(0).get_node())
+            if _is_constant(op.input_value(1).get_node()):
+                weights = tuple(op.input_value(1).get_shape())
+        kind, name = op.get_type_name(), op.get_friendly_name()
+        from_left = from_left and kind == "MatMul"
+        found.append(Operation(name, kind, weights, from_left, tuple(sorted(readers))))
     return comparison(found)
 
 
@@ -85,7 +90,8 @@ def full_precision_onnx(graph: Any) -> list[str]:
     for node in graph.node:
         used = {name for output in node.output for name in readers[output]}
         weights = shapes.get(node.input[1]) if len(node.input) > 1 else None
-        found.append(Operation(node.name, node.op_type, weights, tuple(sorted(used))))
+        from_left = node.op_type == "MatMul" and node.input[0] in shapes
+        found.append(Operation(node.name, node.op_type, weights, from_left, tuple(sorted(used))))
     return comparison(found)
 
 

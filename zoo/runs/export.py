@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import __version__
 from zoo.data.images import image_size, read_image
 from zoo.data.native import TRAIN
 from zoo.detector import Detector
@@ -204,8 +205,9 @@ def _input_size(
 def _made_from(folder: Path, size: tuple[int, int] | None, good: Sequence[Path] | None) -> str:
     """Return 16 hex digits of what decides a run's graphs."""
     names = [str(path.resolve()) for path in good] if good is not None else None
-    text = f"{file_sha256(folder / MODEL)}{read_calibration(folder, CALIBRATION)}{size}{names}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    calibration = read_calibration(folder, CALIBRATION)
+    facts = (__version__, file_sha256(folder / MODEL), calibration, size, names)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def _is_made_from(path: Path, made_from: str) -> bool:
