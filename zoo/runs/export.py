@@ -56,7 +56,7 @@ class NormalPictures:
     def for_limits(self) -> list[Path]:
         """Return pictures that may set thresholds."""
         given = list(self.good) if self.good is not None else None
-        return normal_pictures(self.folder, self._config(), given)
+        return normal_pictures(self.folder, self.config(), given)
 
     def for_ranges(self) -> list[Path]:
         """Return pictures that show what values features take: training images, or those given."""
@@ -64,7 +64,7 @@ class NormalPictures:
             found = list(self.good)
         else:
             self.for_limits()  # says it if images are gone or changed
-            listed = datamodule_of(self._config()).listed(TRAIN)
+            listed = datamodule_of(self.config()).listed(TRAIN)
             found = [sample.image_path for sample in listed]
         return [found[index] for index in evenly(len(found), MOST_IMAGES)]
 
@@ -73,7 +73,8 @@ class NormalPictures:
         """Where those that set thresholds come from, for the record."""
         return source_of(self.folder) if self.good is None else "given good pictures"
 
-    def _config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
+        """Return the run's configuration, with the place where its data is now."""
         config = read_config(self.folder)
         if self.root is not None:
             data = config["data"]
