@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torchvision.transforms.v2 import InterpolationMode, Resize
 
 from zoo.data.images import read_image
@@ -97,7 +98,7 @@ def check_graphs(
     agreements, complaints, notes = [], [], []
     known: dict[tuple[ImageResize | None, str], list[Judgement]] = {}
     for path in graphs:
-        graph = ExportedModel(path)
+        graph = ExportedModel(path, threads=torch.get_num_threads())
         stretched = graph.metadata.is_stretched
         if stretched:
             notes.append(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from zoo import __version__
 from zoo.data.images import image_size, read_image
@@ -20,7 +21,14 @@ from zoo.data.native import TRAIN
 from zoo.detector import Detector
 from zoo.errors import ZooError
 from zoo.export.files import read_metadata, write_metadata
-from zoo.export.graph import input_sizes, metadata_of, put, traced, writing_aside
+from zoo.export.graph import (
+    behind_the_resize,
+    input_sizes,
+    metadata_of,
+    put,
+    traced,
+    writing_aside,
+)
 from zoo.export.metadata import ExportMetadata
 from zoo.export.model import ExportedModel, at_graph_size
 from zoo.export.precision import FILE_NAMES, MOST_IMAGES, as_inputs, convert
@@ -121,13 +129,14 @@ def export_run(
     wanted = [path for path in paths if not (reuse and _is_made_from(path, made_from))]
     if not wanted:
         return []
+    needs_ranges = any(precision_of(path) == "int8" for path in wanted)
+    shown = pictures.for_ranges() if needs_ranges else []  # missing ones show before the rest
     detector = load(folder, device="cpu")
     size, is_stretched = _input_size(detector, pictures, input_size, say)
     metadata = metadata_of(detector.model, detector.calibration, size)
     metadata = replace(metadata, made_from=made_from, is_stretched=is_stretched)
-    ranges = None
-    if any(precision_of(path) == "int8" for path in wanted):
-        ranges = Inputs(pictures.for_ranges(), metadata)
+    with behind_the_resize(detector.model, size):
+        pass  # a size that cannot be shows before anything is said
     with writing_aside(wanted[0].parent) as aside:
         say("tracing the model")
         source = traced(detector.model, aside / "traced", size)
@@ -135,7 +144,7 @@ def export_run(
             precision = precision_of(path)
             say(f"writing {path.name}")
             made = aside / path.name
-            convert(source, made, precision, ranges)
+            convert(source, made, precision, Inputs(shown, metadata))
             whole = replace(metadata, precision=precision)
             write_metadata(made, whole)
             if precision == "int8" or is_stretched:
@@ -175,7 +184,7 @@ class Inputs(Sequence):
 def _set_limits(made: Path, metadata: ExportMetadata, pictures: NormalPictures) -> None:
     """Put limits into a graph that the run's rule derives from the graph's own maps."""
     old = metadata.calibration
-    judge = ExportedModel(made)
+    judge = ExportedModel(made, threads=torch.get_num_threads())
     judge.calibration = NO_THRESHOLD
     rule = rule_of(old)
     with maps_of(judge, pictures.for_limits(), rule.needs) as scenes:
