@@ -108,10 +108,11 @@ def test_each_picture_is_a_line_a_mask_and_an_overlay(run, shots, predict):
     assert said.count("\n") == 1
 
 
-def test_a_graph_judges_as_its_run_does_without_torch(run, shots, predict, tmp_path):
+def test_a_graph_judges_as_its_run_does_without_torch(run, shots, predict, tmp_path, capsys):
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason="the extra `export` is not installed")
     assert main(["export", str(run), "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
     _, expected, _ = predict("shots")
     code = (
         "import sys; from zoo.cli import main;"

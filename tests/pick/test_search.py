@@ -9,7 +9,8 @@ from zoo.export.cost import DeployedCost
 from zoo.pick import search as search_module
 from zoo.pick.budget import Budget
 from zoo.pick.candidates import candidates
-from zoo.pick.search import Row, prepare, remembered, winner, with_front
+from zoo.pick.choice import Row, winner, with_front
+from zoo.pick.search import prepare, remembered
 
 
 @pytest.fixture

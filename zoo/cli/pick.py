@@ -13,7 +13,7 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from zoo.pick.search import Row
+    from zoo.pick.choice import Row
 
 HELP = "good pictures and a budget: try methods, sizes and precisions, export the best that fits"
 EPILOG = (
@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     for package in packages:
         runtime(package)
 
-    from zoo.pick.search import prepare, winner, with_front
+    from zoo.pick.choice import winner, with_front
+    from zoo.pick.search import prepare
 
     precisions = list(dict.fromkeys(args.precision))
     device = args.device.upper()
@@ -96,13 +97,36 @@ def run(args: argparse.Namespace) -> int:
     rows = with_front(rows)
     for line in _table(rows):
         print(line)
-    return _finish(args.out, rows, winner(rows, budget))
+    rest = rows
+    while not _agrees(args.out, best := winner(rest, budget)):
+        _say(
+            f"{best.candidate} in {best.precision} is passed over: its masks are not those of torch"
+        )
+        rest = [row for row in rest if row is not best]
+        if not any(row.graph for row in rest):
+            raise ZooError("no graph that fits the budget agrees with its run in torch: see above")
+    _finish(args.out, rows, best)
+    return 0
 
 
-def _finish(out: Path, rows: Sequence[Row], best: Row) -> int:
-    """Put the winner in place, write all rows down, and compare it with its run in torch."""
+def _agrees(out: Path, row: Row) -> bool:
+    """Compare a graph with its run in torch, and print what differs."""
     from zoo.runs.agreement import check_graphs, standard_pictures
     from zoo.runs.export import NormalPictures
+
+    graph = out / row.graph
+    folder = graph.parent.parent
+    shown = standard_pictures(NormalPictures(folder).for_limits())
+    checked = check_graphs(folder, [graph], shown, {})
+    for line in checked.table():
+        print(line)
+    for line in checked.complaints:
+        print(f"zoo: {line}", file=sys.stderr)
+    return not checked.complaints
+
+
+def _finish(out: Path, rows: Sequence[Row], best: Row) -> None:
+    """Put the winner in place, and write all rows down."""
     from zoo.runs.folder import write_json
 
     graph = out / best.graph
@@ -114,15 +138,7 @@ def _finish(out: Path, rows: Sequence[Row], best: Row) -> int:
         f"picked {best.candidate} in {best.precision}: estimated SegF1 {best.estimated_segf1:.3f}, "
         f"{best.cost.latency_ms:.1f} ms, {best.cost.memory_mb:.0f} MB"
     )
-    folder = graph.parent.parent
-    shown = standard_pictures(NormalPictures(folder).for_limits())
-    checked = check_graphs(folder, [graph], shown, {})
-    for line in checked.table():
-        print(line)
-    for line in checked.complaints:
-        print(f"zoo: {line}", file=sys.stderr)
     print(f"written to {out / 'model.xml'}; next: zoo predict --exported {out / 'model.xml'} DIR")
-    return 1 if checked.complaints else 0
 
 
 def _table(rows: Sequence[Row]) -> Iterator[str]:
