@@ -56,7 +56,7 @@ def test_a_flipped_verdict_is_a_share_of_pictures_and_a_complaint(score_map):
         "m.onnx: the mask",
         "m.onnx: the verdict",
     ]
-    assert "by 0.5 of all, allowed is 0; most at b" in lines[1]
+    assert "by 0.5 of all, allowed is 0.1; most at b" in lines[1]
     assert not list(found.complaints(Difference(1, 1, 1, 1)))
 
 
