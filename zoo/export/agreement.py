@@ -33,8 +33,8 @@ class Difference:
     verdict: float
 
 
-# Pillow resizes pictures for graphs, torchvision for runs: a grey level here and there, which tips a
-# picture that lies on the very limit, as those that set limits do. fp16 rounds weights to 11 bits;
+# Pillow resizes pictures for graphs, torchvision for runs: a grey level here and there, which tips
+# a picture that lies on the very limit, as those that set limits do. fp16 rounds weights to 11 bits;
 # int8 has other maps, and limits of its own.
 ALLOWED = {
     "fp32": Difference(map=0.05, score=0.05, mask=0.001, verdict=0.1),
