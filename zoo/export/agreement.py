@@ -34,8 +34,8 @@ class Difference:
 
 
 # Pillow resizes pictures for graphs, torchvision for runs: a grey level here and there, which tips
-# a picture that lies on the very limit, as those that set limits do. fp16 rounds weights to 11 bits;
-# int8 has other maps, and limits of its own.
+# a picture that lies on the very limit, as those that set limits do. fp16 rounds weights to 11
+# bits; int8 has other maps, and limits of its own.
 ALLOWED = {
     "fp32": Difference(map=0.05, score=0.05, mask=0.001, verdict=0.1),
     "fp16": Difference(map=0.1, score=0.1, mask=0.002, verdict=0.1),
