@@ -4,8 +4,8 @@
 
 One process, one thread, the same backbone, layers, images and bank size. Anomalib's coreset would
 take hours: a few of its steps are timed and the rest is extrapolated, and its bank is made of the
-picks that its procedure makes in its own projection, found by ours (the picks are the same). Rows go
-to results/patchcore_against_anomalib.csv.
+picks that its procedure makes in its own projection, found by ours (the picks are the same). Rows
+go to results/patchcore_against_anomalib.csv.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ PURE = [
     *sorted((ROOT / "zoo" / "post" / "rules").glob("*.py")),
     *sorted((ROOT / "zoo" / "data" / "synthetic").glob("*.py")),
     *sorted((ROOT / "zoo" / "metrics").glob("*.py")),
-    ROOT / "zoo" / "export" / "metadata.py",
+    *(ROOT / "zoo" / "export" / f"{name}.py" for name in ("metadata", "agreement", "scope")),
 ]
 LIGHT = ["__init__", "registry", "card", "recipes", "errors", "table"]
 LIGHT += [f"{package}/__init__" for package in ("cli", "data", "data/relight", "post", "testing")]
@@ -41,6 +41,9 @@ LIGHT += [
 ]
 # An exported model runs where no torch is.
 LIGHT += [f"export/{name}" for name in ("__init__", "metadata", "files", "runtimes", "model")]
+LIGHT += [f"export/{name}" for name in ("agreement", "cost", "precision", "scope")]
+LIGHT += ["judging", "prediction", "pareto", "runs/predict", "runs/sources", "runs/watch"]
+LIGHT += ["pick/budget", "pick/candidates", "cli/pick"]
 LIGHT += [f"cli/{verb}" for verb in ("dispatch", "list", "show", "table", "tiny")]
 LIGHT += [f"cli/{verb}" for verb in ("doctor", "bench", "demo", "fit", "predict", "export")]
 LIGHT += ["cli/calibrate", "cli/relight", "cli/submit", "submission/check", "submission/write"]

@@ -26,7 +26,7 @@ def model(test_step):
 
 def test_variants_of_one_image_are_scored_as_a_data_loader_would_lay_them_out():
     images = np.random.default_rng(0).integers(0, 256, (3, 8, 6, 3), dtype=np.uint8)
-    scored = score_pixels(model(flattening), list(images), (80, 60))
+    scored = score_pixels(model(flattening), list(images), [(80, 60)] * 3)
     for image, each in zip(images, scored, strict=True):
         np.testing.assert_allclose(each.score_map, image.mean(axis=2) / 255, rtol=1e-5)
         assert each.score == pytest.approx(image.max() / 255)
@@ -35,7 +35,7 @@ def test_variants_of_one_image_are_scored_as_a_data_loader_would_lay_them_out():
 
 def test_a_method_without_a_map_is_one_line():
     with pytest.raises(ZooError, match="image scores but no score map"):
-        score_pixels(model(lambda batch, index: batch), [np.zeros((4, 4, 3), np.uint8)], (4, 4))
+        score_pixels(model(lambda batch, index: batch), [np.zeros((4, 4, 3), np.uint8)], [(4, 4)])
 
 
 def test_scores_that_are_not_finite_are_one_line():
@@ -44,4 +44,4 @@ def test_scores_that_are_not_finite_are_one_line():
         return batch
 
     with pytest.raises(ZooError, match="holds NaN or infinite scores"):
-        score_pixels(model(nan), [np.zeros((4, 4, 3), np.uint8)], (4, 4))
+        score_pixels(model(nan), [np.zeros((4, 4, 3), np.uint8)], [(4, 4)])

@@ -1,4 +1,4 @@
-"""What a detector says about one picture: mask, map, score and blobs at the picture's own size."""
+"""What is said about one picture: score map and score, then mask and blobs at its own size."""
 
 from __future__ import annotations
 
@@ -10,6 +10,23 @@ import numpy as np
 
 from zoo.post.finish import Blob, Finished
 from zoo.post.overlay import overlay
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a method says about one image.
+
+    Attributes:
+        path: The image.
+        native_size: (H, W) in pixels.
+        score_map: Raw scores at model size, float32 (h, w).
+        score: The method's own image score, or the map's maximum where it gives none.
+    """
+
+    path: Path
+    native_size: tuple[int, int]
+    score_map: np.ndarray
+    score: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +14,9 @@ from torchvision.tv_tensors import Image
 from zoo.data.batch import NativeBatch
 from zoo.data.native import NativeDataModule
 from zoo.errors import ZooError
+from zoo.judging import FROM_MEMORY, check_finite
+from zoo.prediction import Scored
 from zoo.tiling.pre_processor import ScaledPreProcessor
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What a method says about one image.
-
-    Attributes:
-        path: The image.
-        native_size: (H, W) in pixels.
-        score_map: Raw scores at model size, float32 (h, w).
-        score: The method's own image score, or the map's maximum where it gives none.
-    """
-
-    path: Path
-    native_size: tuple[int, int]
-    score_map: np.ndarray
-    score: float
 
 
 def score_batch(model: AnomalibModule, batch: Batch) -> list[Scored]:
@@ -57,23 +41,26 @@ def predict_batch(model: AnomalibModule, batch: Batch) -> Batch:
 
 
 def score_pixels(
-    model: AnomalibModule, images: Sequence[np.ndarray], native_size: tuple[int, int]
+    model: AnomalibModule,
+    images: Sequence[np.ndarray],
+    native_sizes: Sequence[tuple[int, int]],
+    paths: Sequence[Path] | None = None,
 ) -> list[Scored]:
-    """Score variants of one image, uint8 (h, w, 3) at the model's size, as one batch.
+    """Score images, uint8 (h, w, 3) at the model's size, as one batch.
 
     Args:
         model: A fitted module, in evaluation mode.
-        images: The variants.
-        native_size: (H, W) of the image they were made from.
+        images: The images, all of one size.
+        native_sizes: (H, W) of the images that they were made from.
+        paths: Of these images, for errors.
     """
     # As a data loader lays batches out: some models take views of what follows from them.
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()  # (B, 3, h, w)
-    n = len(images)
     batch = NativeBatch(
         image=Image(stacked.to(torch.float32) / 255),
-        image_path=[""] * n,
-        mask_path=[""] * n,
-        native_size=[native_size] * n,
+        image_path=[str(path) for path in paths or [FROM_MEMORY] * len(images)],
+        mask_path=[""] * len(images),
+        native_size=list(native_sizes),
     )
     return score_batch(model, batch)
 
@@ -103,9 +90,5 @@ def _unpack(batch: Batch) -> Iterator[Scored]:
     for path, native_size, score_map, score in zip(
         batch.image_path, batch.native_size, score_maps, scores, strict=True
     ):
-        if not np.isfinite(score_map).all() or not np.isfinite(score):
-            raise ZooError(
-                f"the score map of {path} holds NaN or infinite scores: the method diverged; "
-                "lower its learning rate or look at this image"
-            )
+        check_finite(path, score_map, score)
         yield Scored(Path(path), tuple(native_size), score_map, float(score))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import yaml
 
 import zoo
 from zoo.cli import main
-from zoo.export import read_metadata
+from zoo.export import read_metadata, write_metadata
 from zoo.post import Calibration
 
 for _package in ("onnx", "onnxscript", "onnxruntime", "openvino"):
@@ -32,15 +33,78 @@ def run(tmp_path_factory, write_object):
     return folder / "r" / "quick" / "part" / "seed0"
 
 
-def test_a_run_becomes_both_formats(run, tmp_path, capsys):
-    words = ["export", str(run), "--format", "both", "--out", str(tmp_path)]
-    assert main(words) == 0
-    paths = [tmp_path / "model.onnx", tmp_path / "model.xml"]
-    assert capsys.readouterr().out.split()[-2:] == [str(path) for path in paths]
-    for path in paths:
-        assert read_metadata(path).calibration == Calibration.load(run / "calibration.json")
-    others = {path.name for path in tmp_path.iterdir()} - {path.name for path in paths}
-    assert others == {"model.onnx.data", "model.bin"}
+@pytest.fixture(scope="module")
+def graphs(run, tmp_path_factory):
+    """Return a folder with the run's graphs in both formats, in fp32 and fp16."""
+    folder = tmp_path_factory.mktemp("graphs")
+    words = ["export", str(run), "--format", "onnx", "openvino", "--precision", "fp32", "fp16"]
+    assert main([*words, "--out", str(folder)]) == 0
+    return folder
+
+
+def test_a_run_becomes_both_formats(run, graphs):
+    names = [f"{stem}.{suffix}" for suffix in ("onnx", "xml") for stem in ("model", "model-fp16")]
+    for name in names:
+        assert read_metadata(graphs / name).calibration == Calibration.load(
+            run / "calibration.json"
+        )
+    others = {path.name for path in graphs.iterdir()} - set(names)
+    assert others == {"model.bin", "model-fp16.bin"}
+
+
+def test_graphs_agree_with_torch_and_are_taken_as_they_are(run, graphs, tmp_path, capsys):
+    shutil.copytree(graphs, tmp_path, dirs_exist_ok=True)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    words = ["export", str(run), "--check", "--out", str(tmp_path)]
+    more = ["--format", "onnx", "openvino", "--precision", "fp32", "fp16"]
+    assert main([*words, *more]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "6 pictures" in lines[0]  # three of validation, and each with a defect
+    names = [f"{stem}.{suffix}" for suffix in ("onnx", "xml") for stem in ("model", "model-fp16")]
+    assert [line.split()[0] for line in lines[2:]] == names
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+    path = tmp_path / "model.onnx"
+    write_metadata(path, replace(read_metadata(path), calibration=Calibration(-1e9)))
+    assert main(words) == 1
+    assert "model.onnx: the mask differs from torch by " in capsys.readouterr().err
+    assert main([*words, "--tolerance", "mask=1", "verdict=1"]) == 0
+
+
+def test_pictures_of_a_person_are_compared(run, graphs, tmp_path, write_image, texture, capsys):
+    for index in range(2):
+        write_image(tmp_path / "mine" / f"{index}.png", texture(index, (30, 90)))
+    words = ["export", str(run), "--check", "--images", str(tmp_path / "mine")]
+    assert main([*words, "--out", str(graphs)]) == 0
+    assert "2 pictures" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_int8_has_limits_of_its_own_maps_and_keeps_the_rule(run, tmp_path, capsys):
+    pytest.importorskip("nncf", reason="the extra `export` is not installed")
+    words = ["export", str(run), "--format", "onnx", "openvino", "--precision", "int8"]
+    assert main([*words, "--out", str(tmp_path), "--check"]) == 0
+    old = Calibration.load(run / "calibration.json")
+    for suffix in (".onnx", ".xml"):
+        new = read_metadata(tmp_path / f"model-int8{suffix}").calibration
+        assert (new.rule, new.n_images, new.split) == (old.rule, old.n_images, old.split)
+        assert new.threshold != old.threshold
+        assert new.threshold == pytest.approx(old.threshold, rel=0.5)
+    capsys.readouterr()
+
+
+def test_int8_says_where_it_misses_its_pictures(run, tmp_path, capsys):
+    pytest.importorskip("nncf", reason="the extra `export` is not installed")
+    words = ["export", str(run), "--precision", "int8", "--out", str(tmp_path)]
+    assert main([*words, "--data.root", str(tmp_path / "moved")]) == 1
+    error = capsys.readouterr().err
+    assert "are not there" in error
+    assert "--good DIR" in error
+    assert error.count("\n") == 1
+    root = yaml.safe_load((run / "config.yaml").read_text())["data"]["init_args"]["root"]
+    assert main([*words, "--good", f"{root}/part/train/good"]) == 1
+    assert "learned from" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_anomalibs_own_verb_carries_the_calibration_that_holds_now(run, tmp_path):
@@ -63,6 +127,10 @@ def test_anomalibs_own_verb_carries_the_calibration_that_holds_now(run, tmp_path
         (["nowhere"], "no such folder at nowhere"),
         (["{run}", "--format", "tflite"], "choose from"),
         (["{run}", "--input-size", "32", "32"], "is not the model's own (64, 64)"),
+        (["{run}", "--precision", "int4"], "choose from"),
+        (["{run}", "--images", "x"], "belong to --check"),
+        (["{run}", "--check", "--tolerance", "maps=1"], "did you mean 'map'"),
+        (["{run}", "--check", "--images", "nowhere"], "no pictures at nowhere"),
     ],
 )
 def test_mistakes_are_one_line(run, words, says, capsys):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 
@@ -104,6 +106,31 @@ def test_each_picture_is_a_line_a_mask_and_an_overlay(run, shots, predict):
     assert f"3 pictures, {n_anomalous} anomalous, " in said
     assert "pictures per second, written to predictions" in said
     assert said.count("\n") == 1
+
+
+def test_a_graph_judges_as_its_run_does_without_torch(run, shots, predict, tmp_path, capsys):
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason="the extra `export` is not installed")
+    assert main(["export", str(run), "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    _, expected, _ = predict("shots")
+    code = (
+        "import sys; from zoo.cli import main;"
+        "code = main(['predict', '--exported', 'model.onnx', 'shots', '--out', 'graph']);"
+        "sys.exit(code or ('torch' in sys.modules) * 9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines == kept("graph")
+    assert files(Path("graph")) == files(Path("predictions"))
+    for ours, theirs in zip(lines, expected, strict=True):
+        same = [key for key in ours if key not in ("score", "blobs")]
+        assert {key: ours[key] for key in same} == {key: theirs[key] for key in same}
+        assert ours["score"] == pytest.approx(theirs["score"], rel=1e-3)
+        masks = [Path(out, ours["mask"]).read_bytes() for out in ("graph", "predictions")]
+        assert masks[0] == masks[1]
 
 
 def _in_folders(name: str) -> list[str]:
@@ -327,6 +354,8 @@ def test_an_interrupted_command_keeps_what_it_wrote(shots, predict, monkeypatch)
         (["RUN", "empty", "--interval", "0"], "--interval must be greater than 0"),
         (["RUN", "empty", "--batch-size", "0"], "--batch-size at least 1"),
         (["RUN", "empty", "--wach"], "did you mean '--watch'"),
+        (["--exported", "no.onnx", "x.png"], "no exported graph at no.onnx"),
+        (["--exported", "model.pt", "x.png"], "give a .onnx or .xml file"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(run, words, says, tmp_path, monkeypatch, capsys):

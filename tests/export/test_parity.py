@@ -47,12 +47,12 @@ def test_masks_are_those_of_torch(suffix, q, exported, fitted, pictures):
 def test_any_number_of_images_may_be_scored_at_once(suffix, exported, texture):
     model = exported(suffix)
     images = [texture(seed, (64, 64)) for seed in range(5)]
-    together = model.score(images)
-    for image, (score_map, score) in zip(images, together, strict=True):
-        [(alone, its_score)] = model.score([image])
-        assert alone.shape == (64, 64)
-        np.testing.assert_allclose(alone, score_map, rtol=1e-4, atol=1e-5)
-        assert its_score == pytest.approx(score, rel=1e-4)
+    together = model.score_images(images)
+    for image, each in zip(images, together, strict=True):
+        [alone] = model.score_images([image])
+        assert alone.score_map.shape == (64, 64)
+        np.testing.assert_allclose(alone.score_map, each.score_map, rtol=1e-4, atol=1e-5)
+        assert alone.score == pytest.approx(each.score, rel=1e-4)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -73,7 +73,7 @@ def test_pictures_of_any_size_are_judged_at_their_own(suffix, size, exported, te
 def test_images_that_do_not_fit_the_graph_are_refused(suffix, exported, texture):
     for image in (texture(0), texture(0, (64, 64))[..., 0], texture(0, (64, 64)) / 255):
         with pytest.raises(ZooError, match="takes uint8 images of height and width 64x64"):
-            exported(suffix).score([image])
+            exported(suffix).score_images([image])
 
 
 def test_the_verdict_may_be_left_to_the_image_score(exported, pictures):

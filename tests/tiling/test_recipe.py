@@ -21,7 +21,7 @@ from zoo.method import whole_image
 from zoo.post import Calibration
 from zoo.runs.train import train
 from zoo.scoring import score_split
-from zoo.tiling import Scaled, ScaledPreProcessor, Tiling, score_in_tiles, tiled
+from zoo.tiling import Scaled, ScaledPreProcessor, Tiling, score_in_tiles, tiled, to_scale
 
 STOCK = {
     "class_path": "anomalib.models.Padim",
@@ -173,7 +173,7 @@ def test_an_exported_graph_takes_single_tiles_and_metadata_makes_the_map(
 
     picture = mini / "part/test_public/bad/000_regular.png"
     tiling = json.loads(json.dumps(model.pre_processor.tiling))  # as metadata carries it
-    score_map, score = score_in_tiles(read_image(picture), tiling, run, 4)
+    score_map, score = score_in_tiles(to_scale(read_image(picture), tiling), tiling, run, 4)
     expected, expected_score = Detector(model, Calibration(threshold=1.0)).score(picture)
     assert score_map.shape == expected.shape
     # Pillow and torchvision resize within one grey level.

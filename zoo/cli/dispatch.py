@@ -16,7 +16,8 @@ from zoo.trust import trusting
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).
 ZOO_VERBS = ("fit", "predict", "calibrate", "export", "relight", "efficiency", "bench", "verify")
-ZOO_VERBS += ("table", "report", "submit", "reproduce", "demo", "tiny", "list", "show", "doctor")
+ZOO_VERBS += ("pick", "table", "report", "submit", "reproduce", "demo", "tiny", "list")
+ZOO_VERBS += ("show", "doctor")
 ANOMALIB_VERBS = {
     "train": "fit, calibrate on normal images, score the test split; writes a run folder",
     "fit": "anomalib's fit, when an option of its own comes first",

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-HELP = "a run as ONNX or OpenVINO that carries its calibration"
+from zoo.errors import ZooError
+
+HELP = "a run as ONNX or OpenVINO that carries its calibration; --check compares them with it"
 EPILOG = (
     "The graph takes images at the model's size, float32 RGB in [0, 1], and gives raw map and "
-    "score; zoo.export.ExportedModel resizes pictures for it and makes the run's masks from its "
-    "maps, without torch. With an option first, such as --model, this is anomalib's export."
+    "score; `zoo predict --exported FILE` and zoo.export.ExportedModel make the run's masks from "
+    "it, without torch. fp16 keeps weights in half the space; int8 computes in 8 bits, in ranges "
+    "that training images show, and has its limits set anew on validation images. With an option "
+    "first, such as --model, this is anomalib's export."
 )
-SUFFIXES = {"onnx": [".onnx"], "openvino": [".xml"], "both": [".onnx", ".xml"]}
+SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
-    parser.epilog = EPILOG
+    from zoo.export.agreement import ALLOWED, describe
+    from zoo.export.precision import PRECISIONS
+
+    parser.epilog = f"{EPILOG} What --check allows: {describe(ALLOWED)}."
     parser.add_argument("run", type=_path, metavar="RUN", help="folder of a run, see `zoo fit`")
-    parser.add_argument("--format", choices=list(SUFFIXES), default="onnx", help="default onnx")
+    parser.add_argument(
+        "--format", nargs="+", choices=list(SUFFIXES), default=["onnx"], help="default onnx"
+    )
+    parser.add_argument(
+        "--precision", nargs="+", choices=PRECISIONS, default=["fp32"], help="default fp32"
+    )
     parser.add_argument(
         "--out", type=_path, metavar="DIR", help="where to write; default RUN/exported"
     )
@@ -27,30 +40,90 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         nargs=2,
         metavar=("H", "W"),
-        help="of models that resize to no fixed size",
+        help="of models that keep the aspect of pictures; default: that of the run's own",
+    )
+    parser.add_argument(
+        "--data.root", dest="root", type=_path, metavar="DIR", help="where the run's data is now"
+    )
+    parser.add_argument(
+        "--good", type=_path, metavar="DIR", help="good pictures for int8 instead of the run's own"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="judge the same pictures by the run in torch and by the graphs (those that are there "
+        "are taken as they are); exit code 1 if they differ by more than is allowed",
+    )
+    parser.add_argument(
+        "--images",
+        type=_path,
+        metavar="DIR",
+        help="pictures for --check; default: some of the run's validation images, and the same "
+        "with synthetic defects",
+    )
+    parser.add_argument(
+        "--tolerance",
+        nargs="+",
+        metavar="KEY=X",
+        help="for --check, in the place of a default: map, score, mask, verdict, such as mask=0.01",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export, and print what was written."""
+    """Export, print what was written, and compare if that is wanted."""
+    from zoo.export.agreement import parse_tolerance
     from zoo.export.files import runtime
     from zoo.runs.check import check_run, read_calibration
 
     # Typing errors and missing packages show before the seconds that the imports take.
+    if (args.images or args.tolerance) and not args.check:
+        raise ZooError("--images and --tolerance belong to --check: add it, or leave them out")
+    given = parse_tolerance(args.tolerance or [])
     check_run(args.run)
-    calibration = read_calibration(args.run)
-    suffixes = SUFFIXES[args.format]
-    for package in ("onnx", "onnxscript", *(["openvino"] if ".xml" in suffixes else [])):
+    read_calibration(args.run)
+    for package in _packages(args):
         runtime(package)
+    good, images = _pictures(args.good), _pictures(args.images)
 
-    from zoo.export.graph import export_model
-    from zoo.runs.load import load
+    from zoo.runs.export import NormalPictures, export_run, graph_paths
 
-    model = load(args.run, device="cpu").model
-    out = args.out or args.run / "exported"
-    for suffix in suffixes:
-        print(export_model(model, out / f"model{suffix}", calibration, args.input_size))
-    return 0
+    suffixes = [SUFFIXES[each] for each in dict.fromkeys(args.format)]
+    precisions = list(dict.fromkeys(args.precision))
+    paths = graph_paths(args.out or args.run / "exported", suffixes, precisions)
+    pictures = NormalPictures(args.run, args.root, good)
+    size = tuple(args.input_size) if args.input_size else None
+    for path in export_run(args.run, paths, pictures, size, args.check, _say):
+        print(path)
+    if not args.check:
+        return 0
+
+    from zoo.runs.agreement import check_graphs, standard_pictures
+
+    shown = images or standard_pictures(pictures.for_limits())
+    found = check_graphs(args.run, paths, shown, given)
+    for line in found.table():
+        print(line)
+    for line in found.complaints:
+        print(f"zoo: {line}", file=sys.stderr)
+    return 1 if found.complaints else 0
+
+
+def _packages(args: argparse.Namespace) -> list[str]:
+    packages = ["onnx", "onnxscript"]
+    packages += ["openvino"] if "openvino" in args.format else []
+    packages += ["nncf"] if "int8" in args.precision else []
+    judged = args.check or "int8" in args.precision  # its limits are set on its own maps
+    return packages + (["onnxruntime"] if "onnx" in args.format and judged else [])
+
+
+def _pictures(folder: Path | None) -> list[Path] | None:
+    from zoo.data.pictures import pictures
+
+    return None if folder is None else pictures(folder).images
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _path(text: str) -> Path:

@@ -5,24 +5,36 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
 
-HELP = "judge pictures with a run: JSON lines, masks, overlays"
+if TYPE_CHECKING:
+    from zoo.judging import Judge
+
+HELP = "judge pictures with a run or an exported graph: JSON lines, masks, overlays"
 EPILOG = (
     "Standard output holds the JSON lines and nothing else; OUT/predictions.jsonl holds them too. "
     "OUT/blobs.csv has a row per blob: area, box, centroid, peak, mean and sum of its scores. "
     "Masks are 0 and 255 at the picture's own size. Exit code 1: a picture could not be read. With "
     "an option first, such as --model, this is anomalib's predict."
 )
+_RUN = "RUN: folder of a run, see `zoo fit`"
+_PICTURES = "PICTURE: pictures, or folders of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument("run", type=_path, metavar="RUN", help="folder of a run, see `zoo fit`")
+    parser.usage = "zoo predict RUN PICTURE... [options], or zoo predict --exported FILE PICTURE..."
     parser.add_argument(
-        "pictures", type=_path, nargs="+", metavar="PICTURE", help="pictures, or folders of them"
+        "words", type=_path, nargs="+", metavar="RUN PICTURE", help=f"{_RUN}; {_PICTURES}"
+    )
+    parser.add_argument(
+        "--exported",
+        type=_path,
+        metavar="FILE",
+        help="a graph of `zoo export` in the place of RUN; needs no torch",
     )
     parser.add_argument("--out", type=_path, default=Path("predictions"), metavar="DIR")
     parser.add_argument(
@@ -31,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interval", type=float, default=1.0, metavar="S", help="of --watch, in seconds; default 1"
     )
-    parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
+    parser.add_argument(
+        "--device", metavar="D", help="such as cpu or cuda:1; of a graph as OpenVINO names it"
+    )
     parser.add_argument(
         "--batch-size", type=int, default=1, metavar="N", help="more suits graphics cards"
     )
@@ -40,24 +54,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge pictures; 1 if one could not be read."""
-    from zoo.runs.check import check_run, read_calibration
     from zoo.runs.sources import BLOBS, LINES, Sources
 
     # Typing errors show before the seconds that the imports take.
     if not args.interval > 0 or args.batch_size < 1:
         raise ZooError("--interval must be greater than 0 and --batch-size at least 1")
-    check_run(args.run)
-    read_calibration(args.run)
-    sources = Sources(args.pictures, args.out)
+    run, pictures = _parted(args)
+    _check(args.exported, run)
+    sources = Sources(pictures, args.out)
     found = sources.found(may_be_empty=args.watch)
 
     from zoo.runs.counted import counted
-    from zoo.runs.load import load
     from zoo.runs.predict import Predictor, say
     from zoo.runs.watch import settled
 
     say(*sources.notices)
-    detector = load(args.run, args.device)
+    detector = _judge(args.exported, run, args.device)
     args.out.mkdir(parents=True, exist_ok=True)
     # Watching writes a log, which goes on; otherwise the lines are those of this command.
     mode = "a" if args.watch else "w"
@@ -76,6 +88,36 @@ def run(args: argparse.Namespace) -> int:
         finally:
             say(predictor.summary())
     return 1 if predictor.n_failed else 0
+
+
+def _parted(args: argparse.Namespace) -> tuple[Path | None, list[Path]]:
+    """Return the run, unless a graph takes its place, and the pictures."""
+    run, *pictures = [None, *args.words] if args.exported else args.words
+    if not pictures:
+        raise ZooError("the following arguments are required: PICTURE (see `zoo predict --help`)")
+    return run, pictures
+
+
+def _check(exported: Path | None, run: Path | None) -> None:
+    from zoo.export.files import checked
+    from zoo.runs.check import check_run, read_calibration
+
+    if exported is not None:
+        checked(exported)
+        return
+    check_run(run)
+    read_calibration(run)
+
+
+def _judge(exported: Path | None, run: Path | None, device: str | None) -> Judge:
+    if exported is not None:
+        from zoo.export.model import ExportedModel
+
+        return ExportedModel(exported, (device or "cpu").upper())
+
+    from zoo.runs.load import load
+
+    return load(run, device)
 
 
 def _path(text: str) -> Path:

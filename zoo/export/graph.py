@@ -1,4 +1,4 @@
-"""Exporting a fitted model: the graph by anomalib's own exporter, the metadata by us.
+"""Exporting a fitted model: traced by anomalib's own exporter, precision and metadata by us.
 
 The graph begins behind the resize, for two reasons: anomalib's exported resize has no antialiasing,
 so that its maps are not those of runs, and pictures can be resized once for several graphs.
@@ -7,21 +7,26 @@ so that its maps are not those of runs, and pictures can be resized once for sev
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import PIL.Image
 from anomalib.models import AnomalibModule
 from anomalib.pre_processing.utils.transform import get_exportable_transform
 from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transform
 
+from zoo.data.dataset import size_at
 from zoo.data.native import leading_resize
 from zoo.errors import ZooError
 from zoo.export.files import ONNX, OPENVINO, write_metadata
 from zoo.export.metadata import ExportMetadata, ImageResize
+from zoo.export.precision import convert
 from zoo.post.calibration import Calibration
 from zoo.post.processor import BlobPostProcessor
+from zoo.tiling.scaled import Scaled
 from zoo.timing import versions
 
 # Opset 18 is the smallest that torch writes; it would try in vain to convert to anomalib's 14.
@@ -33,16 +38,19 @@ def export_model(
     path: str | Path,
     calibration: Calibration | None = None,
     input_size: tuple[int, int] | None = None,
-    **kwargs: Any,
+    precision: str = "fp32",
+    images: Sequence[np.ndarray] | None = None,
 ) -> Path:
     """Write a fitted model as a graph that carries its calibration.
 
     Args:
         model: A fitted module.
-        path: Where to write, `.onnx` or `.xml` (OpenVINO, weights in float32).
+        path: Where to write, `.onnx` or `.xml` (OpenVINO).
         calibration: Thresholds and blob limits; by default those of the model's post-processor.
+            Those of int8 should be set anew, as `zoo export` does.
         input_size: (h, w) of the input, needed where the model resizes to no fixed size.
-        **kwargs: For anomalib's `to_onnx` or `to_openvino`.
+        precision: fp32, fp16 or int8, see `zoo.export.precision`.
+        images: For int8, see `convert`.
 
     Returns:
         The path.
@@ -53,21 +61,40 @@ def export_model(
     path = Path(path).expanduser()
     if path.suffix not in (ONNX, OPENVINO):
         raise ZooError(f"cannot export to {path}: name a {ONNX} or {OPENVINO} file")
-    metadata = metadata_of(model, calibration or calibration_of(model))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Anomalib writes below a root of its own, two folders deep.
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
-        with behind_the_resize(model, input_size) as size:
-            if path.suffix == ONNX:
-                options = {**ONNX_OPTIONS, **kwargs}
-                made = model.to_onnx(folder, path.stem, size, **options)
-            else:
-                options = {"onnx_kwargs": ONNX_OPTIONS, **kwargs}
-                made = model.to_openvino(folder, path.stem, size, **options)
-        write_metadata(made, metadata)
-        for file in sorted(made.parent.iterdir()):
-            file.replace(path.parent / file.name)
+    calibration = calibration or calibration_of(model)
+    metadata = replace(metadata_of(model, calibration, input_size), precision=precision)
+    with writing_aside(path.parent) as aside:
+        source = traced(model, aside / "traced", input_size)
+        convert(source, aside / path.name, precision, images)
+        write_metadata(aside / path.name, metadata)
+        put(aside / path.name, path)
     return path
+
+
+def traced(model: AnomalibModule, folder: Path, input_size: tuple[int, int] | None = None) -> Path:
+    """Write a model as the ONNX graph that all others are made from, without metadata.
+
+    Args:
+        model: A fitted module.
+        folder: Where to write.
+        input_size: See `export_model`.
+    """
+    with behind_the_resize(model, input_size) as size:
+        return model.to_onnx(folder, "model", size, **ONNX_OPTIONS)
+
+
+@contextmanager
+def writing_aside(folder: Path) -> Iterator[Path]:
+    """Give a folder beside the files to write; what is not `put` in place is gone afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as aside:
+        yield Path(aside)
+
+
+def put(made: Path, path: Path) -> None:
+    """Move a graph, and its weights first, to where it belongs."""
+    for file in sorted(made.parent.glob(f"{made.stem}.*"), key=lambda file: file == made):
+        file.replace(path.with_name(file.name))
 
 
 def calibration_of(model: AnomalibModule) -> Calibration:
@@ -85,16 +112,35 @@ def calibration_of(model: AnomalibModule) -> Calibration:
     return calibration
 
 
-def metadata_of(model: AnomalibModule, calibration: Calibration) -> ExportMetadata:
-    """Return what a graph of a model carries along."""
-    resize = leading_resize(getattr(model.pre_processor, "transform", None))
+def metadata_of(
+    model: AnomalibModule, calibration: Calibration, input_size: tuple[int, int] | None = None
+) -> ExportMetadata:
+    """Return what a graph of a model carries along; arguments as `export_model`."""
+    pre_processor = model.pre_processor
+    tiling = getattr(pre_processor, "tiling", None)
+    resize = leading_resize(getattr(pre_processor, "transform", None)) if tiling is None else None
+    size = input_size if resize is None else _fixed(resize) or input_size
     return ExportMetadata(
         calibration=calibration,
-        resize=None if resize is None or _fixed(resize) is None else _described(resize),
-        tiling=getattr(model.pre_processor, "tiling", None),
+        resize=None if resize is None or size is None else _described(resize, size),
+        tiling=tiling,
+        map_reduction=getattr(pre_processor, "map_reduction", 1),
         method=type(model).__name__,
         versions=versions(),
     )
+
+
+def input_sizes(
+    model: AnomalibModule, native_sizes: Iterable[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Return the sizes (h, w) that a model resizes pictures to, by their aspect; none if fixed."""
+    if getattr(model.pre_processor, "layout", None) is not None:
+        return []
+    resize = leading_resize(getattr(model.pre_processor, "transform", None))
+    if resize is None or _fixed(resize) is not None:
+        return []
+    sizes = {size_at(native_size, resize) for native_size in native_sizes}
+    return sorted(sizes, key=lambda size: size[0] / size[1])
 
 
 @contextmanager
@@ -127,7 +173,7 @@ def behind_the_resize(
         )
     if resize is not None and size is None and input_size is None:
         raise ZooError(
-            f"the model resizes the shorter side to {resize.size[0]} and has no fixed size: "
+            f"the model resizes the shorter side to {_side(resize)} and has no fixed size: "
             "give input_size, the height and width of your pictures at that scale"
         )
     exported = getattr(pre_processor, "export_transform", None)
@@ -145,12 +191,21 @@ def behind_the_resize(
 
 def _fixed(resize: Resize) -> tuple[int, int] | None:
     """Return (h, w) of a resize to a fixed size; None for one that keeps the aspect."""
-    return tuple(resize.size) if len(resize.size) == 2 else None
+    keeps_aspect = isinstance(resize, Scaled) or len(resize.size) != 2
+    return None if keeps_aspect else tuple(resize.size)
 
 
-def _described(resize: Resize) -> ImageResize:
-    mode = InterpolationMode(resize.interpolation)  # checkpoints restore it as a text
-    return ImageResize(_fixed(resize), mode.value, bool(resize.antialias))
+def _side(resize: Resize) -> str:
+    side = resize.shorter_side if isinstance(resize, Scaled) else resize.size[0]
+    return str(side or f"a share of {resize.scale}")
+
+
+def _described(resize: Resize, size: tuple[int, int]) -> ImageResize:
+    mode = resize.interpolation
+    if isinstance(mode, int):  # Pillow's number
+        mode = "bicubic" if mode == PIL.Image.Resampling.BICUBIC else "bilinear"
+    mode = InterpolationMode(mode)  # checkpoints restore it as a text
+    return ImageResize(tuple(size), mode.value, bool(resize.antialias))
 
 
 def _rest(transform: Transform) -> Transform | None:

@@ -14,7 +14,8 @@ from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
 
 KEY = "anomalib_zoo"  # in `metadata_props` of ONNX and in `rt_info` of OpenVINO
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_READABLE = (1, 2)  # 2 only adds fields
 # The way of `zoo.post.to_native`; an older reader refuses another one that comes later.
 NATIVE_RESIZE = "bilinear, pixel centres at one half"
 
@@ -47,6 +48,11 @@ class ExportMetadata:
         calibration: Thresholds and blob limits for `zoo.post.finish`.
         resize: What a picture goes through first; None if the graph takes any size.
         tiling: How pictures larger than the graph are cut and maps stitched; None for whole ones.
+        map_reduction: Score maps get the native size divided by this first; 1 leaves them.
+        precision: fp32; fp16, whose weights are kept in half precision; or int8.
+        made_from: Names the model and the calibration that the graph was made from.
+        is_stretched: Pictures of other shapes than the input's are stretched to it, where the run
+            keeps their aspect.
         native_resize: How a score map gets to the picture's own size, see `zoo.post.to_native`.
         method: Name of the model's class.
         versions: {package: version} that the graph was made with.
@@ -61,6 +67,10 @@ class ExportMetadata:
     calibration: Calibration
     resize: ImageResize | None = None
     tiling: dict[str, Any] | None = None
+    map_reduction: int = 1
+    precision: str = "fp32"
+    made_from: str = ""
+    is_stretched: bool = False
     native_resize: str = NATIVE_RESIZE
     method: str = ""
     versions: dict[str, str] = field(default_factory=dict)
@@ -84,7 +94,7 @@ class ExportMetadata:
         try:
             data = json.loads(text)
             found = data["version"], data["native_resize"]
-            if found != (FORMAT_VERSION, NATIVE_RESIZE):
+            if found[0] not in _READABLE or found[1] != NATIVE_RESIZE:
                 raise ZooError(
                     f"{source}: metadata of format {found[0]} ({found[1]}), this version reads "
                     f"{FORMAT_VERSION} ({NATIVE_RESIZE}): export again with this version"
@@ -93,7 +103,8 @@ class ExportMetadata:
             if resize is not None:
                 resize = ImageResize(**{**resize, "size": tuple(resize["size"])})
             calibration = Calibration.from_dict(data["calibration"])
-            return cls(**{**data, "calibration": calibration, "resize": resize})
+            known = {"calibration": calibration, "resize": resize, "version": FORMAT_VERSION}
+            return cls(**{**data, **known})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ZooError(f"{source}: damaged metadata ({error}): export again") from error
         except ZooError as error:

@@ -5,27 +5,26 @@ The mask is made by `zoo.post.finish`, with the calibration that the graph carri
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import PIL.Image
 
-from zoo.data.images import as_rgb, read_image
 from zoo.errors import ZooError
 from zoo.export.files import checked
 from zoo.export.metadata import ExportMetadata, ImageResize
 from zoo.export.runtimes import load_graph
-from zoo.post.finish import finish
-from zoo.prediction import Prediction
-from zoo.tiling.exported import score_in_tiles
+from zoo.judging import FROM_MEMORY, Judge, check_finite
+from zoo.post.calibration import Calibration
+from zoo.prediction import Scored
+from zoo.tiling.exported import score_in_tiles, to_scale
 
-Picture = str | os.PathLike | PIL.Image.Image | np.ndarray
 
-
-class ExportedModel:
-    """An exported graph with its calibration.
+class ExportedModel(Judge):
+    """An exported graph with its calibration; it judges pictures and streams as a run does.
 
     Args:
         path: A graph, `.onnx` or `.xml`, that `zoo export` wrote.
@@ -49,38 +48,47 @@ class ExportedModel:
         self._graph = load_graph(self.path, device, threads)
         self.metadata: ExportMetadata = self._graph.metadata
 
-    def predict(self, picture: Picture) -> Prediction:
-        """Judge one picture.
+    @property
+    def calibration(self) -> Calibration:
+        """Thresholds and blob limits that the graph carries."""
+        return self.metadata.calibration
 
-        Args:
-            picture: A path, a PIL image or an array, uint8 (H, W, 3) RGB or (H, W) grey.
+    @calibration.setter
+    def calibration(self, calibration: Calibration) -> None:
+        self.metadata = replace(self.metadata, calibration=calibration)
 
-        Raises:
-            ZooError: The file is no image, or the array no picture.
-        """
-        path = Path(picture).expanduser() if isinstance(picture, str | os.PathLike) else None
-        pixels = np.array(as_rgb(picture)) if path is None else read_image(path)
-        if self.metadata.tiling is None:
-            [(score_map, score)] = self.score([resized(pixels, self.metadata.resize)])
+    def at_model_size(self, pixels: np.ndarray) -> np.ndarray:
+        """See `Judge`."""
+        return at_graph_size(pixels, self.metadata)
+
+    def score_images(
+        self,
+        images: Sequence[np.ndarray],
+        native_sizes: Sequence[tuple[int, int]] | None = None,
+        paths: Sequence[Path] | None = None,
+    ) -> list[Scored]:
+        """See `Judge`; without native sizes the images are the pictures themselves."""
+        if self.metadata.tiling is not None:
+            found = [score_in_tiles(each, self.metadata.tiling, self._run) for each in images]
         else:
-            score_map, score = score_in_tiles(pixels, self.metadata.tiling, self._run)
-        done = finish(score_map, pixels.shape[:2], self.metadata.calibration, score)
-        return Prediction.of(path, pixels, done, score)
+            for image in images:
+                self._check(image)
+            stacked = np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+            score_maps, scores = self._run(stacked)
+            found = list(zip(score_maps, scores.tolist(), strict=True))
+        sizes = native_sizes or [image.shape[:2] for image in images]
+        names = paths or [FROM_MEMORY] * len(images)
+        return [self._scored_as(*each) for each in zip(names, sizes, found, strict=True)]
 
-    def score(self, images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, float]]:
-        """Return raw score map, float32 (h, w), and score of each image.
-
-        Args:
-            images: uint8 (h, w, 3) RGB each, all at the graph's size.
-
-        Raises:
-            ZooError: Images of another size or type than the graph takes.
-        """
-        for image in images:
-            self._check(image)
-        stacked = np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
-        score_maps, scores = self._run(stacked)
-        return list(zip(score_maps, scores.tolist(), strict=True))
+    def _scored_as(
+        self, path: Path, native_size: tuple[int, int], found: tuple[np.ndarray, float]
+    ) -> Scored:
+        score_map, score = found
+        check_finite(path, score_map, score)
+        if (factor := self.metadata.map_reduction) > 1:
+            height, width = (max(1, side // factor) for side in native_size)
+            score_map = cv2.resize(score_map, (width, height), interpolation=cv2.INTER_LINEAR)
+        return Scored(path, native_size, score_map, score)
 
     def _run(self, stacked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return maps (n, h, w) and scores (n,) of images, float32 (n, 3, H, W) in [0, 1]."""
@@ -105,6 +113,13 @@ class ExportedModel:
                 f"{self.path} takes uint8 images of height and width {size} and 3 channels, this "
                 f"one is {image.dtype} of shape {image.shape}: resize it first"
             )
+
+
+def at_graph_size(pixels: np.ndarray, metadata: ExportMetadata) -> np.ndarray:
+    """Return a picture, uint8 (H, W, 3), at the size of the input, or at which tiles are cut."""
+    if metadata.tiling is not None:
+        return to_scale(pixels, metadata.tiling)
+    return resized(pixels, metadata.resize)
 
 
 def resized(pixels: np.ndarray, resize: ImageResize | None) -> np.ndarray:

@@ -54,6 +54,8 @@ def _load_onnx(path: Path, device: str, threads: int) -> Graph:
     onnxruntime = runtime("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # Threads that wait shall sleep: spinning ones starve whatever shares the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(
         str(path), sess_options=options, providers=["CPUExecutionProvider"]
     )

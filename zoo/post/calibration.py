@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -151,3 +152,6 @@ class Calibration:
             f"({self.rule}({given}), {self.n_images} normal images of {self.split}, "
             f"{self.n_pixels} px)"
         )
+
+
+NO_THRESHOLD = Calibration(math.inf)  # for whoever wants raw maps alone

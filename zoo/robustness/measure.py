@@ -19,7 +19,6 @@ from zoo.metrics import PixelCounts
 from zoo.post.finish import finish
 from zoo.runs.counted import counted
 from zoo.runs.scenes import evenly
-from zoo.scoring import score_pixels
 
 CLEAN = "clean"
 _TRAINING_LIGHT = "_regular"  # how MVTec AD 2 names images under the light of train
@@ -153,5 +152,7 @@ def _scored(
             small if family == CLEAN else relight_image(small, Light(family, each, seed + index))
             for family, each in part
         ]
-        for key, scored in zip(part, score_pixels(detector.model, lit, native_size), strict=True):
+        for key, scored in zip(
+            part, detector.score_images(lit, [native_size] * len(lit)), strict=True
+        ):
             yield key, scored.score_map

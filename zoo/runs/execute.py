@@ -14,7 +14,9 @@ from anomalib.models import AnomalibModule
 from zoo import __version__
 from zoo.data.batch import NativeBatch
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
+from zoo.detector import Detector
 from zoo.metrics import PixelScores, save_splits
+from zoo.post.calibration import NO_THRESHOLD
 from zoo.post.false_alarms import FalseAlarms, expected_false_alarms
 from zoo.post.finish import finish
 from zoo.post.processor import BlobPostProcessor
@@ -230,7 +232,7 @@ def _calibrate(
             writer.close()
         listed, rule = datamodule.listed(VALIDATION), post_processor.rule
         paths = [sample.image_path for sample in listed]
-        with scenes(model, paths, spool, rule.needs) as made:
+        with scenes(Detector(model, NO_THRESHOLD), paths, spool, rule.needs) as made:
             calibration = rule(made, datamodule.source(VALIDATION))
             calibration = post_processor.with_verdict(calibration, spool.scores)
             post_processor.calibration = calibration

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.data.stock import adopt
 from zoo.detector import Detector
 from zoo.errors import ZooError
-from zoo.post.calibration import Calibration
+from zoo.judging import Judge
+from zoo.post.calibration import NO_THRESHOLD
 from zoo.post.scenes import Scenes
 from zoo.post.spool import ScoreMapSpool
 from zoo.runs.check import check_run
@@ -43,19 +43,39 @@ def normal_maps(
     Raises:
         ZooError: The images are gone or changed, or the model has learned from those given.
     """
-    config = read_config(folder)
-    if good is None:
-        paths = own_images(folder, config)
-    else:
-        paths = good
-        _check_not_learned(folder, config, good)
-    # Of the detector only raw maps are wanted: no threshold matters.
-    detector = Detector(load_model(folder, device), Calibration(threshold=math.inf))
+    paths = normal_pictures(folder, read_config(folder), good)
+    with maps_of(Detector(load_model(folder, device), NO_THRESHOLD), paths, needs) as made:
+        yield made
+
+
+@contextmanager
+def maps_of(judge: Judge, paths: Sequence[Path], needs: Set[str] = frozenset()) -> Iterator[Scenes]:
+    """Give what a judge says about normal pictures: raw maps, as in `normal_maps`.
+
+    Args:
+        judge: A fitted model, or a graph that was exported from one.
+        paths: The pictures.
+        needs: Whether they are relit or painted on too, see `Rule.needs`.
+    """
     with ScoreMapSpool() as spool:
-        for scored in counted(detector.scored(paths), len(paths), "normal pictures"):
+        for scored in counted(judge.scored(paths), len(paths), "normal pictures"):
             spool.append(scored.score_map, scored.native_size, scored.score)
-        with scenes(detector.model, paths, spool, needs) as made:
+        with scenes(judge, paths, spool, needs) as made:
             yield made
+
+
+def normal_pictures(
+    folder: Path, config: dict[str, Any], good: list[Path] | None = None
+) -> list[Path]:
+    """Return pictures that may set thresholds: those given, or the run's own.
+
+    Raises:
+        ZooError: The images are gone or changed, or the model has learned from those given.
+    """
+    if good is None:
+        return own_images(folder, config)
+    _check_not_learned(folder, config, good)
+    return good
 
 
 def own_images(folder: Path, config: dict[str, Any]) -> list[Path]:

@@ -14,8 +14,8 @@ from typing import Any, TextIO
 import cv2
 import numpy as np
 
-from zoo.detector import Detector
 from zoo.errors import one_line
+from zoo.judging import Judge
 from zoo.prediction import Prediction
 from zoo.runs.sources import MASKS, OVERLAYS, Sources
 
@@ -30,7 +30,7 @@ class Predictor:
     """Judges pictures and writes what it finds; nothing of a picture is kept once it is written.
 
     Args:
-        detector: The detector.
+        detector: A run, or a graph that was exported from one.
         sources: Names the results.
         out: Folder of masks and overlays.
         lines: Where the JSON lines go besides standard output.
@@ -45,7 +45,7 @@ class Predictor:
 
     def __init__(
         self,
-        detector: Detector,
+        detector: Judge,
         sources: Sources,
         out: Path,
         lines: TextIO,

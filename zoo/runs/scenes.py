@@ -12,16 +12,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
-from anomalib.models import AnomalibModule
 
-from zoo.data.dataset import to_model_size
 from zoo.data.images import read_image
-from zoo.data.native import leading_resize
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.synthetic import KINDS, defects, put_defect
+from zoo.judging import Judge
 from zoo.post.scenes import Scenes, ScoreMaps
 from zoo.post.spool import ScoreMapSpool
-from zoo.scoring import score_pixels
 
 # Enough to tell what light does to a method, few enough to cost less than a fit.
 MOST_IMAGES = 12
@@ -32,7 +29,7 @@ _SEED = 20_503  # any; fixed, so that a run and its recalibration see the same l
 
 @contextmanager
 def scenes(
-    model: AnomalibModule,
+    judge: Judge,
     paths: Sequence[Path],
     clean: ScoreMaps,
     needs: Set[str],
@@ -42,7 +39,7 @@ def scenes(
     """Give the scenes that a rule needs; their maps lie on disk until the block ends.
 
     Args:
-        model: A fitted module, in evaluation mode.
+        judge: What scores: a fitted model, or a graph that was exported from one.
         paths: The normal images.
         clean: Their score maps, in the same order.
         needs: "relit", "defects", both or none, see `Rule.needs`.
@@ -57,9 +54,9 @@ def scenes(
         for index in chosen if needs else ():
             pixels = read_image(paths[index])
             if "relit" in needs:
-                _relit(model, pixels, _lights(families, seed + index), relit)
+                _relit(judge, pixels, _lights(families, seed + index), relit)
             if "defects" in needs:
-                masks += _painted(model, pixels, seed + index, painted)
+                masks += _painted(judge, pixels, seed + index, painted)
         yield Scenes(clean, relit, painted, masks, tuple(chosen))
 
 
@@ -79,23 +76,25 @@ def _lights(families: Sequence[str], seed: int) -> list[Light]:
     return [Light(family, each, seed) for family in families for each in SEVERITIES]
 
 
-def _relit(
-    model: AnomalibModule, pixels: np.ndarray, lights: Sequence[Light], spool: ScoreMapSpool
-) -> None:
-    native_size = pixels.shape[:2]
-    small = to_model_size(pixels, leading_resize(getattr(model.pre_processor, "transform", None)))
-    for scored in score_pixels(model, [relight_image(small, each) for each in lights], native_size):
-        spool.append(scored.score_map, native_size)
+def _relit(judge: Judge, pixels: np.ndarray, lights: Sequence[Light], spool: ScoreMapSpool) -> None:
+    small = judge.at_model_size(pixels)
+    _score(judge, [relight_image(small, each) for each in lights], pixels.shape[:2], spool)
 
 
-def _painted(
-    model: AnomalibModule, pixels: np.ndarray, seed: int, spool: ScoreMapSpool
-) -> list[np.ndarray]:
+def _painted(judge: Judge, pixels: np.ndarray, seed: int, spool: ScoreMapSpool) -> list[np.ndarray]:
     """Score one image with several defects, one at a time, and return their masks."""
-    resize = leading_resize(getattr(model.pre_processor, "transform", None))
     wanted = defects(seed, DEFECTS_PER_IMAGE, KINDS)
     pairs = [put_defect(pixels, each) for each in wanted]
-    small = [to_model_size(painted, resize) for painted, _ in pairs]
-    for scored in score_pixels(model, small, pixels.shape[:2]):
-        spool.append(scored.score_map, pixels.shape[:2])
+    small = [judge.at_model_size(painted) for painted, _ in pairs]
+    _score(judge, small, pixels.shape[:2], spool)
     return [mask for _, mask in pairs]
+
+
+def _score(
+    judge: Judge,
+    images: Sequence[np.ndarray],
+    native_size: tuple[int, int],
+    spool: ScoreMapSpool,
+) -> None:
+    for scored in judge.score_images(images, [native_size] * len(images)):
+        spool.append(scored.score_map, native_size)

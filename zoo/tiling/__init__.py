@@ -8,6 +8,7 @@ from zoo.tiling.stitch import SEAMS, cut, stitch
 # Resolved on first use: whoever stitches the maps of an exported model has no need of torch.
 _LAZY = {
     "score_in_tiles": "zoo.tiling.exported",
+    "to_scale": "zoo.tiling.exported",
     "Scaled": "zoo.tiling.scaled",
     "ScaledPreProcessor": "zoo.tiling.pre_processor",
     "Tiling": "zoo.tiling.recipe",

@@ -15,13 +15,29 @@ from zoo.tiling.stitch import cut, stitch
 Graph = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
+def to_scale(pixels: np.ndarray, tiling: dict[str, Any]) -> np.ndarray:
+    """Return a picture, uint8 (H, W, 3), at the scale at which tiles are cut.
+
+    Args:
+        pixels: The picture.
+        tiling: `TilingPreProcessor.tiling` of the model that was exported.
+    """
+    resize = dict(tiling["resize"])
+    mode = PIL.Image.Resampling.BICUBIC if resize.pop("bicubic") else PIL.Image.Resampling.BILINEAR
+    size = scaled_size(pixels.shape[:2], **resize)
+    if size == pixels.shape[:2]:
+        return pixels
+    # Differs by at most one grey level from torchvision's resize in runs.
+    return np.asarray(PIL.Image.fromarray(pixels).resize(size[::-1], mode))
+
+
 def score_in_tiles(
-    pixels: np.ndarray, tiling: dict[str, Any], graph: Graph, tiles_per_step: int = 16
+    scaled: np.ndarray, tiling: dict[str, Any], graph: Graph, tiles_per_step: int = 16
 ) -> tuple[np.ndarray, float]:
     """Return the raw score map and the score of one picture, as runs score it.
 
     Args:
-        pixels: uint8 (H, W, 3) RGB at native size.
+        scaled: uint8 (h, w, 3) RGB, see `to_scale`.
         tiling: `TilingPreProcessor.tiling` of the model that was exported.
         graph: Runs the exported graph.
         tiles_per_step: Most tiles that the graph gets at once.
@@ -32,14 +48,8 @@ def score_in_tiles(
     Raises:
         ZooError: The picture is smaller than a tile.
     """
-    resize = dict(tiling["resize"])
-    mode = PIL.Image.Resampling.BICUBIC if resize.pop("bicubic") else PIL.Image.Resampling.BILINEAR
-    size = scaled_size(pixels.shape[:2], **resize)
-    if size != pixels.shape[:2]:
-        # Differs by at most one grey level from torchvision's resize in runs.
-        pixels = np.asarray(PIL.Image.fromarray(pixels).resize(size[::-1], mode))
-    grid = Layout(**tiling["layout"]).grid(size)
-    tiles = cut(pixels.transpose(2, 0, 1), grid).astype(np.float32) / 255  # (n, 3, t, t)
+    grid = Layout(**tiling["layout"]).grid(scaled.shape[:2])
+    tiles = cut(scaled.transpose(2, 0, 1), grid).astype(np.float32) / 255  # (n, 3, t, t)
     starts = range(0, len(tiles), tiles_per_step)
     maps, scores = zip(*(graph(tiles[s : s + tiles_per_step]) for s in starts), strict=True)
     joined = np.concatenate(maps)

@@ -1,0 +1,87 @@
+"""`zoo pick`: from a folder of good pictures to an exported model, and back in no time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from zoo.cli import main
+from zoo.export import read_metadata
+
+for _package in ("onnx", "onnxscript", "openvino"):
+    pytest.importorskip(_package, reason="the extra `export` is not installed")
+
+RECIPE = """
+model:
+  class_path: ZooPatchcore
+  init_args: {weights: random, image_size: 64, coreset_sampling_ratio: 0.1}
+data:
+  class_path: zoo.data.MVTecAD2Layout
+"""
+
+
+@pytest.fixture
+def good(tmp_path, monkeypatch, texture, write_image):
+    monkeypatch.chdir(tmp_path)
+    for index in range(12):
+        write_image(tmp_path / f"good/{index}.png", texture(index))
+    Path("quick.yaml").write_text(RECIPE, encoding="utf-8")
+    return "good"
+
+
+@pytest.mark.slow
+def test_a_budget_becomes_a_model_that_agrees_with_its_run(good, capsys, monkeypatch):
+    words = ["pick", "--good", good, "--budget", "10s,16GB", "--recipes", "quick.yaml"]
+    words += ["--sizes", "64", "--precision", "fp32"]
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert "estimate is from synthetic" in said.out
+    assert "picked quick at 64 in fp32: estimated SegF1 " in said.out
+    assert "differences from torch" in said.out
+    picked = json.loads(Path("picked/pick.json").read_text())
+    assert picked["winner"]["is_on_front"]
+    assert picked["rows"][0]["estimated_segf1"] == picked["winner"]["estimated_segf1"]
+    assert read_metadata("picked/model.xml").method == "ZooPatchcore"
+    assert main(["predict", "--exported", "picked/model.xml", good]) == 0
+
+    from zoo.pick import search
+
+    for name in ("rehearse", "carry_out", "estimate", "deployed_cost"):
+        monkeypatch.setattr(search, name, lambda *args, name=name: pytest.fail(f"{name} again"))
+    capsys.readouterr()
+    assert main(words) == 0
+    results = ("* quick", "picked quick", "model.xml")
+    before = [line for line in said.out.splitlines() if line.startswith(results)]
+    after = [line for line in capsys.readouterr().out.splitlines() if line.startswith(results)]
+    assert after == before
+    assert len(after) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--budget", "fast"], "the budget 'fast' cannot be read"),
+        (["--budget", "5ms", "--recipes", "nothing"], "there is no recipe 'nothing'"),
+        (["--budget", "5ms", "--sizes", "0"], "must be 1 or more"),
+        (["--budget", "5ms", "--out", "good/out"], "lies among the good pictures"),
+        (["--budget", "5ms", "--precision", "int4"], "choose from"),
+        ([], "--budget"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(words, says, good, capsys):
+    assert main(["pick", "--good", good, *words]) == 1
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+    assert not Path("picked").exists()
+
+
+def test_too_few_pictures_are_one_line(good, capsys):
+    for path in sorted(Path(good).iterdir())[5:]:
+        path.unlink()
+    assert main(["pick", "--good", good, "--budget", "5ms"]) == 1
+    error = capsys.readouterr().err
+    assert "5 good pictures: zoo pick needs 8 at least" in error
+    assert error.count("\n") == 1

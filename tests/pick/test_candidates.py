@@ -1,0 +1,41 @@
+"""What is tried: recipes and sizes, and the words that say them."""
+
+import pytest
+
+from zoo.errors import ZooError
+from zoo.pick.candidates import candidates
+
+
+def test_every_offline_recipe_at_its_own_size_and_a_smaller_one():
+    found = candidates(None, None)
+    assert {each.recipe.name for each in found} >= {"patchcore/embedded", "superad/embedded"}
+    assert all(each.recipe.name.endswith("/embedded") for each in found)
+    sizes = [each.size for each in found if each.recipe.name == "patchcore/embedded"]
+    assert sizes == [288, 224]
+    assert len({each.slug for each in found}) == len(found)
+
+
+def test_words_say_the_size_by_the_argument_that_the_recipe_has():
+    [patchcore, superad] = candidates(["patchcore/embedded", "superad/embedded"], [96])
+    assert patchcore.words()[-2:] == ["--model.image_size", "96"]
+    assert superad.words()[-2:] == ["--model.shorter_side", "96"]
+    assert superad.name == "superad/embedded at 96"
+
+
+def test_a_rehearsal_trains_nothing_and_fetches_nothing():
+    [efficientad, paper] = candidates(["efficientad/embedded", "rd/paper"], [96])
+    assert efficientad.rehearsal_words()[-4:] == [
+        *("--model.weights", "random"),
+        *("--trainer.max_steps", "1"),
+    ]
+    assert paper.rehearsal_words()[4:6] == ["--model.weights", "random"]
+
+
+def test_a_recipe_that_is_not_there_is_one_line():
+    with pytest.raises(ZooError, match="there is no recipe 'patchcor/embedded'"):
+        candidates(["patchcor/embedded"], None)
+
+
+def test_a_recipe_without_a_size_is_tried_as_it_is():
+    [found] = candidates(["quickstart"], [64])
+    assert (found.size, found.name) == (None, "quickstart")

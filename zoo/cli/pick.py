@@ -1,0 +1,174 @@
+"""`zoo pick --good DIR --budget 50ms,2GB`: the best exported model that a budget allows."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from zoo.pick.choice import Row
+
+HELP = "good pictures and a budget: try methods, sizes and precisions, export the best that fits"
+EPILOG = (
+    "Accuracy is an estimate: SegF1 on synthetic defects, painted into good pictures that nobody "
+    "learned from, and on the same pictures relit. It ranks candidates and promises nothing about "
+    "real defects. Time is the median of one picture, from memory to its mask, with OpenVINO; "
+    "memory is the peak of a process that does nothing else. What cannot fit is not fitted. The "
+    "same command goes on where it was interrupted. All but the winner may be deleted afterwards."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    from zoo.export.precision import PRECISIONS
+
+    parser.epilog = EPILOG
+    parser.add_argument("--good", type=_path, required=True, metavar="DIR", help="good pictures")
+    parser.add_argument(
+        "--budget", required=True, metavar="MAX", help="of one picture, such as 50ms,2GB"
+    )
+    parser.add_argument(
+        "--device", default="cpu", metavar="D", help="that it is for, as OpenVINO names it"
+    )
+    parser.add_argument("--out", type=_path, default=Path("picked"), metavar="DIR")
+    parser.add_argument(
+        "--recipes", nargs="+", metavar="RECIPE", help="default: every recipe called embedded"
+    )
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        type=int,
+        metavar="PX",
+        help="of images; default: each recipe's own and three quarters of it",
+    )
+    parser.add_argument(
+        "--precision",
+        nargs="+",
+        choices=PRECISIONS,
+        default=["fp32", "int8"],
+        metavar="P",
+        help="fp32, fp16, int8; default: fp32 int8 (fp16 is a smaller file, no faster than fp32)",
+    )
+    parser.add_argument(
+        "--max-good", type=int, default=200, metavar="N", help="use N at most; default: 200"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Try, choose, export, and prove that masks agree."""
+    from zoo.data.pictures import pictures
+    from zoo.export.files import runtime
+    from zoo.pick.budget import Budget
+    from zoo.pick.candidates import candidates
+
+    # Typing errors and missing packages show before the seconds that the imports take.
+    budget = Budget.parse(args.budget)
+    if args.max_good < 1 or any(size < 1 for size in args.sizes or ()):
+        raise ZooError("--max-good and --sizes must be 1 or more")
+    found = candidates(args.recipes, args.sizes)
+    if args.out.resolve().is_relative_to(args.good.resolve()):
+        raise ZooError(f"{args.out} lies among the good pictures: give --out a folder elsewhere")
+    good = pictures(args.good).images
+    packages = ("onnx", "onnxscript", "openvino", *(["nncf"] if "int8" in args.precision else []))
+    for package in packages:
+        runtime(package)
+
+    from zoo.pick.choice import winner, with_front
+    from zoo.pick.search import prepare
+
+    precisions = list(dict.fromkeys(args.precision))
+    device = args.device.upper()
+    search = prepare(good, args.out, budget, device, precisions, args.max_good, args.seed)
+    rows: list[Row] = []
+    for number, candidate in enumerate(found, start=1):
+        place = f"[{number}/{len(found)}]"
+        made = search.rows(candidate, lambda text, place=place: _say(f"{place} {text}"))
+        rows += made
+        for row in made:
+            _say(f"{place} {_said(row)}")
+    rows = with_front(rows)
+    for line in _table(rows):
+        print(line)
+    rest = rows
+    while not _agrees(args.out, best := winner(rest, budget)):
+        _say(
+            f"{best.candidate} in {best.precision} is passed over: its masks are not those of torch"
+        )
+        rest = [row for row in rest if row is not best]
+        if not any(row.graph for row in rest):
+            raise ZooError("no graph that fits the budget agrees with its run in torch: see above")
+    _finish(args.out, rows, best)
+    return 0
+
+
+def _agrees(out: Path, row: Row) -> bool:
+    """Compare a graph with its run in torch, and print what differs."""
+    from zoo.runs.agreement import check_graphs, standard_pictures
+    from zoo.runs.export import NormalPictures
+
+    graph = out / row.graph
+    folder = graph.parent.parent
+    shown = standard_pictures(NormalPictures(folder).for_limits())
+    checked = check_graphs(folder, [graph], shown, {})
+    for line in checked.table():
+        print(line)
+    for line in checked.complaints:
+        print(f"zoo: {line}", file=sys.stderr)
+    return not checked.complaints
+
+
+def _finish(out: Path, rows: Sequence[Row], best: Row) -> None:
+    """Put the winner in place, and write all rows down."""
+    from zoo.runs.folder import write_json
+
+    graph = out / best.graph
+    for file in graph.parent.glob(f"{graph.stem}.*"):
+        if file.suffix in (".xml", ".bin"):
+            shutil.copy(file, out / f"model{file.suffix}")
+    write_json(out / "pick.json", {"winner": best.to_dict(), "rows": [r.to_dict() for r in rows]})
+    print(
+        f"picked {best.candidate} in {best.precision}: estimated SegF1 {best.estimated_segf1:.3f}, "
+        f"{best.cost.latency_ms:.1f} ms, {best.cost.memory_mb:.0f} MB"
+    )
+    print(f"written to {out / 'model.xml'}; next: zoo predict --exported {out / 'model.xml'} DIR")
+
+
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    yield "Pareto front (*) of estimated SegF1, time and memory; the estimate is from synthetic"
+    yield "defects and relit good pictures, not from real ones"
+    width = max(len(row.candidate) for row in rows)
+    yield f"  {'candidate':<{width}}  {'precision':<9} {'estimate':>8} {'ms':>8} {'MB':>7}"
+    known = [row for row in rows if row.cost is not None]
+    for row in sorted(known, key=lambda row: -(row.estimated_segf1 or -1.0)):
+        value = "-" if row.estimated_segf1 is None else f"{row.estimated_segf1:.3f}"
+        yield (
+            f"{'*' if row.is_on_front else ' '} {row.candidate:<{width}}  {row.precision:<9} "
+            f"{value:>8} {row.cost.latency_ms:>8.1f} {row.cost.memory_mb:>7.0f}"
+        )
+    for row in rows:
+        if row.cost is None:
+            yield f"  {row.candidate:<{width}}  {row.precision:<9} failed: {row.reason}"
+
+
+def _said(row: Row) -> str:
+    cost = "" if row.cost is None else f"{row.cost.latency_ms:.1f} ms, {row.cost.memory_mb:.0f} MB"
+    if row.estimated_segf1 is None:
+        return f"{row.candidate} in {row.precision}: {', '.join(filter(None, [cost, row.reason]))}"
+    estimate = f"estimated SegF1 {row.estimated_segf1:.3f}"
+    return f"{row.candidate} in {row.precision}: {estimate}, {cost}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()

@@ -1,0 +1,81 @@
+"""What a deployed graph costs, measured in a process that does nothing else.
+
+    python -m zoo.export.cost GRAPH HEIGHT WIDTH DEVICE
+
+One random picture at a time, from memory to the finished mask, with the runtime's own number of
+threads; no torch is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.export.model import ExportedModel
+from zoo.timing import PeakMemory, measure_latency
+
+_PASSES, _SECONDS = 10, 10.0
+
+
+@dataclass(frozen=True)
+class DeployedCost:
+    """What one picture costs.
+
+    Attributes:
+        latency_ms: Median time.
+        p95_ms: 95th percentile.
+        memory_mb: Peak resident memory of the process.
+        file_mb: Size of the graph with its weights.
+    """
+
+    latency_ms: float
+    p95_ms: float
+    memory_mb: float
+    file_mb: float
+
+
+def deployed_cost(path: Path, size: tuple[int, int], device: str = "CPU") -> DeployedCost:
+    """Measure a graph in a process of its own.
+
+    Args:
+        path: The graph.
+        size: (H, W) of the picture.
+        device: As OpenVINO names it.
+
+    Raises:
+        ZooError: The graph does not run there.
+    """
+    words = [sys.executable, "-m", "zoo.export.cost", str(path), *map(str, size), device]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ZooError(f"{path} does not run on {device}: {last}")
+    return DeployedCost(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure(path: Path, size: tuple[int, int], device: str) -> DeployedCost:
+    """Measure a graph in this process; arguments as `deployed_cost`."""
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    with PeakMemory() as memory:
+        model = ExportedModel(path, device)
+        timed = measure_latency(
+            lambda: model.predict(picture), min_passes=_PASSES, max_seconds=_SECONDS
+        )
+    files = path.parent.glob(f"{path.stem}.*")
+    return DeployedCost(
+        latency_ms=timed["p50_ms"],
+        p95_ms=timed["p95_ms"],
+        memory_mb=memory.peak_mb,
+        file_mb=sum(file.stat().st_size for file in files) / 1e6,
+    )
+
+
+if __name__ == "__main__":
+    graph, height, width, device = sys.argv[1:]
+    print(json.dumps(asdict(measure(Path(graph), (int(height), int(width)), device))))

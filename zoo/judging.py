@@ -1,0 +1,180 @@
+"""Judging pictures: whatever computes score maps, reading, sizes and masks are the same.
+
+A subclass says how a picture gets to the network's size and what its score map is: `Detector` in
+torch, `ExportedModel` in ONNX Runtime and OpenVINO. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from zoo.data.images import as_rgb, read_image
+from zoo.errors import ZooError
+from zoo.post.calibration import Calibration
+from zoo.post.finish import finish
+from zoo.prediction import Prediction, Scored
+
+Picture = str | os.PathLike | PIL.Image.Image | np.ndarray
+OnError = Callable[[Picture, Exception], None]
+FROM_MEMORY = Path("a picture from memory")
+
+
+class Judge(ABC):
+    """Pictures in, masks at their own size out.
+
+    Attributes:
+        calibration: Thresholds and blob limits.
+    """
+
+    calibration: Calibration
+
+    @abstractmethod
+    def at_model_size(self, pixels: np.ndarray) -> np.ndarray:
+        """Return a picture, uint8 (H, W, 3), at the network's size, uint8 (h, w, 3)."""
+
+    @abstractmethod
+    def score_images(
+        self,
+        images: Sequence[np.ndarray],
+        native_sizes: Sequence[tuple[int, int]],
+        paths: Sequence[Path] | None = None,
+    ) -> list[Scored]:
+        """Score images at the network's size as one batch.
+
+        Args:
+            images: uint8 (h, w, 3) RGB each, all of one size.
+            native_sizes: (H, W) of the pictures that they were made from.
+            paths: Of these pictures, for errors.
+
+        Raises:
+            ZooError: Scores that are not finite, or images of another size than is taken.
+        """
+
+    def predict(
+        self,
+        picture: Picture | Iterable[Picture],
+        batch_size: int = 1,
+        on_error: OnError | None = None,
+    ) -> Prediction | Iterator[Prediction]:
+        """Judge one picture, or a stream of them one after the other.
+
+        Args:
+            picture: A path, a PIL image or an array, uint8 (H, W, 3) RGB or (H, W) grey; or any
+                iterable of these, which is read batch by batch as predictions are asked for.
+            batch_size: How many pictures of a stream go through the network at once; scores are
+                equal to the last digit only within one batch size.
+            on_error: Called with each picture of a stream that cannot be read or judged, and the
+                reason; the stream then goes on without it. By default the error is raised.
+
+        Returns:
+            A `Prediction` for one picture, an iterator of them for several.
+
+        Raises:
+            ZooError: A file is no image, or an array has another shape or type.
+        """
+        if isinstance(picture, Picture):
+            return next(self._predictions([picture], 1, None))
+        return self._predictions(picture, batch_size, on_error)
+
+    def score(self, picture: Picture) -> tuple[np.ndarray, float]:
+        """Return the raw score map of one picture at model size, float32 (h, w), and its score."""
+        scored = next(self.scored([picture]))
+        return scored.score_map, scored.score
+
+    def scored(self, pictures: Iterable[Picture], batch_size: int = 1) -> Iterator[Scored]:
+        """Yield the raw score map of each picture at model size, as it comes from the method."""
+        return (scored for _, scored in self._stream(pictures, batch_size, None))
+
+    def _predictions(
+        self, pictures: Iterable[Picture], batch_size: int, on_error: OnError | None
+    ) -> Iterator[Prediction]:
+        for read, scored in self._stream(pictures, batch_size, on_error):
+            done = finish(scored.score_map, scored.native_size, self.calibration, scored.score)
+            yield Prediction.of(read.path, read.pixels, done, scored.score)
+
+    def _stream(
+        self, pictures: Iterable[Picture], batch_size: int, on_error: OnError | None
+    ) -> Iterator[tuple[_Read, Scored]]:
+        if batch_size < 1:
+            raise ZooError(f"batch_size is {batch_size}, it must be 1 or more")
+        if isinstance(pictures, bytes) or not isinstance(pictures, Iterable):
+            raise _no_picture(pictures)
+        waiting = iter(pictures)
+        while chunk := list(islice(waiting, batch_size)):
+            read = [each for picture in chunk if (each := self._read(picture, on_error))]
+            # A method that takes images as they are may get several sizes, which no batch holds.
+            for _, group in groupby(read, key=lambda each: each.small.shape):
+                yield from self._scored(list(group), on_error)
+
+    def _scored(
+        self, read: list[_Read], on_error: OnError | None
+    ) -> Iterator[tuple[_Read, Scored]]:
+        try:
+            scored = self.score_images(
+                [each.small for each in read],
+                [each.pixels.shape[:2] for each in read],
+                [each.path or FROM_MEMORY for each in read],
+            )
+        except ZooError as error:  # scores that are not finite
+            if on_error is None:
+                raise
+            if len(read) == 1:
+                on_error(read[0].picture, error)
+            else:  # one by one, to name the picture
+                for each in read:
+                    yield from self._scored([each], on_error)
+            return
+        yield from zip(read, scored, strict=True)
+
+    def _read(self, picture: Picture, on_error: OnError | None) -> _Read | None:
+        try:
+            path, pixels = _pixels(picture)
+            return _Read(picture, path, pixels, self.at_model_size(pixels))
+        except Exception as error:  # a damaged file may fail in any way
+            if on_error is None:
+                raise
+            on_error(picture, error)
+            return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A picture at native size, uint8 (H, W, 3), and at the network's, uint8 (h, w, 3)."""
+
+    picture: Picture
+    path: Path | None
+    pixels: np.ndarray
+    small: np.ndarray
+
+
+def check_finite(path: Path, score_map: np.ndarray, score: float) -> None:
+    """Raise where a method says something that is no number."""
+    if not np.isfinite(score_map).all() or not np.isfinite(score):
+        raise ZooError(
+            f"the score map of {path} holds NaN or infinite scores: the method diverged; "
+            "lower its learning rate or look at this image"
+        )
+
+
+def _pixels(picture: Picture) -> tuple[Path | None, np.ndarray]:
+    if isinstance(picture, str | os.PathLike):
+        path = Path(picture).expanduser()
+        if path.is_dir():
+            raise ZooError(f"{path} is a folder: give its pictures, such as Path(...).glob('*')")
+        return path, read_image(path)
+    if isinstance(picture, PIL.Image.Image | np.ndarray):
+        return None, np.array(as_rgb(picture))  # a copy: cameras use their buffers again
+    raise _no_picture(picture)
+
+
+def _no_picture(picture: object) -> ZooError:
+    kind = type(picture).__name__
+    return ZooError(f"a picture is a path, a PIL image or an array, not of type {kind}")

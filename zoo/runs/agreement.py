@@ -1,0 +1,152 @@
+"""The same pictures through a run in torch and through its graphs: do masks and verdicts agree?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torchvision.transforms.v2 import InterpolationMode, Resize
+
+from zoo.data.images import read_image
+from zoo.data.synthetic import KINDS, defects, put_defect
+from zoo.detector import Detector
+from zoo.export.agreement import Agreement, Judgement, allowed, compare, table
+from zoo.export.metadata import ImageResize
+from zoo.export.model import ExportedModel
+from zoo.judging import Judge
+from zoo.post.calibration import Calibration
+from zoo.post.finish import finish
+from zoo.prediction import Scored
+from zoo.runs.counted import counted
+from zoo.runs.load import load
+from zoo.runs.scenes import evenly
+
+_PICTURES = 8
+_SEED = 31  # any; not that of a calibration
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture to compare by: as it is, or with a synthetic defect drawn by a seed."""
+
+    path: Path
+    defect_seed: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.path}{'' if self.defect_seed is None else ' with a synthetic defect'}"
+
+    def pixels(self) -> np.ndarray:
+        """Read it, uint8 (H, W, 3)."""
+        pixels = read_image(self.path)
+        if self.defect_seed is None:
+            return pixels
+        [defect] = defects(self.defect_seed, 1, KINDS)
+        return put_defect(pixels, defect)[0]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    Attributes:
+        agreements: One per graph.
+        complaints: One line for all that is beyond what is allowed.
+        notes: What a person should know of the comparison.
+    """
+
+    agreements: Sequence[Agreement]
+    complaints: Sequence[str]
+    notes: Sequence[str]
+
+    def table(self) -> Iterator[str]:
+        """Yield lines for people."""
+        n_pictures = self.agreements[0].n_pictures
+        yield f"differences from torch, {n_pictures} pictures (map and score: of the normal range)"
+        yield from table(self.agreements)
+        yield from self.notes
+
+
+def standard_pictures(normal: Sequence[Path]) -> list[Shown]:
+    """Return a few normal pictures as they are, and the same with defects: masks need some."""
+    chosen = [normal[index] for index in evenly(len(normal), _PICTURES)]
+    return [Shown(path) for path in chosen] + [
+        Shown(path, _SEED + index) for index, path in enumerate(chosen)
+    ]
+
+
+def check_graphs(
+    folder: Path,
+    graphs: Sequence[Path],
+    pictures: Sequence[Path | Shown],
+    given: Mapping[str, float],
+) -> Checked:
+    """Judge pictures by a run and by its graphs.
+
+    Args:
+        folder: The run.
+        graphs: Exported graphs of it.
+        pictures: What to judge.
+        given: Tolerances in the place of the defaults.
+    """
+    shown = [each if isinstance(each, Shown) else Shown(each) for each in pictures]
+    detector = load(folder, device="cpu")
+    agreements, complaints, notes = [], [], []
+    known: dict[tuple[ImageResize | None, str], list[Judgement]] = {}
+    for path in graphs:
+        graph = ExportedModel(path, threads=torch.get_num_threads())
+        stretched = graph.metadata.is_stretched
+        if stretched:
+            notes.append(
+                f"{path.name}: pictures are stretched to one size, in torch too for this comparison"
+            )
+        calibration = graph.calibration if stretched else detector.calibration
+        key = (graph.metadata.resize, str(calibration))
+        if key not in known:
+            reference = _Stretching(detector, graph.metadata.resize) if stretched else detector
+            known[key] = _judged(reference, calibration, shown, "pictures in torch")
+        found = _judged(graph, graph.calibration, shown, f"pictures in {path.name}")
+        precision = graph.metadata.precision
+        agreements.append(compare(path.name, precision, known[key], found))
+        complaints += agreements[-1].complaints(allowed(precision, given))
+    return Checked(agreements, complaints, notes)
+
+
+class _Stretching(Detector):
+    """A detector in torch that stretches pictures to the size of a graph."""
+
+    def __init__(self, detector: Detector, resize: ImageResize) -> None:
+        super().__init__(detector.model, detector.calibration)
+        mode = InterpolationMode(resize.interpolation)
+        self._resize = Resize(resize.size, mode, antialias=resize.antialias)
+
+    def score_images(
+        self,
+        images: Sequence[np.ndarray],
+        native_sizes: Sequence[tuple[int, int]],
+        paths: Sequence[Path] | None = None,
+    ) -> list[Scored]:
+        """See `Judge`; a pre-processor that knew the native sizes would scale images back."""
+        found = super().score_images(images, [image.shape[:2] for image in images], paths)
+        return [
+            replace(scored, native_size=size)
+            for scored, size in zip(found, native_sizes, strict=True)
+        ]
+
+
+def _judged(
+    judge: Judge, calibration: Calibration, shown: Sequence[Shown], doing: str
+) -> list[Judgement]:
+    found = []
+    for each in counted(shown, len(shown), doing):
+        pixels = each.pixels()
+        [scored] = judge.score_images([judge.at_model_size(pixels)], [pixels.shape[:2]])
+        done = finish(scored.score_map, scored.native_size, calibration, scored.score)
+        # Maps at native size would fill the memory, and nobody compares them.
+        done = replace(done, score_map=scored.score_map)
+        found.append(Judgement(each.name, scored.score_map, scored.score, done))
+    return found
