@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test test-all lint format readme clean
 
-demo: $(VENV)/.installed ## install, render a tiny data set, train, score, print the table
+demo: $(VENV)/.installed ## install, render a tiny data set, fit six methods, print the table, write a report
 	$(BIN)/zoo demo
 
 test: $(VENV)/.installed-test ## all tests but the slow ones, under 15 minutes on two cores

@@ -36,7 +36,9 @@ def test_the_wheel_has_two_packages_with_recipes_cards_and_baselines(tmp_path):
 def test_the_demo_prints_a_table(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     printed = capsys.readouterr().out
-    assert "| patchcore/embedded | patchcore | yes | 3 | 1 |" in printed
-    assert len(list((tmp_path / "demo" / "runs").rglob("metrics.json"))) == 3
+    for name in ("efficientad", "inpformer", "patchcore", "rd", "rdpp", "superad"):
+        assert f"| {name}/demo | {name} | yes | 3 | 1 |" in printed
+    assert "no comparison of methods" in printed
+    assert len(list((tmp_path / "demo" / "runs").rglob("metrics.json"))) == 18
     assert list((tmp_path / "demo" / "runs").rglob("cases/*/*.png"))
-    assert "patchcore/embedded" in (tmp_path / "demo" / "report.html").read_text("utf-8")
+    assert "patchcore/demo" in (tmp_path / "demo" / "report.html").read_text("utf-8")

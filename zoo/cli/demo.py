@@ -1,4 +1,4 @@
-"""`zoo demo`: render the tiny data set, run a recipe on it, print the table, write the report."""
+"""`zoo demo`: render the tiny data set, run every method on it, print the table, write the report."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import argparse
 from pathlib import Path
 
 HELP = "the whole way in minutes: render a tiny data set, train, calibrate, score, table and report"
-RECIPE = "patchcore/embedded"
+EPILOG = (
+    "The recipes named demo are small, and the trained ones far from trained: they show that all "
+    "works, and their rows are no comparison of methods."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "--recipes", nargs="+", metavar="RECIPE", help="default: METHOD/demo of every method"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("demo"), metavar="DIR", help="data and runs go below"
     )
@@ -18,16 +25,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the data set if it is not there, and bench the recipe on it."""
+    """Make the data set if it is not there, and bench the recipes on it."""
     from zoo.cli.bench import bench
     from zoo.cli.report import write_report
     from zoo.data.tiny import write_tiny
+    from zoo.recipes import recipe_names
     from zoo.standings.rows import finished_runs
 
     data = write_tiny(args.out / "tiny", seed=args.seed, progress=print)
-    print(f"\nsame as: zoo bench {RECIPE} --data.root {data} --out {args.out / 'runs'}")
+    recipes = args.recipes or [name for name in recipe_names() if name.endswith("/demo")]
     runs = args.out / "runs"
-    code = bench([RECIPE], data, None, [args.seed], None, runs, args.debug)
+    print(f"\nsame as: zoo bench {' '.join(recipes)} --data.root {data} --out {runs}")
+    code = bench(recipes, data, None, [args.seed], None, runs, args.debug)
+    if not args.recipes:
+        print("\ndemo: small or under-trained on purpose, no comparison of methods")
     print(f"\nlook at {runs}: masks in cases/, numbers in metrics.json and cost.json")
     if finished_runs([runs]):
         write_report([runs], args.out / "report.html", "The demo of anomalib-zoo")
