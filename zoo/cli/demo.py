@@ -1,4 +1,4 @@
-"""`zoo demo`: render the tiny data set, run every method on it, print the table, write the report."""
+"""`zoo demo`: render the tiny data set, run every method on it, print the table, write a report."""
 
 from __future__ import annotations
 
