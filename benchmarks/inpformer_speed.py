@@ -32,6 +32,7 @@ from zoo_plugins.inpformer import ZooInpFormer
 from zoo_plugins.inpformer.torch_model import InpFormerModel
 
 from zoo.cli.process import quiet
+from zoo.openvino_core import openvino_core
 from zoo.timing import PeakMemory
 
 RESULTS = Path(__file__).parents[1] / "results" / "inpformer_speed.csv"
@@ -135,8 +136,6 @@ def _reference_step(folder: Path, images: torch.Tensor) -> Callable[[], None]:
 
 def openvino(args: argparse.Namespace) -> list[dict]:
     """Compare the exported graph, in float32, with torch on the CPU, batch 1."""
-    import openvino as ov
-
     models = {
         "embedded, 256 px": (ZooInpFormer(*LITE, image_size=256, decoder_depth=4), 256),
         "ViT-S/14, 280 px": (ZooInpFormer(SMALL, "random", image_size=280), 280),
@@ -149,7 +148,7 @@ def openvino(args: argparse.Namespace) -> list[dict]:
             path = model.to_openvino(
                 folder, input_size=(side, side), onnx_kwargs={"opset_version": 18}
             )
-            graph = ov.Core().compile_model(path, "CPU", settings)
+            graph = openvino_core().compile_model(path, "CPU", settings)
         images = torch.rand(1, 3, side, side)
 
         def in_torch(model: ZooInpFormer = model, images: torch.Tensor = images) -> np.ndarray:

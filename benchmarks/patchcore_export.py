@@ -13,12 +13,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import openvino
 import torch
 from bars import Bar, cpu_ms, write_table
 from torch import Tensor
 from zoo_plugins.patchcore import ZooPatchcore
 
+from zoo.openvino_core import openvino_core
 from zoo.seeding import apply_seed
 
 RESULTS = Path(__file__).parents[1] / "results" / "patchcore_export.csv"
@@ -42,7 +42,7 @@ def _bars(bank_size: int) -> Iterator[Bar]:
     model = _fitted(bank_size)
     with tempfile.TemporaryDirectory() as folder:
         path = model.to_openvino(folder, input_size=(SIDE, SIDE))
-        compiled = openvino.Core().compile_model(path, "CPU", SETTINGS)
+        compiled = openvino_core().compile_model(path, "CPU", SETTINGS)
     run: Callable[[Tensor], Tensor] = lambda images: compiled([images.numpy()])  # noqa: E731
     differences, sizes = [], (1, 2, 5)
     with torch.no_grad():

@@ -21,6 +21,7 @@ import torch
 from zoo_plugins.superad import ZooSuperAD
 
 from zoo.cli.process import quiet
+from zoo.openvino_core import openvino_core
 from zoo.timing import processor_name, versions
 
 MODELS = {
@@ -47,7 +48,7 @@ def main() -> None:
                 "INFERENCE_NUM_THREADS": torch.get_num_threads(),
                 "INFERENCE_PRECISION_HINT": "f32",
             }
-            graph = openvino.Core().compile_model(path, "CPU", settings)
+            graph = openvino_core().compile_model(path, "CPU", settings)
             rows += [_measured(backbone, model, graph, size, n, args.passes) for n in BATCHES]
         print(rows[-2:], flush=True)
     if args.out:

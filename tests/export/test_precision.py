@@ -8,6 +8,7 @@ import pytest
 from zoo.errors import ZooError
 from zoo.export import files as files_module
 from zoo.export.precision import as_inputs, convert
+from zoo.openvino_core import openvino_core
 
 onnx = pytest.importorskip("onnx", reason="the extra `export` is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
@@ -63,7 +64,7 @@ def scores(path, image):
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         return session.run(["anomaly_map"], {"input": image})[0] * 1e6
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    return openvino.Core().compile_model(path, "CPU", settings)(image)["anomaly_map"] * 1e6
+    return openvino_core().compile_model(path, "CPU", settings)(image)["anomaly_map"] * 1e6
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -96,7 +97,7 @@ def test_int8_computes_features_in_8_bits_and_the_bank_in_full(source, tmp_path,
         made = {output: node.op_type for node in graph.node for output in node.output}
         weights = {n.name: made.get(n.input[1], "plain") for n in graph.node if len(n.input) > 1}
     else:
-        graph = openvino.Core().read_model(path)
+        graph = openvino_core().read_model(path)
         made = {op.get_friendly_name(): op for op in graph.get_ops()}
         weights = {
             name: op.input_value(1).get_node().get_type_name()

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from zoo.errors import ZooError, one_line
 from zoo.export.metadata import KEY, ExportMetadata
+from zoo.openvino_core import openvino_core
 
 ONNX, OPENVINO = ".onnx", ".xml"
 
@@ -103,7 +104,7 @@ def _read_onnx(path: Path) -> str | None:
 
 def _write_openvino(path: Path, metadata: ExportMetadata) -> None:
     openvino = runtime("openvino")
-    core = openvino.Core()
+    core = openvino_core()
     core.set_property({"ENABLE_MMAP": False})  # its weights are about to be replaced
     graph = core.read_model(path)
     graph.set_rt_info(metadata.to_text(), [KEY])
@@ -116,7 +117,8 @@ def _write_openvino(path: Path, metadata: ExportMetadata) -> None:
 
 
 def _read_openvino(path: Path) -> str | None:
-    graph = runtime("openvino").Core().read_model(path)
+    runtime("openvino")
+    graph = openvino_core().read_model(path)
     return str(graph.get_rt_info([KEY]).value) if graph.has_rt_info([KEY]) else None
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from zoo.errors import ZooError, one_line
 from zoo.export.files import ONNX, parse_metadata, runtime
 from zoo.export.metadata import KEY, ExportMetadata
+from zoo.openvino_core import openvino_core
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def _load_onnx(path: Path, device: str, threads: int) -> Graph:
 
 
 def _load_openvino(path: Path, device: str, threads: int) -> Graph:
-    openvino = runtime("openvino")
-    core = openvino.Core()
+    runtime("openvino")
+    core = openvino_core()
     graph = core.read_model(path)
     text = str(graph.get_rt_info([KEY]).value) if graph.has_rt_info([KEY]) else None
     # Graphics cards and newer CPUs would compute in half precision: a mask must not depend on it.

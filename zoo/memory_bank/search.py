@@ -23,6 +23,7 @@ from zoo.memory_bank.neighbours import (
     indices_in_blocks,
     nearest_neighbour,
 )
+from zoo.openvino_core import openvino_core
 
 Backend = Literal["torch", "faiss", "openvino"]
 Search = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -87,7 +88,7 @@ def _openvino_search(bank: Tensor) -> Search:
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "INFERENCE_PRECISION_HINT": "f32",  # bfloat16, where the processor has it, moves indices
     }
-    compiled = openvino.Core().compile_model(graph, "CPU", settings)
+    compiled = openvino_core().compile_model(graph, "CPU", settings)
 
     def search(rows: Tensor) -> tuple[Tensor, Tensor]:
         check_searchable(rows, bank)

@@ -10,6 +10,7 @@ from zoo_plugins.superad.tokens import TokenBackbone
 
 from zoo.data import MVTecAD2Layout
 from zoo.errors import ZooError
+from zoo.openvino_core import openvino_core
 from zoo.post import BlobPostProcessor
 from zoo.runs.engine import RunEngine
 from zoo.scoring import predict_batch, score_split
@@ -195,12 +196,12 @@ def test_the_post_processor_is_the_shared_one():
 
 @pytest.mark.parametrize("arguments", [{**TINY, "tile": 48}, CNN], ids=["transformer", "cnn"])
 def test_an_exported_model_takes_any_number_of_images(tmp_path, arguments):
-    ov = pytest.importorskip("openvino")
+    pytest.importorskip("openvino")
     pytest.importorskip("onnxscript")
     model = _filled(ZooSuperAD(**arguments, shorter_side=48), _images(1, 48, 48, n=3))
     options = {"onnx_kwargs": {"opset_version": 18}}
     path = model.to_openvino(tmp_path, input_size=(48, 48), **options)
-    graph = ov.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    graph = openvino_core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     names = [next(iter(output.get_names())) for output in graph.outputs]
     for n_images in (1, 3):
         images = _images(2, 48, 48, n=n_images)
