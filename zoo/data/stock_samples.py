@@ -114,7 +114,7 @@ def _sample(image: str, label: Any, mask: Any) -> Sample:
         if not path.is_file():
             raise ZooError(f"no mask for {image_path}: {path} does not exist; add it")
     if len(masks) > 1:
-        return ManyMasks(image_path, masks[0], known, True, tuple(masks[1:]))
+        return ManyMasks(image_path, masks[0], known, any_value=True, more_masks=tuple(masks[1:]))
     return Sample(image_path, masks[0] if masks else None, known, any_value=True)
 
 
