@@ -166,8 +166,8 @@ def cut(name, size):
         (remove("calibration.json"), "calibration.json cannot be read"),
         (cut("calibration.json", 20), "calibration.json cannot be read"),
         (cut("config.yaml", 0), "names no model and data"),
-        (cut("model.ckpt", 5000), "model.ckpt cannot be read"),
-        (cut("model.ckpt", 0), "model.ckpt cannot be read"),
+        (cut("model.ckpt", 5000), "model.ckpt is cut off"),
+        (cut("model.ckpt", 0), "model.ckpt is cut off"),
         (
             with_metrics(format=99, zoo_version="9.9.9"),
             "was written by anomalib-zoo 9.9.9 in format 99, this is",

@@ -109,6 +109,7 @@ def test_processes_give_the_numbers_of_one_after_the_other(place, capsys, monkey
     assert "finished before" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_killed_worker_is_replaced_and_ctrl_c_keeps_what_is_finished(place):
     (place / "spy" / "hold two").touch()
     grid = start(place, "runs", "--jobs", "2")

@@ -99,6 +99,7 @@ def test_each_process_sees_one_device(fake, tmp_path):
     assert "GPU-5eb" not in os.environ.get("CUDA_VISIBLE_DEVICES", "")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_lets_runs_tidy_up(fake, tmp_path):
     out = tmp_path / "out"
 

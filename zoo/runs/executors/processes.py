@@ -179,6 +179,8 @@ def _work(pipe: Connection, setup: Setup, attempt: Callable[[RunSpec, Say], Outc
         # Ctrl-C reaches all processes of a terminal's group: only the parent shall hear it.
         if hasattr(os, "setpgrp"):
             os.setpgrp()
+        # The parent interrupts with it, also where a shell has ignored it for a job behind.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         threading.Thread(target=_end_with_parent, daemon=True).start()
         setup.apply()
 
