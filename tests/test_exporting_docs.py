@@ -22,7 +22,7 @@ COMMANDS = [
 RECIPE = """
 model:
   class_path: ZooPatchcore
-  init_args: {weights: random, image_size: 64, coreset_sampling_ratio: 0.1}
+  init_args: {weights: embedded, image_size: 64, coreset_sampling_ratio: 0.1}
 data:
   class_path: zoo.data.MVTecAD2Layout
 """
