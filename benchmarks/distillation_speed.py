@@ -16,17 +16,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
+from in_turns import compared, keep
 
 from zoo.openvino_core import openvino_core
-from zoo.timing import processor_name, versions
 
 RESULTS = Path(__file__).parents[1] / "results" / "distillation_speed.csv"
 WIDE = ("wide_resnet50_2.tv_in1k", "random", ("layer1", "layer2", "layer3"))
@@ -45,14 +42,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    rows = pd.DataFrame(COMPARISONS[args.what](args))
-    rows = rows.assign(threads=args.threads, processor=processor_name(), date=str(date.today()))
-    rows["torch"] = versions()["torch"]
-    if args.out.is_file():
-        old = pd.read_csv(args.out)
-        rows = pd.concat([old[~old["comparison"].isin(rows["comparison"])], rows])
-    rows.to_csv(args.out, index=False)
-    print(rows.to_string(index=False))
+    keep(COMPARISONS[args.what](args), args.out)
 
 
 def rdpp_step(args: argparse.Namespace) -> list[dict]:
@@ -81,7 +71,7 @@ def rdpp_step(args: argparse.Namespace) -> list[dict]:
         optimizer.zero_grad()
 
     reference = _reference_step(args.reference, clean, noisy)
-    return [_compared(f"RD++ step, batch {args.batch}", ours, reference, args.passes, bar=1.0)]
+    return [compared(f"RD++ step, batch {args.batch}", ours, reference, args.passes, bar=1.0)]
 
 
 def _reference_step(folder: Path, clean: torch.Tensor, noisy: torch.Tensor) -> Callable[[], None]:
@@ -138,7 +128,7 @@ def efficientad_inference(args: argparse.Namespace) -> list[dict]:
 
         with torch.inference_mode():
             what = f"EfficientAD {size}, inference"
-            rows.append(_compared(what, ours, networks, 4 * args.passes, bar=1.05))
+            rows.append(compared(what, ours, networks, 4 * args.passes, bar=1.05))
     return rows
 
 
@@ -165,7 +155,7 @@ def openvino(args: argparse.Namespace) -> list[dict]:
         with torch.inference_mode():
             expected = plain(images).numpy()
             difference = float(np.abs(compiled(array)[0] - expected).max())
-            row = _compared(
+            row = compared(
                 f"{name}, OpenVINO",
                 lambda compiled=compiled: compiled(array),
                 lambda plain=plain: plain(images),
@@ -185,30 +175,6 @@ class _Outputs(torch.nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.model(images).anomaly_map
-
-
-def _compared(
-    comparison: str, ours: Callable, theirs: Callable, passes: int, bar: float
-) -> dict[str, object]:
-    """Time both sides in turns, in processor seconds, and compare their medians."""
-    seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
-    for turn in range(passes + 1):
-        for name, work in (("ours", ours), ("theirs", theirs)):
-            begin = time.process_time()
-            work()
-            if turn:  # the first one warms up
-                seconds[name].append(time.process_time() - begin)
-    median = {name: float(np.median(values)) for name, values in seconds.items()}
-    ratio = median["ours"] / median["theirs"]
-    return {
-        "comparison": comparison,
-        "ours_cpu_s": round(median["ours"], 4),
-        "theirs_cpu_s": round(median["theirs"], 4),
-        "ratio": round(ratio, 3),
-        "bar": round(bar, 3),
-        "met": ratio <= bar,
-        "passes": passes,
-    }
 
 
 COMPARISONS: dict[str, Callable[[argparse.Namespace], list[dict]]] = {

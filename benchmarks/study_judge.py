@@ -6,7 +6,7 @@ import numpy as np
 from study_maps import StudyRun, truth
 
 from zoo.metrics import PixelScores
-from zoo.metrics.bootstrap import draws, f1_of, interval
+from zoo.metrics.bootstrap import f1_of, interval, resampled_f1
 from zoo.post.calibration import Calibration
 from zoo.post.finish import finish
 from zoo.post.resize import to_native
@@ -43,13 +43,13 @@ def judge(run: StudyRun, split: str, calibrations: dict[str, Calibration]) -> di
             counts[name][index] = _counts(done.mask, right)
             blobs[name] += 0 if right.any() else len(done.blobs)
     # Without a manifest each image is an item of its own.
-    times = draws([sample.group or index for index, sample in enumerate(samples)])
+    groups = [sample.group or index for index, sample in enumerate(samples)]
     best = float(f1_of(oracle.sum(0)))
-    possible = f1_of(times @ oracle)
+    possible = resampled_f1(groups, oracle)
     possible[possible == 0] = np.nan  # nothing was there to find
     results = {}
     for name, each in counts.items():
-        resampled = f1_of(times @ each) / possible
+        resampled = resampled_f1(groups, each) / possible
         low, high = interval(resampled) or (np.nan, np.nan)
         results[name] = {
             "segf1": float(f1_of(each.sum(0))),

@@ -8,26 +8,40 @@ An interval knows the items that were there; it says nothing of other objects or
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
 RESAMPLES = 1000
+_BLOCK = 50  # resamples at a time: tens of thousands of images stay within tens of MB
 
 
-def draws(groups: Sequence[Hashable], resamples: int = RESAMPLES) -> np.ndarray:
-    """Return how often each image is in each resample, float32 (resamples, N).
+def draws(groups: Sequence[Hashable], resamples: int = RESAMPLES) -> Iterator[np.ndarray]:
+    """Yield how often each image is in each resample, float64 (some resamples, N).
 
     Args:
         groups: The physical item of each image, N of them.
-        resamples: How many to draw; always the same ones for the same groups.
+        resamples: How many to draw in all; always the same ones for the same groups.
     """
     order = {group: index for index, group in enumerate(dict.fromkeys(groups))}
     indices = np.array([order[group] for group in groups])
-    picked = np.random.default_rng(0).integers(0, len(order), (resamples, len(order)))
-    times = np.zeros((resamples, len(order)), np.float32)
-    np.add.at(times, (np.arange(resamples)[:, None], picked), 1)
-    return times[:, indices]
+    random = np.random.default_rng(0)
+    for begin in range(0, resamples, _BLOCK):
+        picked = random.integers(0, len(order), (min(_BLOCK, resamples - begin), len(order)))
+        times = [np.bincount(row, minlength=len(order)) for row in picked]
+        yield np.stack(times)[:, indices].astype(np.float64)
+
+
+def resampled_f1(groups: Sequence[Hashable], counts: np.ndarray) -> np.ndarray:
+    """Return SegF1 of every resample, (resamples,); arguments as `draws` and `f1_of`, per image."""
+    return np.concatenate([f1_of(times @ counts) for times in draws(groups)])
+
+
+def resampled_auroc(
+    groups: Sequence[Hashable], scores: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """Return image AUROC of every resample, (resamples,); arguments as `draws` and `auroc_of`."""
+    return np.concatenate([auroc_of(times, scores, labels) for times in draws(groups)])
 
 
 def interval(resampled: np.ndarray) -> tuple[float, float] | None:
@@ -58,12 +72,12 @@ def auroc_of(weights: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> np.
         scores: Image scores, (N,).
         labels: 0 good, 1 defective, (N,).
     """
-    levels, level_of = np.unique(scores, return_inverse=True)
-    by_level = np.zeros((len(scores), len(levels)), np.float32)
-    by_level[np.arange(len(scores)), level_of] = 1
-    is_bad = np.asarray(labels) > 0
-    good = (weights[:, ~is_bad] @ by_level[~is_bad]).astype(np.float64)  # (R, levels)
-    bad = (weights[:, is_bad] @ by_level[is_bad]).astype(np.float64)
+    ascending = np.argsort(scores, kind="stable")
+    weights, ordered = np.asarray(weights, np.float64)[:, ascending], np.asarray(scores)[ascending]
+    is_bad = (np.asarray(labels) > 0)[ascending]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > 0)  # of images with equal scores
+    good = np.add.reduceat(weights * ~is_bad, starts, axis=1)  # (R, levels)
+    bad = np.add.reduceat(weights * is_bad, starts, axis=1)
     below = np.cumsum(good, axis=1) - good / 2
     pairs = good.sum(axis=1) * bad.sum(axis=1)
     won = (bad * below).sum(axis=1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.metrics import PixelCounts, PixelScores, image_auroc, image_f1_max
-from zoo.metrics.bootstrap import auroc_of, draws, f1_of, interval
+from zoo.metrics.bootstrap import interval, resampled_auroc, resampled_f1
 from zoo.post.finish import Finished
 
 NO_TRUTH = "no ground truth on this machine"
@@ -108,17 +108,21 @@ class SplitEvaluation:
     def result(self) -> dict[str, Any]:
         """Return the split's entry in `metrics.json`; beside null values stands the reason."""
         n_good, n_bad = self.n_good, self.n_with_label - self.n_good
+        nothing = np.empty(0)
+        pixels, scores, labels = map(np.array, (self._pixels, self._scores, self._labels))
+        segf1s = resampled_f1(self._groups, pixels) if self._pixels else nothing
+        aurocs = resampled_auroc(self._label_groups, scores, labels) if self._labels else nothing
         values: dict[str, Any] = {
             "segf1": self.counts.segf1,
-            **_bounds("segf1", self._resampled_segf1()),
+            **_bounds("segf1", segf1s),
             "precision": self.counts.precision,
             "recall": self.counts.recall,
             "oracle_segf1": self.pixels.oracle_segf1,
             "segf1_all_positive": self.counts.segf1_all_positive,
             "flagged_fraction": self.flagged_px / self.total_px if self.total_px else None,
-            "image_auroc": image_auroc(np.array(self._scores), np.array(self._labels)),
-            **_bounds("image_auroc", self._resampled_auroc()),
-            "image_f1_max": image_f1_max(np.array(self._scores), np.array(self._labels)),
+            "image_auroc": image_auroc(scores, labels),
+            **_bounds("image_auroc", aurocs),
+            "image_f1_max": image_f1_max(scores, labels),
             "pixel_auroc": self.pixels.pixel_auroc,
             "au_pro_005": self.pixels.au_pro(0.05),
             "au_pro_030": self.pixels.au_pro(0.30),
@@ -142,16 +146,6 @@ class SplitEvaluation:
             key: reasons.get(key, NO_DEFECT) for key, value in values.items() if value is None
         }
         return {**values, "reasons": missing}
-
-    def _resampled_segf1(self) -> np.ndarray:
-        if not self._pixels:
-            return np.empty(0)
-        return f1_of(draws(self._groups) @ np.array(self._pixels, np.float64))
-
-    def _resampled_auroc(self) -> np.ndarray:
-        if not self._labels:
-            return np.empty(0)
-        return auroc_of(draws(self._label_groups), np.array(self._scores), np.array(self._labels))
 
 
 def _bounds(name: str, resampled: np.ndarray) -> dict[str, float | None]:
