@@ -37,7 +37,7 @@ def test_the_demo_prints_a_table(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     printed = capsys.readouterr().out
     for name in ("efficientad", "inpformer", "patchcore", "rd", "rdpp", "superad"):
-        assert f"| {name}/demo | {name} |" in printed
+        assert f"| {name}/demo | {name} | yes | 3 | 1 |" in printed
     assert "no comparison of methods" in printed
     assert len(list((tmp_path / "demo" / "runs").rglob("metrics.json"))) == 18
     assert list((tmp_path / "demo" / "runs").rglob("cases/*/*.png"))

@@ -62,6 +62,18 @@ def test_a_file_of_weights_must_be_one_of_the_card(tmp_path):
     assert run_admissible(replace(CARD, weights=known), model) != YES
 
 
+def test_weights_that_a_method_makes_itself_are_named_by_its_card():
+    model = {"class_path": "a.B", "init_args": {"weights": "home_made"}}
+    assert "weights home_made have the SHA-256 of none" in run_admissible(CARD, model)
+    named = (replace(CARD.weights[0], name="home_made"), *CARD.weights[1:])
+    assert run_admissible(replace(CARD, weights=named), model) == YES
+
+
+def test_images_from_outside_are_vouched_for_by_nobody():
+    said = run_admissible(CARD, MODEL, outside_images="imagenette")
+    assert said == "no: reads imagenette, and nobody knows what these images show"
+
+
 def test_only_files_are_taken_for_files():
     names = {"weights": ["embedded", "/w/a.pth"], "backbone": "/not/weights"}
     assert list(weight_files(names)) == [Path("/w/a.pth")]

@@ -24,6 +24,7 @@ def run_admissible(
     model: dict[str, Any],
     transductive: bool | str = False,
     goes_on_from: str | None = None,
+    outside_images: str = "",
 ) -> str:
     """Return "yes", or "no: " and every reason in one line.
 
@@ -33,8 +34,13 @@ def run_admissible(
         transductive: The model's attribute of that name: whether, and in words how, what it says of
             one test image depends on others.
         goes_on_from: Checkpoint that the fit went on from, if any.
+        outside_images: The model's attribute of that name: folders besides the data set that its
+            fit reads, in words.
     """
-    return verdict(list(_objections(card, model, transductive, goes_on_from)))
+    found = list(_objections(card, model, transductive, goes_on_from))
+    if outside_images:
+        found.append(f"reads {outside_images}, and nobody knows what these images show")
+    return verdict(found)
 
 
 def verdict(objections: list[str]) -> str:
@@ -55,7 +61,10 @@ def _objections(
         if card.vand4.setting == "zero_shot":
             yield "a zero-shot method, but runs set its threshold on validation images"
         digests = {weights.sha256 for weights in card.weights}
+        names = {weights.name for weights in card.weights}
         for path in weight_files(model):
+            if str(path) in names:  # weights that the method makes itself
+                continue
             if not path.is_file() or file_sha256(path) not in digests:
                 yield f"weights {path.name} have the SHA-256 of none that the card names"
     for name in _strange_rules(model):

@@ -16,7 +16,7 @@ from zoo.post import Calibration
 for _package in ("onnx", "onnxscript", "onnxruntime", "openvino"):
     pytest.importorskip(_package, reason="the extra `export` is not installed")
 
-MODEL = {"weights": "embedded", "image_size": 64, "coreset_sampling_ratio": 0.1}
+MODEL = {"weights": "random", "image_size": 64, "coreset_sampling_ratio": 0.1}
 RECIPE = {
     "model": {"class_path": "ZooPatchcore", "init_args": MODEL},
     "data": {"class_path": "zoo.data.MVTecAD2Layout"},

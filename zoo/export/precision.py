@@ -64,6 +64,9 @@ def _convert_onnx(
             [{entry.name: each} for each in images or ()],
             full_precision_onnx(graph.graph),
             has_attention(node.op_type for node in graph.graph.node),
+            # Left alone, inputs of depthwise convolutions get a zero point for every channel,
+            # which ONNX Runtime's QLinearConv refuses.
+            one_range=True,
         )
     is_large = graph.ByteSize() > _MOST_BYTES
     onnx.save(graph, target, save_as_external_data=is_large, location=f"{target.name}.data")
@@ -85,13 +88,28 @@ def _convert_openvino(
 
 
 def _quantised(
-    graph: Any, inputs: Sequence[Any], full_precision: Sequence[str], attention: bool
+    graph: Any,
+    inputs: Sequence[Any],
+    full_precision: Sequence[str],
+    attention: bool,
+    one_range: bool = False,
 ) -> Any:
-    """Return a graph whose network computes in int8, by NNCF's post-training quantisation."""
+    """Return a graph whose network computes in int8, by NNCF's post-training quantisation.
+
+    Args:
+        graph: Of ONNX or OpenVINO.
+        inputs: What shows the ranges of values.
+        full_precision: Nodes that stay in float32.
+        attention: Whether the network is a transformer.
+        one_range: Every tensor between layers has one range, not one for each channel.
+    """
     if not inputs:
         raise ZooError("int8 needs normal images: its ranges are what they show")
     nncf = runtime("nncf")
+    from nncf.quantization.advanced_parameters import QuantizationParameters
+
     nncf.set_log_level("ERROR")
+    ranges = QuantizationParameters(per_channel=False) if one_range else None
     try:
         with redirect_stdout(sys.stderr):  # its progress bars
             return nncf.quantize(
@@ -101,6 +119,9 @@ def _quantised(
                 model_type=nncf.ModelType.TRANSFORMER if attention else None,
                 subset_size=len(inputs),
                 ignored_scope=nncf.IgnoredScope(names=list(full_precision), validate=False),
+                advanced_parameters=nncf.AdvancedQuantizationParameters(
+                    activations_quantization_params=ranges
+                ),
             )
     except Exception as error:  # whatever a library meets in a graph that it does not know
         raise ZooError(f"NNCF cannot quantise this graph ({one_line(error, 120)})") from error

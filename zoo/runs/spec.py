@@ -181,6 +181,7 @@ def admissible(command: ZooCLI, model: AnomalibModule) -> str:
         command.settings.as_dict()["model"],
         getattr(model, "transductive", False),
         command.settings.get("ckpt_path"),
+        getattr(model, "outside_images", ""),
     )
 
 

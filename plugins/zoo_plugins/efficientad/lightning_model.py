@@ -9,6 +9,7 @@ loss; nothing is ever downloaded. The rest, with reasons: card.yaml.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from zoo.training.frozen import FrozenFeatures
 from zoo.training.progress import say_of
 from zoo_plugins.efficientad.home_made import TeacherRecipe, home_made_teacher
 from zoo_plugins.efficientad.networks import ModelSize, load_teacher
-from zoo_plugins.efficientad.sources import penalty_image, source_of
+from zoo_plugins.efficientad.sources import GENERATED, penalty_image, source_of
 from zoo_plugins.efficientad.torch_model import EfficientAdNetworks
 
 HOME_MADE, RANDOM, NO_PENALTY = "home_made", "random", "none"
@@ -112,6 +113,12 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
         self._quantiles_of_step = -1
         if weights not in (HOME_MADE, RANDOM):
             load_teacher(self.model.teacher, weights)
+
+    @property
+    def outside_images(self) -> str:
+        """Names of the folders, besides the data set, that the fit reads; empty for none."""
+        read = [self.penalty_images, *[self.teacher_recipe.images] * (self.weights == HOME_MADE)]
+        return ", ".join(Path(each).name for each in read if each not in (GENERATED, NO_PENALTY))
 
     def on_fit_start(self) -> None:
         """Find the penalty images, and see that there is a teacher, before the first step."""

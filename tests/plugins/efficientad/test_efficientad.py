@@ -84,6 +84,19 @@ def test_penalty_images_are_drawn_from_a_folder_or_generated(tmp_path, write_ima
     assert 0 <= image.min() < image.max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "read"),
+    [
+        ({}, ""),
+        ({"penalty_images": "none", "weights": "random"}, ""),
+        ({"penalty_images": "/data/imagenette", "teacher_images": "/data/any"}, "imagenette, any"),
+        ({"weights": "random", "teacher_images": "/data/any"}, ""),  # no teacher is made
+    ],
+)
+def test_images_from_outside_are_told(arguments, read):
+    assert ZooEfficientAd(teacher_channels=16, **arguments).outside_images == read
+
+
 def test_textures_depend_on_seed_and_index_alone():
     one = texture(0, 1, 64)
     assert one.shape == (64, 64, 3)
