@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
-from torchvision.transforms.v2 import Normalize
+from torchvision.transforms.v2 import Normalize, Resize
 
 from zoo.cli import main
+from zoo.detector import Detector
 from zoo.efficiency import operations, unscaled
 from zoo.errors import ZooError
 
@@ -56,12 +57,14 @@ def test_a_row_per_run_and_size(run, capsys):
 def test_the_defaults_are_the_sizes_and_the_care_of_the_issue(run, monkeypatch, capsys):
     asked = []
 
-    def measure(folder, size, passes, seconds, device, full_size):
+    def measured(words, alone):
+        _, size, passes, seconds, _, full_size = words
+        assert alone
         assert not full_size
         asked.append((size, passes, seconds))
-        return SimpleNamespace(to_dict=lambda: {"size": size})
+        return {"size": size}
 
-    monkeypatch.setattr("zoo.efficiency.measure", measure)
+    monkeypatch.setattr("zoo.cli.efficiency._measured", measured)
     assert main(["efficiency", str(run)]) == 0
     assert asked == [(size, 20, 30.0) for size in ((256, 256), (512, 512), (1024, 1224))]
 
@@ -77,7 +80,38 @@ def test_a_network_at_full_size_sees_the_picture_as_it_is(run, capsys):
 def test_a_run_that_resizes_nothing_has_no_other_size():
     model = SimpleNamespace(pre_processor=SimpleNamespace(transform=Normalize([0.5], [0.5])))
     with pytest.raises(ZooError, match="leave out --full-size"):
-        unscaled(SimpleNamespace(model=model))
+        unscaled(SimpleNamespace(model=model), (32, 32))
+
+
+@pytest.mark.parametrize(("stride", "sees"), [(1, (30, 45)), (14, (42, 56)), (16, (32, 48))])
+def test_a_network_that_takes_no_such_size_sees_the_next_one(monkeypatch, stride, sees):
+    seen = []
+
+    class Strict(Detector):
+        def __init__(self, model, calibration):
+            self.model = model
+
+        def score(self, picture):
+            [resize] = self.model.pre_processor.transform.transforms
+            if any(side % stride for side in resize.size):
+                raise RuntimeError("sizes do not match")
+            seen.append(tuple(resize.size))
+
+    monkeypatch.setattr("zoo.efficiency.Detector", Strict)
+    model = SimpleNamespace(pre_processor=SimpleNamespace(transform=Resize((256, 256))))
+    unscaled(SimpleNamespace(model=model, calibration=None), (30, 45))
+    assert seen == [sees]
+
+
+def test_a_size_that_no_network_takes_is_one_line(run, capsys):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo.efficiency.unscaled", _refuses)
+        assert main(["efficiency", str(run), "--sizes", "8x8", "--full-size"]) == 1
+    assert "left out: the network takes no picture of 8x8" in capsys.readouterr().err
+
+
+def _refuses(detector, size):
+    raise ZooError(f"the network takes no picture of {size[0]}x{size[1]}: too small")
 
 
 def test_nothing_is_overwritten(run, tmp_path, capsys):

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision.transforms.v2 import Compose
+from torchvision.transforms.v2 import Compose, Resize
 
 from zoo.data.dataset import size_at
 from zoo.data.native import leading_resize, parts_of
@@ -27,6 +27,7 @@ from zoo.timing import PeakMemory, measure_latency, processor_name, versions
 
 SIZES = ((256, 256), (512, 512), (1024, 1224))  # (H, W) as in the runtime script
 PASSES, SECONDS = 20, 30.0
+_MULTIPLES = (1, 14, 16, 32)  # patches of vision transformers, strides of pyramids
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def measure(
         passes: Passes that are timed, at least.
         seconds: Time that is measured, at least.
         device: Where to run; a graphics card by default if there is one.
-        full_size: The network sees the picture at its own size, whatever the recipe resizes to.
+        full_size: The network sees the picture at its own size, whatever the recipe resizes to, or
+            at the next one that it takes.
 
     Raises:
         ZooError: No run, one without a model, or a network that takes no such size.
@@ -112,7 +114,7 @@ def measure(
     facts = check_run(folder)
     detector = load(folder, device)
     if full_size:
-        detector = unscaled(detector)
+        detector = unscaled(detector, size)
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     on_card = detector.model.device.type == "cuda"
     if on_card:
@@ -152,19 +154,37 @@ def measure(
     )
 
 
-def unscaled(detector: Detector) -> Detector:
-    """Return a detector whose network sees pictures at their own size.
+def unscaled(detector: Detector, size: tuple[int, int]) -> Detector:
+    """Return a detector whose network sees pictures of a size as they are.
+
+    Where the network takes no such size, the picture is scaled up to the next multiple of a patch
+    or a stride that it takes.
+
+    Args:
+        detector: Its pre-processor is changed.
+        size: (H, W) of the pictures in pixels.
 
     Raises:
-        ZooError: Its pre-processor does not begin with a resize: it cuts tiles, for instance.
+        ZooError: Its pre-processor does not begin with a resize: it cuts tiles, for instance. Or
+            the network takes no size near this one.
     """
     model = detector.model
     transform = model.pre_processor.transform
     if leading_resize(transform) is None:
         raise ZooError("this run's pre-processor resizes no pictures: leave out --full-size")
     rest = parts_of(transform)[1:]
-    model.pre_processor.transform = Compose(rest) if rest else None
-    return Detector(model, detector.calibration)
+    blank = np.zeros((*size, 3), np.uint8)
+    for multiple in _MULTIPLES:
+        side = [-(-pixels // multiple) * multiple for pixels in size]
+        model.pre_processor.transform = Compose([Resize(side), *rest])
+        changed = Detector(model, detector.calibration)
+        try:
+            changed.score(blank)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            reason = error
+        else:
+            return changed
+    raise ZooError(f"the network takes no picture of {size[0]}x{size[1]}: {reason}")
 
 
 def operations(detector: Detector, picture: np.ndarray) -> int:

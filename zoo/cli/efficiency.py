@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import re
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import ZooError
+from zoo.runs.executors.worker import Setup
+from zoo.trust import is_trusting, trusting
 
 HELP = "time, memory, parameters and operations of runs by picture size, as CSV"
 EPILOG = (
     "One picture at a time, random pixels, from memory to the finished mask; at least 20 passes "
-    "and 30 s per size, the number of passes is in the row. RUN: run folders, or folders above."
+    "and 30 s per size, the number of passes is in the row. Every row is measured in a process of "
+    "its own. RUN: run folders, or folders above."
 )
 
 
@@ -26,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--full-size",
         action="store_true",
-        help="the network sees pictures at their own size, whatever the recipe resizes to",
+        help="the network sees pictures at their own size, whatever the recipe resizes to, or at "
+        "the next one that it takes",
     )
     parser.add_argument("--passes", type=int, default=20, metavar="N", help="timed, at least")
     parser.add_argument("--seconds", type=float, default=30.0, metavar="S", help="at least")
@@ -44,23 +52,49 @@ def run(args: argparse.Namespace) -> int:
         raise ZooError("--passes must be 1 or more and --seconds 0 or more")
     found = [folder for path in args.runs for folder in runs_below(path)]
 
+    from zoo.efficiency import SIZES
+
+    sizes = args.sizes or SIZES
+    rows, failed = [], 0
+    for folder, size in product(found, sizes):
+        print(f"{folder} at {size[0]}x{size[1]}", file=sys.stderr)
+        words = (folder, size, args.passes, args.seconds, args.device, args.full_size)
+        try:
+            rows.append(_measured(words, alone=len(found) * len(sizes) > 1))
+        except ZooError as error:  # the other rows are worth having
+            print(f"left out: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        if args.out:
+            args.out.write_text(_csv(rows), encoding="utf-8")
+    if args.out:
+        print(f"{len(rows)} rows written to {args.out}")
+    else:
+        print(_csv(rows), end="")
+    return 1 if failed else 0
+
+
+def _measured(words: tuple, alone: bool) -> dict[str, Any]:
+    """Return one row; alone in a new process, where nothing that was measured before counts."""
+    if not alone:
+        return _row(words)
+    setup = Setup(is_trusting(), debug=False)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, initializer=setup.apply) as process:
+        return process.submit(_row, words, setup.trust).result()
+
+
+def _row(words: tuple, trust: bool = False) -> dict[str, Any]:
+    from zoo.efficiency import measure
+
+    with trusting(trust):
+        return measure(*words).to_dict()
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
     import pandas as pd
 
-    from zoo.efficiency import SIZES, measure
-
-    rows = []
-    for folder in found:
-        for size in args.sizes or SIZES:
-            print(f"{folder} at {size[0]}x{size[1]}", file=sys.stderr)
-            row = measure(folder, size, args.passes, args.seconds, args.device, args.full_size)
-            rows.append(row.to_dict())
-    text = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    if args.out is None:
-        print(text, end="")
-    else:
-        args.out.write_text(text, encoding="utf-8")
-        print(f"{len(rows)} rows written to {args.out}")
-    return 0
+    return pd.DataFrame(rows).to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 def _size(text: str) -> tuple[int, int]:
