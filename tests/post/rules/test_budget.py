@@ -1,0 +1,64 @@
+"""Limits that let so many false blobs through."""
+
+import numpy as np
+import pytest
+from normal_maps import (
+    NORMALISATIONS,
+    SHAPES,
+    blobs_kept,
+    clamped,
+    drawn_maps,
+    logits,
+    lognormal,
+    negative,
+    smooth_maps,
+    tiny_scores,
+)
+
+from zoo.post import FalseAlarmBudget, Midway, Quantile
+from zoo.post.rules.budget import smallest_limit
+
+
+@pytest.mark.parametrize(
+    ("values", "allowed", "limit"),
+    [
+        ([5.0, 1.0, 3.0], 0, 5.0),
+        ([5.0, 1.0, 3.0], 1.9, 3.0),
+        ([5.0, 5.0, 3.0], 1, 5.0),
+        ([5.0, 1.0, 3.0], 3, -np.inf),
+        ([], 0, -np.inf),
+        (np.arange(100.0), 0.29 * 100, 70.0),
+    ],
+)
+def test_a_limit_lets_so_many_through(values, allowed, limit):
+    assert smallest_limit(np.array(values), allowed) == limit
+
+
+@pytest.mark.parametrize("limit", ["peak", "mass", "area"])
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+@pytest.mark.parametrize("per_image", [0.0, 0.05, 0.5, 3.0])
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "-".join(shape) or "plain")
+def test_the_budget_holds_on_the_calibration_images(limit, normalisation, per_image, shape):
+    rule = FalseAlarmBudget(per_image, 0.95, limit, normalisation, **{"min_area_px": 0, **shape})
+    for seed in range(3):
+        maps = smooth_maps(seed=seed)
+        calibration = rule(maps)
+        kept = blobs_kept(calibration, maps)
+        assert kept <= per_image * len(maps)
+        if limit != "area":  # areas are often equal, peaks and masses hardly ever
+            assert kept == int(per_image * len(maps))
+
+
+@pytest.mark.parametrize("limit", ["peak", "mass", "area"])
+@pytest.mark.parametrize("draw", [lognormal, logits, negative, clamped, tiny_scores])
+def test_a_budget_that_all_normal_blobs_meet_limits_nothing(limit, draw):
+    maps = drawn_maps(draw)
+    generous = FalseAlarmBudget(1e6, 0.95, limit, min_area_px=3)(maps)
+    assert blobs_kept(generous, maps) == blobs_kept(Quantile(0.95, min_area_px=3)(maps), maps)
+
+
+def test_a_generous_budget_keeps_blobs_of_negative_scores():
+    maps = drawn_maps(negative)
+    calibration = Midway(0.95, 1.5, 1e6, "none", min_area_px=0)(maps)
+    assert calibration.seed_threshold == calibration.threshold < 0
+    assert blobs_kept(calibration, maps) > 0
