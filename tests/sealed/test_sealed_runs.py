@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+from small_recipes import STFPM
 
 from zoo.cli import main
 from zoo.hashes import file_sha256
@@ -50,22 +51,10 @@ class Halts(Stfpm):
             raise RuntimeError("halted")
         return super().training_step(*args, **kwargs)
 """
-HALTS_RECIPE = """
-model:
-  class_path: halts.Halts
-  init_args:
-    backbone: efficientnet_lite0_embedded
-    layers: [blocks.1]
-    pre_processor:
-      class_path: anomalib.pre_processing.PreProcessor
-      init_args:
-        transform:
-          class_path: torchvision.transforms.v2.Resize
-          init_args: {size: [64, 64], antialias: true}
-data:
+HALTS_RECIPE = f"""{STFPM.replace("anomalib.models.Stfpm", "halts.Halts")}data:
   class_path: zoo.data.MVTecAD2Layout
-  init_args: {train_batch_size: 3}
-trainer: {max_epochs: 3, check_val_every_n_epoch: 1000}
+  init_args: {{train_batch_size: 3}}
+trainer: {{max_epochs: 3, check_val_every_n_epoch: 1000}}
 """
 
 

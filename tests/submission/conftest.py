@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as PIL
+from small_recipes import PATCHCORE
 
 from zoo.submission.pack import pack
 from zoo.submission.pair import write_pair
@@ -124,23 +125,7 @@ def _judged():
     return judged
 
 
-RECIPE = """# PatchCore on small images with random weights, for tests.
-model:
-  class_path: ZooPatchcore
-  init_args:
-    weights: random
-    image_size: 64
-    coreset_sampling_ratio: 0.1
-    post_processor:
-      class_path: zoo.post.BlobPostProcessor
-      init_args:
-        rule:
-          class_path: zoo.post.Quantile
-          init_args: {q: 0.99, min_area_px: 4}
-data:
-  class_path: zoo.data.MVTecAD2Layout
-  init_args: {train_batch_size: 4, eval_batch_size: 1}
-"""
+RECIPE = PATCHCORE.replace("eval_batch_size: 4", "eval_batch_size: 1")
 
 
 @pytest.fixture(scope="session")

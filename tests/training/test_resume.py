@@ -10,34 +10,20 @@ import time
 import pytest
 import torch
 from anomalib.models import Stfpm
+from small_recipes import STFPM
 from zoo_plugins.patchcore import ZooPatchcore
 
 from zoo.cli import main
 from zoo.training import resume as resume_module
 
 # A stock model with augmented images: what is drawn at random must come again, too.
-RECIPE = """model:
-  class_path: anomalib.models.Stfpm
-  init_args:
-    backbone: efficientnet_lite0_embedded
-    layers: [blocks.1]
-    pre_processor:
-      class_path: anomalib.pre_processing.PreProcessor
-      init_args:
-        transform:
-          class_path: torchvision.transforms.v2.Resize
-          init_args: {size: [64, 64], antialias: true}
-    post_processor:
-      class_path: zoo.post.BlobPostProcessor
-    evaluator:
-      class_path: zoo.evaluator.RawEvaluator
-data:
+RECIPE = f"""{STFPM}data:
   class_path: zoo.data.MVTecAD2Layout
   init_args:
     train_batch_size: 3
     train_augmentations:
       class_path: torchvision.transforms.v2.ColorJitter
-      init_args: {brightness: 0.5}
+      init_args: {{brightness: 0.5}}
 trainer:
   max_epochs: 3
   check_val_every_n_epoch: 1000
