@@ -2,8 +2,9 @@
 
 Paper: Anomaly Detection via Reverse Distillation from One-Class Embedding, arXiv 2201.10703.
 Reference: hq-deng/RD4AD, MIT (its commit: card.yaml of `rd`).
-Differences: channels and strides follow any pyramid of feature maps instead of a ResNet's. With the
-layers 1 to 3 of WideResNet-50-2 every tensor has the reference's shape, in the reference's order.
+Differences: channels and strides follow any pyramid of feature maps instead of a ResNet's, and maps
+with negative values are rebuilt without a last activation, which would make them unreachable. With
+layers 1 to 3 of WideResNet-50-2 every tensor has the shape and order of the reference's.
 """
 
 from __future__ import annotations
@@ -23,9 +24,17 @@ class ResidualBlock(nn.Module):
         out_channels: Of the output; inside there are half as many.
         down: Factor by which height and width shrink.
         up: Factor by which they grow: a transposed convolution takes the place of the 3x3 one.
+        signed: Whether the output may be negative; without, it passes a ReLU as published.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, down: int = 1, up: int = 1) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        down: int = 1,
+        up: int = 1,
+        signed: bool = False,
+    ) -> None:
         super().__init__()
         width = out_channels // 2
         self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
@@ -38,6 +47,7 @@ class ResidualBlock(nn.Module):
         self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
         self.norm3 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
+        self.last = nn.Identity() if signed else self.relu
         self.shortcut = nn.Identity()
         if up > 1:
             self.shortcut = nn.Sequential(
@@ -54,7 +64,7 @@ class ResidualBlock(nn.Module):
         """Map (B, in, h, w) to (B, out, h * up / down, w * up / down)."""
         inner = self.relu(self.norm1(self.conv1(features)))
         inner = self.relu(self.norm2(self.conv2(inner)))
-        return self.relu(self.norm3(self.conv3(inner)) + self.shortcut(features))
+        return self.last(self.norm3(self.conv3(inner)) + self.shortcut(features))
 
 
 class OneClassBottleneck(nn.Module):
@@ -103,21 +113,33 @@ class MirroredDecoder(nn.Module):
         channels: Of the teacher's maps, finest first.
         strides: Of the same maps, in pixels of the image.
         depths: Residual blocks per map, coarsest first; the first one of each enlarges the map.
+        signed: Which of the teacher's maps have negative values, finest first; by default none, as
+            in a ResNet.
     """
 
     def __init__(
-        self, channels: Sequence[int], strides: Sequence[int], depths: Sequence[int] = (3, 4, 6)
+        self,
+        channels: Sequence[int],
+        strides: Sequence[int],
+        depths: Sequence[int] = (3, 4, 6),
+        signed: Sequence[bool] | None = None,
     ) -> None:
         super().__init__()
+        signs = list(reversed(signed or [False] * len(channels)))
         outputs = list(reversed(channels))
         inputs = [2 * outputs[0], *outputs[:-1]]
         factors = [2, *(coarse // fine for coarse, fine in pairwise(reversed(strides)))]
         self.stages = nn.ModuleList(
             nn.Sequential(
-                ResidualBlock(c_in, c_out, up=factor),
-                *(ResidualBlock(c_out, c_out) for _ in range(depth - 1)),
+                ResidualBlock(c_in, c_out, up=factor, signed=sign and depth == 1),
+                *(
+                    ResidualBlock(c_out, c_out, signed=sign and block == depth - 1)
+                    for block in range(1, depth)
+                ),
             )
-            for c_in, c_out, factor, depth in zip(inputs, outputs, factors, depths, strict=True)
+            for c_in, c_out, factor, depth, sign in zip(
+                inputs, outputs, factors, depths, signs, strict=True
+            )
         )
         _initialise(self)
 

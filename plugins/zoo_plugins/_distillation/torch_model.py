@@ -3,7 +3,7 @@
 Paper: Anomaly Detection via Reverse Distillation from One-Class Embedding, arXiv 2201.10703.
 Reference: hq-deng/RD4AD, MIT (its commit: card.yaml of `rd`).
 Differences: the blur is separable, equal to SciPy's to 1e-5; layers behind the last one that is
-used are not computed.
+used are not computed; the decoder gives negative values where the teacher does.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ReverseDistillationModel(nn.Module):
             )
         shapes = self.teacher.channels, self.teacher.strides
         self.bottleneck = OneClassBottleneck(*shapes)
-        self.decoder = MirroredDecoder(*shapes, depths)
+        self.decoder = MirroredDecoder(*shapes, depths, self.teacher.signed)
         self.score_map = CosineDistanceMap()
 
     def student(self, features: Sequence[Tensor]) -> list[Tensor]:

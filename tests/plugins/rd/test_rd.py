@@ -45,6 +45,20 @@ def test_the_student_follows_the_teachers_shapes(backbone, layers):
     assert torch.equal(prediction.pred_score, prediction.anomaly_map.amax(dim=(1, 2, 3)))
 
 
+@pytest.mark.parametrize(
+    ("backbone", "layers", "signed"),
+    [
+        ("resnet10t", ("layer1", "layer2"), [False, False]),
+        ("efficientnet_lite0", ("blocks.1", "blocks.2"), [True, True]),
+    ],
+)
+def test_the_student_is_negative_where_its_teacher_is(backbone, layers, signed):
+    model = ZooReverseDistillation(backbone, "random", layers, 128, [2, 1]).model.eval()
+    assert model.teacher.signed == signed
+    rebuilt = model.student(model.teacher(torch.rand(2, 3, 128, 128)))
+    assert [bool((layer < 0).any()) for layer in rebuilt] == signed
+
+
 def test_the_teacher_is_never_trained(mini, tmp_path):
     before = {
         k: v.clone() for k, v in ZooReverseDistillation(**SMALL).model.teacher.state_dict().items()
