@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint format readme clean
+.PHONY: demo test test-all lint format docs clean
 
 demo: $(VENV)/.installed ## install, render a tiny data set, fit six methods, print the table, write a report
 	$(BIN)/zoo demo
@@ -22,8 +22,8 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-readme: $(VENV)/.installed ## put the measured results into README.md
-	$(BIN)/zoo table results/real_photographs.csv --means --into README.md
+docs: $(VENV)/.installed ## write every generated block of README.md, docs/ and the methods' pages
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) demo

@@ -1,0 +1,24 @@
+# The command `zoo` for a CPU; docs/cluster.md says how it is built and used.
+FROM python:3.11-slim
+
+# torch without CUDA; PyPI's has it: --build-arg TORCH_INDEX=
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# of pyproject.toml, such as export,ray
+ARG EXTRAS=export
+
+# No package of Debian is missing: wheels bring their libraries, and OpenCV is the headless build.
+WORKDIR /opt/anomalib-zoo
+COPY pyproject.toml README.md LICENSE ./
+COPY zoo zoo
+COPY plugins plugins
+COPY recipes recipes
+COPY results results
+RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[$EXTRAS]"
+
+# Not root. Under `--user` nobody has a home or a name: caches go to /work, and torch asks for USER.
+RUN useradd --uid 1000 --no-create-home zoo && install --directory --owner zoo /work
+ENV HOME=/work USER=zoo
+WORKDIR /work
+USER zoo
+ENTRYPOINT ["zoo"]
+CMD ["--help"]
