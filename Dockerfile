@@ -15,9 +15,9 @@ COPY recipes recipes
 COPY results results
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[$EXTRAS]"
 
-# Not root. Under `--user` nobody has a home or a name: caches go to /work, and torch asks for USER.
+# Not root. Under `--user` nobody has a home or a name: caches go below /work, and torch asks for USER.
 RUN useradd --uid 1000 --no-create-home zoo && install --directory --owner zoo /work
-ENV HOME=/work USER=zoo
+ENV HOME=/work/.home USER=zoo
 WORKDIR /work
 USER zoo
 ENTRYPOINT ["zoo"]

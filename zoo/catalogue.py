@@ -12,7 +12,7 @@ from zoo.recipes import Recipe, find_recipe, recipe_names
 from zoo.registry import Method
 from zoo.vand4 import NO
 
-METHODS_HEAD = ("method", "class", "package", "paper", "code / weights licence", "needs", "status")
+METHODS_HEAD = ("name", "class", "package", "paper", "code / weights licence", "needs", "status")
 IDEAS_HEAD = ("method", "name", "paper", "idea")
 INDEX_HEAD = (*IDEAS_HEAD, "learns", "setting", "code / weights licence", "needs", "recipes")
 RECIPES_HEAD = ("recipe", "method", "backbone", "images", "training", "rule", "needs", "VAND 4")
