@@ -7,6 +7,7 @@ document cannot say anything else than they do; a test fails where one is stale.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from zoo import catalogue
@@ -55,7 +56,7 @@ def _page(method: Method, document: Path) -> str:
     return Path(os.path.relpath(_readme(method), document.parent)).as_posix()
 
 
-def _grid(head: tuple[str, ...], rows: object) -> str:
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return grid(head, list(rows), len(head))
 
 
