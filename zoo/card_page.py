@@ -8,6 +8,7 @@ import pandas as pd
 
 from zoo.card import Card
 from zoo.card_text import facts, lists, vand4
+from zoo.recipe_facts import ANYWHERE
 from zoo.recipes import Recipe
 from zoo.registry import Method
 from zoo.standings.by_object import method_table
@@ -46,7 +47,7 @@ def _parts(method: Method, card: Card, recipes: list[Recipe]) -> Iterator[str]:
 
 
 def _recipe(recipe: Recipe) -> tuple[str, str, str]:
-    return (f"`{recipe.name}`", recipe.description or "-", recipe.needs or "CPU, offline")
+    return (f"`{recipe.name}`", recipe.description or "-", recipe.needs or ANYWHERE)
 
 
 def _results(measured: pd.DataFrame) -> str:

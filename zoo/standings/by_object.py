@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from zoo.standings.markdown import grid
-from zoo.standings.means import HEAD, cells, summary
+from zoo.standings.means import HEAD, cells_of, summary
 
 _LEFT_OUT = ("method", "VAND 4", "objects", "R_final", "Pareto")
 
@@ -20,7 +20,7 @@ def method_table(rows: pd.DataFrame) -> str:
     lines = []
     for (_, name), part in rows.groupby(["recipe", "object"]):
         [entry] = summary(part).to_dict("records")
-        recipe, *others = (cells(entry, is_ranking=False)[index] for index in kept)
+        recipe, *others = (cells_of(entry, is_ranking=False)[index] for index in kept)
         lines.append([f"`{recipe}`", name, *others])
     recipe, *others = (HEAD[index] for index in kept)
     return grid([recipe, "object", *others], lines, 2)

@@ -65,7 +65,7 @@ def means_table(rows: pd.DataFrame, board: Board) -> Table:
     is_ranking = table["place"].notna().sum() > 1
     fronts = board.fronts()
     entries = table.to_dict("records")
-    lines = [[*cells(each, is_ranking), _front(*fronts[each["recipe"]])] for each in entries]
+    lines = [[*cells_of(each, is_ranking), _front(*fronts[each["recipe"]])] for each in entries]
     where = f"{board.data_set}: " if board.data_set == DATA_SET else ""
     before = (
         "SegF1 at native resolution, one fixed mask per image, mean over objects "
@@ -78,7 +78,7 @@ def means_table(rows: pd.DataFrame, board: Board) -> Table:
     return Table(f"Means over {', '.join(board.objects)}", HEAD, lines, 3, before, after)
 
 
-def cells(entry: dict[str, Any], is_ranking: bool) -> list[str]:
+def cells_of(entry: dict[str, Any], is_ranking: bool) -> list[str]:
     """Return one recipe of the summary as texts."""
     cells = [entry["recipe"], entry["method"], entry["vand4"].partition(":")[0]]
     cells += [str(entry["objects"]), str(entry["seeds"])]
