@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint format photographs readme clean
+.PHONY: demo test test-all lint format photographs docs clean
 
 demo: $(VENV)/.installed ## install, render a tiny data set, fit six methods, print the table, write a report
 	$(BIN)/zoo demo
@@ -35,8 +35,8 @@ photographs: $(VENV)/.installed ## run all that results/real_photographs.csv hol
 	$(BENCH) $(TRAINED)
 	$(BIN)/zoo table $(RUNS) --format csv > results/real_photographs.csv
 
-readme: $(VENV)/.installed ## put the measured results into README.md
-	$(BIN)/zoo table results/real_photographs.csv --means --into README.md
+docs: $(VENV)/.installed ## write every generated block of README.md, docs/ and the methods' pages
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) demo

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from zoo.cli import main
-from zoo.cli.table import BEGIN, END, with_block
 from zoo.errors import ZooError
 from zoo.table import render, rows_of, summary
 
@@ -230,20 +229,6 @@ def test_what_a_card_assumes_stands_under_a_recipe_that_mimics_a_paper(runs, mon
     assert "crop" not in render(rows_of([runs]))
     write_run(runs, "a", 0, 0.5, 0.4, recipe="m/mvtec_ad_2_paper")
     assert "- m: The crop is not stated; none is taken." in render(rows_of([runs]))
-
-
-def test_a_block_goes_between_its_markers():
-    document = f"head\n{BEGIN}\nold\n{END}\ntail"
-    assert with_block(document, "new", "x") == f"head\n{BEGIN}\nnew\n{END}\ntail"
-    with pytest.raises(ZooError, match="has no lines"):
-        with_block("no markers", "new", "x")
-
-
-def test_the_readme_shows_the_committed_results():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = rows_of([ROOT / "results" / "real_photographs.csv"])
-    table = render(rows, means_only=True)
-    assert with_block(text, table, "README.md") == text, "run `make readme`"
 
 
 @pytest.fixture

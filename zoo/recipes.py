@@ -7,8 +7,10 @@ site-packages, which would go stale.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,15 @@ class Recipe:
         with self.path.open(encoding="utf-8") as lines:
             first = next((line.strip() for line in lines if line.strip()), "")
         return first.lstrip("# ").rstrip() if first.startswith("#") else ""
+
+    @property
+    def needs(self) -> str:
+        """Return what the opening comment says after "Needs", or an empty text: a CPU will do."""
+        with self.path.open(encoding="utf-8") as lines:
+            comment = takewhile(lambda line: line.startswith("#"), lines)
+            text = " ".join(line.lstrip("# ").rstrip() for line in comment)
+        found = re.search(r"\bNeeds (.+?)[.:;](?: |$)", text)
+        return found[1] if found else ""
 
 
 def check_object_free(config: Any, objects: Iterable[str]) -> None:

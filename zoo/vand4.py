@@ -7,7 +7,7 @@ What nobody has vouched for counts as no, so that a "yes" can be relied upon.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,17 @@ YES, NO = "yes", "no: "
 _NAMED_WEIGHTS = {"embedded", "hub", "random"}  # see `zoo.weights`; everything else is a file
 
 
+def _digest(path: Path) -> str | None:
+    return file_sha256(path) if path.is_file() else None
+
+
 def run_admissible(
     card: Card | None,
     model: dict[str, Any],
     transductive: bool | str = False,
     goes_on_from: str | None = None,
     outside_images: str = "",
+    digest: Callable[[Path], str | None] = _digest,
 ) -> str:
     """Return "yes", or "no: " and every reason in one line.
 
@@ -36,8 +41,9 @@ def run_admissible(
         goes_on_from: Checkpoint that the fit went on from, if any.
         outside_images: The model's attribute of that name: folders besides the data set that its
             fit reads, in words.
+        digest: Returns the SHA-256 of a file of weights, None where there is none.
     """
-    found = list(_objections(card, model, transductive, goes_on_from))
+    found = list(_objections(card, model, transductive, goes_on_from, digest))
     if outside_images:
         found.append(f"reads {outside_images}, and nobody knows what these images show")
     return verdict(found)
@@ -49,7 +55,11 @@ def verdict(objections: list[str]) -> str:
 
 
 def _objections(
-    card: Card | None, model: dict[str, Any], transductive: bool | str, goes_on_from: str | None
+    card: Card | None,
+    model: dict[str, Any],
+    transductive: bool | str,
+    goes_on_from: str | None,
+    digest: Callable[[Path], str | None],
 ) -> Iterator[str]:
     if card is None:
         name = str(model.get("class_path")).rpartition(".")[2]
@@ -60,12 +70,12 @@ def _objections(
             yield reason
         if card.vand4.setting == "zero_shot":
             yield "a zero-shot method, but runs set its threshold on validation images"
-        digests = {weights.sha256 for weights in card.weights}
+        digests = {weights.sha256 for weights in card.weights if weights.sha256}
         names = {weights.name for weights in card.weights}
         for path in weight_files(model):
             if str(path) in names:  # weights that the method makes itself
                 continue
-            if not path.is_file() or file_sha256(path) not in digests:
+            if digest(path) not in digests:
                 yield f"weights {path.name} have the SHA-256 of none that the card names"
     for name in _strange_rules(model):
         yield f"{name} of the post-processor is no part of zoo, and nobody knows what it reads"

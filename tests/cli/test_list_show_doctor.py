@@ -3,10 +3,12 @@
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -15,8 +17,11 @@ from zoo.cli import doctor
 from zoo.cli import list as list_verb
 from zoo.cli import show as show_verb
 from zoo.errors import ZooError
+from zoo.recipes import recipe_names
 
-CARD = Path(__file__).parents[2] / "plugins" / "zoo_plugins" / "patchcore" / "card.yaml"
+ROOT = Path(__file__).parents[2]
+CARD = ROOT / "plugins" / "zoo_plugins" / "patchcore" / "card.yaml"
+MEASURED = ROOT / "results" / "real_photographs.csv"
 METHOD = "class AnomalibModule: pass\nclass Good(AnomalibModule): pass\nclass Odd: pass\n"
 
 
@@ -82,6 +87,36 @@ def test_list_json_has_every_field(capsys):
     assert "cli_missing" in missing["problem"]
 
 
+def test_list_markdown_is_the_index_of_methods(capsys):
+    assert run(list_verb, "--markdown") == 0
+    head, rule, *rows = capsys.readouterr().out.splitlines()
+    assert head.startswith("| method | name | paper | idea | learns | setting |")
+    assert rule == "|---" * 9 + "|"
+    assert [row.split(" | ")[1] for row in rows] == ["`fails`", "`good`", "`missing`", "`odd`"]
+    assert "[CVPR 2022](https://arxiv.org/abs/2106.08265) | Keep a subsampled bank" in rows[1]
+    assert "nothing is trained. | no training | regular | Apache-2.0 / Apache-2.0 |" in rows[1]
+    assert rows[2] == "| Missing | `missing` | - | - | - | - | - | - | - |"
+
+
+def test_list_recipes_has_a_row_for_every_recipe(capsys):
+    assert run(list_verb, "--recipes") == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split()[:3] == ["recipe", "method", "backbone"]
+    assert [row.split()[0] for row in rows] == recipe_names()
+    assert run(list_verb, "--recipes", "--markdown") == 0
+    assert "| padim/stock | Padim | efficientnet_lite0_embedded | 256 x 256 | " in (
+        printed := capsys.readouterr().out
+    )
+    assert len(printed.splitlines()) == len(rows) + 2
+
+
+def test_list_recipes_json_says_why_not(capsys):
+    assert run(list_verb, "--recipes", "--json") == 0
+    facts = {each["recipe"]: each for each in json.loads(capsys.readouterr().out)}
+    assert facts["padim/stock"]["vand4"].startswith("no: no card says what Padim reads")
+    assert facts["inpformer/highres"]["images"] == "windows of 1024 at 518"
+
+
 def test_list_without_methods_says_so(capsys, monkeypatch):
     monkeypatch.setenv(registry.ONLY, "")
     assert run(list_verb) == 0
@@ -90,7 +125,9 @@ def test_list_without_methods_says_so(capsys, monkeypatch):
     assert json.loads(capsys.readouterr().out) == []
 
 
-@pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["show", "good"]])
+@pytest.mark.parametrize(
+    "words", [["list"], ["list", "--json"], ["list", "--recipes"], ["show", "good"]]
+)
 def test_nothing_heavy_is_imported(words):
     code = (
         "import sys\n"
@@ -108,7 +145,7 @@ def test_nothing_heavy_is_imported(words):
         check=False,
     )
     assert done.stderr.strip() == "0"
-    assert "good" in done.stdout
+    assert ("quickstart" if "--recipes" in words else "good") in done.stdout
 
 
 def test_show_prints_the_card_for_people(capsys, monkeypatch):
@@ -143,6 +180,37 @@ def test_show_json_holds_card_verdict_and_recipes(capsys):
     assert shown["card"]["reference"]["licence"] == "Apache-2.0"
     assert shown["vand4"]["admissible"] is True
     assert shown["recipes"] == []
+
+
+def test_show_markdown_is_a_page(capsys, monkeypatch):
+    recipe = show_verb.Recipe("good/embedded", CARD)
+    monkeypatch.setattr(show_verb, "recipes_for", lambda name: [recipe] if name == "Good" else [])
+    assert run(show_verb, "good", "--markdown") == 0
+    page = capsys.readouterr().out
+    assert page.startswith("Keep a subsampled bank")
+    assert "| Name | `good`, class `Good` of demo |" in page
+    assert "| VAND 4.0 | admissible: yes, regular setting, reads train and validation" in page
+    assert "| `good/embedded` | - | CPU, offline |" in page
+    assert "## Results\n\nNone yet in `results/real_photographs.csv`." in page
+    assert "\n- All training images are normal" in page
+
+
+def test_the_page_of_a_measured_method_has_its_rows(capsys, monkeypatch):
+    monkeypatch.delenv(registry.ONLY)
+    assert run(show_verb, "patchcore", "--markdown") == 0
+    [row] = re.findall(r"\| `patchcore/embedded` \| kolektor \|.*", capsys.readouterr().out)
+    measured = pd.read_csv(MEASURED)
+    mine = measured[
+        (measured["recipe"] == "patchcore/embedded") & (measured["object"] == "kolektor")
+    ]
+    assert f"| {mine['seed'].nunique()} |" in row
+    for split in ("test_public", "test_private", "test_private_mixed"):
+        assert f" {100 * mine[mine['split'] == split]['segf1'].mean():.1f} %" in row
+
+
+def test_show_markdown_of_a_method_without_a_card_tells_the_problem(capsys):
+    assert run(show_verb, "missing", "--markdown") == 1
+    assert "no module 'cli_missing'" in capsys.readouterr().out
 
 
 def test_show_tells_the_problem(capsys):

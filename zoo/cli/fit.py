@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "zoo fit RECIPE --good DIR [--bad DIR [--masks DIR]] [--out DIR] ..."
     parser.epilog = EPILOG
     parser.passes = ("--model.", "--data.", "--trainer.")
-    parser.add_argument("recipe", metavar="RECIPE", help="name or YAML file, see `zoo list`")
+    recipes = "name or YAML file, see `zoo list --recipes`"
+    parser.add_argument("recipe", metavar="RECIPE", help=recipes)
     parser.add_argument(
         "--good", type=_folder, required=True, metavar="DIR", help="good pictures, any names"
     )

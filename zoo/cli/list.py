@@ -1,4 +1,4 @@
-"""`zoo list`: the installed methods in one table, without importing any of them."""
+"""`zoo list`: the installed methods, or the recipes, in one table; none of them is imported."""
 
 from __future__ import annotations
 
@@ -8,31 +8,67 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from zoo.catalogue import (
+    INDEX_HEAD,
+    METHODS_HEAD,
+    RECIPES_HEAD,
+    index_row,
+    method_row,
+    recipe_facts,
+    recipe_row,
+)
 from zoo.recipes import Recipe, recipes_by_class
 from zoo.registry import Method, methods
 
-HELP = "list the installed methods with their papers, licences and needs"
-
-_HEADER = ("name", "class", "package", "paper", "code / weights licence", "needs", "status")
+HELP = "list the installed methods with their papers, licences and needs, or the recipes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `zoo list`."""
-    parser.add_argument("--json", action="store_true", help="print a JSON list with every field")
+    parser.add_argument("--recipes", action="store_true", help="the recipes instead of the methods")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON list with every field")
+    form.add_argument("--markdown", action="store_true", help="print a table in markdown")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table; a method with a problem is a row like any other."""
-    found = list(methods().values())
-    if args.json:
-        recipes = recipes_by_class()
-        records = [record(method, recipes.get(method.class_name, [])) for method in found]
-        print(json.dumps(records, indent=2, ensure_ascii=False))
-    elif found:
-        print(aligned([_HEADER, *map(row, found)]))
-    else:
+    known = list(methods().values())
+    if not (known or args.json or args.recipes):
         print("no methods are installed")
+    elif args.recipes:
+        print(_recipes(known, args))
+    else:
+        print(_methods(known, args))
     return 0
+
+
+def _methods(known: list[Method], args: argparse.Namespace) -> str:
+    recipes = recipes_by_class()
+    if args.json:
+        return _json([record(each, recipes.get(each.class_name, [])) for each in known])
+    if args.markdown:
+        rows = [index_row(each, recipes.get(each.class_name, [])) for each in known]
+        return _markdown(INDEX_HEAD, rows)
+    return aligned([METHODS_HEAD, *map(method_row, known)])
+
+
+def _recipes(known: list[Method], args: argparse.Namespace) -> str:
+    found = list(recipe_facts(known))
+    if args.json:
+        return _json([asdict(each) for each in found])
+    rows = list(map(recipe_row, found))
+    return _markdown(RECIPES_HEAD, rows) if args.markdown else aligned([RECIPES_HEAD, *rows])
+
+
+def _json(records: list[dict[str, Any]]) -> str:
+    return json.dumps(records, indent=2, ensure_ascii=False)
+
+
+def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    from zoo.standings.markdown import grid
+
+    return grid(head, rows, len(head))
 
 
 def record(method: Method, recipes: Iterable[Recipe]) -> dict[str, Any]:
@@ -53,20 +89,6 @@ def record(method: Method, recipes: Iterable[Recipe]) -> dict[str, Any]:
         "problem": method.problem,
         "recipes": [recipe.name for recipe in recipes],
     }
-
-
-def row(method: Method) -> tuple[str, ...]:
-    """Return a method's row of the table; what is not known is a dash."""
-    card = method.card
-    return (
-        method.name,
-        method.class_name or "-",
-        f"{method.distribution} {method.version}",
-        f"{card.paper.venue} ({card.paper.year})" if card and card.paper else "-",
-        f"{card.licence.code} / {card.licence.weights}" if card else "-",
-        str(card.needs) if card else "-",
-        method.problem or "ok",
-    )
 
 
 def aligned(rows: list[tuple[str, ...]]) -> str:

@@ -8,7 +8,8 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from zoo.card import Card, Weights, vand4_admissible
+from zoo.card import Card, vand4_admissible
+from zoo.card_text import facts, lists, vand4
 from zoo.cli.list import record
 from zoo.recipes import Recipe, recipes_for
 from zoo.registry import Method, find
@@ -18,24 +19,26 @@ HELP = "show a method's card: paper, differences from its reference, licences, r
 _WIDTH = 100
 _LABEL = 13  # columns of the label before each fact
 
-_LEARNS = {
-    "training_free": "nothing; it stores what normal images look like",
-    "one_shot": "in a single pass over the normal images",
-    "epochs": "by gradient descent over several epochs",
-}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `zoo show`."""
     parser.add_argument("name", metavar="NAME", help="a method's name or class, see `zoo list`")
-    parser.add_argument("--json", action="store_true", help="print the card as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the card as JSON")
+    form.add_argument(
+        "--markdown", action="store_true", help="print the card as a page, with measured results"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print one method; the exit code is 1 when its card or module is unusable."""
     method = find(args.name)
     recipes = recipes_for(method.class_name)
-    if args.json:
+    if args.markdown and method.card:
+        from zoo.card_page import card_page
+
+        print(card_page(method, recipes))
+    elif args.json:
         print(json.dumps(as_json(method, recipes), indent=2, ensure_ascii=False))
     else:
         print("\n".join(as_text(method, recipes)))
@@ -80,38 +83,13 @@ def _card(card: Card) -> Iterator[str]:
     yield from ("", card.title, "")
     yield from textwrap.wrap(card.idea, _WIDTH)
     yield ""
-    if paper := card.paper:
-        cited = f"{paper.authors}: {paper.title}. {paper.venue} ({paper.year}). {paper.url}"
-        yield from _fact("Paper", cited)
-    if reference := card.reference:
-        at = f"{reference.repository} at {reference.commit} ({reference.licence})"
-        yield from _fact("Reference", at)
-    yield from _fact("Licence", f"code {card.licence.code}; weights {card.licence.weights}")
-    for weights in card.weights:
-        yield from _fact("Weights", _weights(weights))
-    yield from _fact("Needs", str(card.needs))
-    yield from _fact("Learns", _LEARNS[card.learns])
-    if card.fidelity:
-        yield from _fact("Fidelity", f"{card.fidelity.tolerance} ({card.fidelity.test})")
-    admissible, reason = vand4_admissible(card)
-    yield f"VAND 4 admissible: {'yes' if admissible else 'no'}, {reason}"
-    for heading, items in (
-        ("Differences from the reference", card.differences),
-        ("Assumptions", card.assumptions),
-    ):
+    for label, text in facts(card):
+        yield from _fact(label, text)
+    yield f"VAND 4 admissible: {vand4(card)}"
+    for heading, items in lists(card):
         yield from ("", heading if items else f"{heading}: none")
         for item in items:
             yield from _item(item)
-    if card.assumed:
-        yield from ("", "Assumed where the papers are silent")
-        for item in card.assumed:
-            yield from _item(item)
-
-
-def _weights(weights: Weights) -> str:
-    access = ", gated: ask for access first" if weights.gated else ""
-    digest = f", sha256 {weights.sha256}" if weights.sha256 else ""
-    return f"{weights.name}: {weights.source} ({weights.licence}{access}{digest})"
 
 
 def _fact(label: str, text: str) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from zoo.documents import markers, with_block
 from zoo.errors import ZooError
 
 HELP = "print results: SegF1, drop, ranks and cost, beside the published VAND rows"
-BEGIN, END = "<!-- zoo table: begin -->", "<!-- zoo table: end -->"
+BLOCK = "zoo table"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--means", action="store_true", help="with md: no tables per object, and none beside ranks"
     )
     parser.add_argument(
-        "--into", type=Path, metavar="FILE", help=f"replace what stands after '{BEGIN}' in FILE"
+        "--into",
+        type=Path,
+        metavar="FILE",
+        help=f"replace what stands after '{markers(BLOCK)[0]}' in FILE",
     )
 
 
@@ -43,18 +47,6 @@ def run(args: argparse.Namespace) -> int:
         print(text)
         return 0
     document = args.into.read_text(encoding="utf-8")
-    args.into.write_text(with_block(document, text, str(args.into)), encoding="utf-8")
+    changed = with_block(document, BLOCK, text, str(args.into))
+    args.into.write_text(changed, encoding="utf-8")
     return 0
-
-
-def with_block(document: str, text: str, name: str) -> str:
-    """Return the document with `text` between its two marker lines.
-
-    Raises:
-        ZooError: The markers are not there.
-    """
-    head, begin, rest = document.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ZooError(f"{name} has no lines '{BEGIN}' and '{END}': add them where the table goes")
-    return f"{head}{BEGIN}\n{text}\n{END}{tail}"

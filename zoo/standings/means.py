@@ -17,8 +17,8 @@ from zoo.standings.published import DATA_SET
 from zoo.standings.ranks import drop, places, r_final
 from zoo.vand4 import NO, YES
 
-_HEAD = ("recipe", "method", "VAND 4", "objects", "seeds", "public", "private", "private_mixed")
-_HEAD += ("drop", "R_final", "seconds", "ms", "peak MB", "Pareto")
+HEAD = ("recipe", "method", "VAND 4", "objects", "seeds", "public", "private", "private_mixed")
+HEAD += ("drop", "R_final", "seconds", "ms", "peak MB", "Pareto")
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def means_table(rows: pd.DataFrame, board: Board) -> Table:
     is_ranking = table["place"].notna().sum() > 1
     fronts = board.fronts()
     entries = table.to_dict("records")
-    lines = [[*_cells(each, is_ranking), _front(*fronts[each["recipe"]])] for each in entries]
+    lines = [[*cells_of(each, is_ranking), _front(*fronts[each["recipe"]])] for each in entries]
     where = f"{board.data_set}: " if board.data_set == DATA_SET else ""
     before = (
         "SegF1 at native resolution, one fixed mask per image, mean over objects "
@@ -75,10 +75,10 @@ def means_table(rows: pd.DataFrame, board: Board) -> Table:
         f"median. {_pareto_note(board)}"
     )
     after = "\n\n".join(_notes(rows, entries))
-    return Table(f"Means over {', '.join(board.objects)}", _HEAD, lines, 3, before, after)
+    return Table(f"Means over {', '.join(board.objects)}", HEAD, lines, 3, before, after)
 
 
-def _cells(entry: dict[str, Any], is_ranking: bool) -> list[str]:
+def cells_of(entry: dict[str, Any], is_ranking: bool) -> list[str]:
     """Return one recipe of the summary as texts."""
     cells = [entry["recipe"], entry["method"], entry["vand4"].partition(":")[0]]
     cells += [str(entry["objects"]), str(entry["seeds"])]

@@ -1,0 +1,26 @@
+"""One method's measured rows: SegF1 of every recipe on every object, mean over seeds, with cost."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from zoo.standings.markdown import grid
+from zoo.standings.means import HEAD, cells_of, summary
+
+_LEFT_OUT = ("method", "VAND 4", "objects", "R_final", "Pareto")
+
+
+def method_table(rows: pd.DataFrame) -> str:
+    """Return a markdown table with a line per recipe and object.
+
+    Args:
+        rows: Of one method, as `zoo.table.rows_of` has them.
+    """
+    kept = [index for index, name in enumerate(HEAD) if name not in _LEFT_OUT]
+    lines = []
+    for (_, name), part in rows.groupby(["recipe", "object"]):
+        [entry] = summary(part).to_dict("records")
+        recipe, *others = (cells_of(entry, is_ranking=False)[index] for index in kept)
+        lines.append([f"`{recipe}`", name, *others])
+    recipe, *others = (HEAD[index] for index in kept)
+    return grid([recipe, "object", *others], lines, 2)
