@@ -111,8 +111,9 @@ def check_graphs(
             known[key] = _judged(reference, calibration, shown, "pictures in torch")
         found = _judged(graph, graph.calibration, shown, f"pictures in {path.name}")
         precision = graph.metadata.precision
-        agreements.append(compare(path.name, precision, known[key], found))
-        complaints += agreements[-1].complaints(allowed(precision, given))
+        tolerance = allowed(precision, given)
+        agreements.append(compare(path.name, precision, known[key], found, tolerance))
+        complaints += agreements[-1].complaints(tolerance)
     return Checked(agreements, complaints, notes)
 
 
@@ -148,5 +149,5 @@ def _judged(
         done = finish(scored.score_map, scored.native_size, calibration, scored.score)
         # Maps at native size would fill the memory, and nobody compares them.
         done = replace(done, score_map=scored.score_map)
-        found.append(Judgement(each.name, scored.score_map, scored.score, done))
+        found.append(Judgement(each.name, scored.score_map, scored.score, done, calibration))
     return found
