@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ EPILOG = (
     "memory is the peak of a process that does nothing else. What cannot fit is not fitted. The "
     "same command goes on where it was interrupted. All but the winner may be deleted afterwards."
 )
+
+_REMEMBERED_SECONDS = 2.0  # a candidate that an earlier command tried takes less
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,17 +86,28 @@ def run(args: argparse.Namespace) -> int:
 
     from zoo.pick.choice import winner, with_front
     from zoo.pick.search import prepare
+    from zoo.runs.progress import duration
 
     precisions = list(dict.fromkeys(args.precision))
     device = args.device.upper()
     search = prepare(good, args.out, budget, device, precisions, args.max_good, args.seed)
+    _say(
+        f"{len(found)} candidates in {' and '.join(precisions)}, fitted on "
+        f"{len(list(search.fit_on.iterdir()))} good pictures; the estimate takes others"
+    )
     rows: list[Row] = []
+    took: list[float] = []
     for number, candidate in enumerate(found, start=1):
-        place = f"[{number}/{len(found)}]"
+        place, begin = f"[{number}/{len(found)}]", time.perf_counter()
         made = search.rows(candidate, lambda text, place=place: _say(f"{place} {text}"))
         rows += made
         for row in made:
             _say(f"{place} {_said(row)}")
+        if (seconds := time.perf_counter() - begin) > _REMEMBERED_SECONDS:
+            took.append(seconds)
+        if took and (others := len(found) - number):
+            left = duration(others * sum(took) / len(took))
+            _say(f"{place} about {left} left, if the others take as long on average")
     rows = with_front(rows)
     for line in _table(rows):
         print(line)
