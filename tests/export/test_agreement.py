@@ -17,7 +17,7 @@ from zoo.export.agreement import (
     parse_tolerance,
     table,
 )
-from zoo.export.close_calls import verdict_stands
+from zoo.export.close_calls import clear_calls
 from zoo.post import Calibration, finish
 
 LOOSE = Difference(1, 1, 1, 1)
@@ -42,19 +42,19 @@ def test_differences_have_the_documented_units(score_map):
     low, expected, high = np.quantile([score_map] * 2, (0.01, 0.5, 0.99))
     assert (middle, extent) == (pytest.approx(expected), pytest.approx(high - low))
     ours = [judgement("a", score_map), judgement("b", score_map)]
-    found = compare("m.xml", "fp32", ours, [ours[0], judgement("b", other)], LOOSE)
+    found = compare("m.xml", "fp32", ours, [ours[0], judgement("b", other)])
     assert found.difference.map == pytest.approx(19 / extent)
     assert found.difference.score == pytest.approx(1 / extent)
-    assert found.difference.mask == pytest.approx(1 / 200)
+    assert found.difference.mask == found.all_pixels == pytest.approx(1 / 200)
     assert found.difference.verdict == 0
     assert found.worst["mask"] == "b"
-    assert list(table([found]))[1].split()[-1] == "0/2"
+    assert list(table([found]))[-1].split()[-1] == "0/2"
 
 
 def test_far_above_the_range_differences_count_by_the_scores_own_height(score_map):
     peak, lower = score_map.copy(), score_map.copy()
     peak[5, 5], lower[5, 5] = 1000 + 49.5, 500 + 49.5
-    found = compare("m", "int8", [judgement("a", peak)], [judgement("a", lower)], LOOSE)
+    found = compare("m", "int8", [judgement("a", peak)], [judgement("a", lower)])
     assert found.difference.map == pytest.approx(0.5, rel=0.01)
     assert found.difference.score == found.difference.map
 
@@ -62,7 +62,7 @@ def test_far_above_the_range_differences_count_by_the_scores_own_height(score_ma
 def test_a_flipped_verdict_is_a_share_of_pictures_and_a_complaint(score_map):
     ours = [judgement("a", score_map), judgement("b", score_map)]
     theirs = [ours[0], judgement("b", score_map, threshold=1e3)]
-    found = compare("m.onnx", "fp32", ours, theirs, ALLOWED["fp32"])
+    found = compare("m.onnx", "fp32", ours, theirs)
     assert found.difference.verdict == 0.5
     assert (found.n_clear, found.n_flipped) == (2, 1)
     lines = list(found.complaints(ALLOWED["fp32"]))
@@ -74,13 +74,12 @@ def test_a_flipped_verdict_is_a_share_of_pictures_and_a_complaint(score_map):
     assert not list(found.complaints(LOOSE))
 
 
-def test_a_verdict_on_the_edge_is_no_difference(score_map):
+def test_what_lies_on_the_edge_is_no_difference(score_map):
     ours = [judgement("a", score_map), judgement("b", score_map, threshold=98.99)]
     theirs = [ours[0], judgement("b", score_map, threshold=99.01)]
-    found = compare("m.onnx", "fp32", ours, theirs, ALLOWED["fp32"])
-    assert (found.n_clear, found.n_flipped, found.difference.verdict) == (1, 1, 0)
-    tight = compare("m.onnx", "fp32", ours, theirs, Difference(1, 1e-5, 1, 0))
-    assert (tight.n_clear, tight.difference.verdict) == (2, 0.5)
+    found = compare("m.onnx", "fp32", ours, theirs)
+    assert (found.n_clear, found.n_flipped, found.all_pixels) == (1, 1, 1 / 200)
+    assert (found.difference.mask, found.difference.verdict) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -97,10 +96,14 @@ def test_a_verdict_on_the_edge_is_no_difference(score_map):
 def test_a_verdict_stands_as_far_as_limits_may_move(calibration, stands):
     score_map = np.zeros((8, 8), np.float32)
     score_map[4, 4] = 10
-    found = {
-        share: verdict_stands(score_map, 10.0, (8, 8), calibration, share, 0.0) for share in stands
+    calls = {
+        share: clear_calls(score_map, 10.0, (8, 8), calibration, share, 0.0) for share in stands
     }
-    assert found == stands
+    assert {share: each.verdict for share, each in calls.items()} == stands
+    own = calibration.image_threshold is not None  # of the verdict alone
+    for each in calls.values():
+        assert each.pixels.all() == (each.verdict or own)
+        assert each.pixels.sum() >= 63
 
 
 def test_a_constant_map_has_a_range():

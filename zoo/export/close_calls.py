@@ -1,12 +1,13 @@
-"""Whether a verdict would stand with limits that lie a little higher or lower.
+"""What of a judgement would stand with limits that lie a little higher or lower.
 
 Some normal pictures set the limits, so that they lie on the very edge: any rounding tips them, and
-nothing follows from it. A verdict that stands has to be the same wherever it is computed.
+nothing follows from it. A verdict and a pixel that stand have to be the same wherever they are
+computed.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,15 +15,28 @@ from zoo.post.calibration import Calibration
 from zoo.post.finish import finish
 
 
-def verdict_stands(
+@dataclass(frozen=True)
+class Clear:
+    """What is no close call.
+
+    Attributes:
+        verdict: Whether the verdict stands.
+        pixels: bool (H, W), where the mask stands.
+    """
+
+    verdict: bool
+    pixels: np.ndarray
+
+
+def clear_calls(
     score_map: np.ndarray,
     score: float,
     native_size: tuple[int, int],
     calibration: Calibration,
     share: float,
     middle: float,
-) -> bool:
-    """Whether limits may move by a share of their height, up or down, and the verdict stays.
+) -> Clear:
+    """Return what stays as it is if limits move by a share of their height, up or down.
 
     Args:
         score_map: Raw scores, (h, w).
@@ -32,11 +46,14 @@ def verdict_stands(
         share: By how much they move.
         middle: The raw score from which heights count, where scores are not normalised.
     """
-    verdicts = {
-        finish(score_map, native_size, moved(calibration, 1 + by, middle), score).is_anomalous
+    low, own, high = (
+        finish(score_map, native_size, moved(calibration, 1 + by, middle), score)
         for by in (-share, 0.0, share)
-    }
-    return len(verdicts) == 1
+    )
+    return Clear(
+        verdict=low.is_anomalous == own.is_anomalous == high.is_anomalous,
+        pixels=(low.mask == own.mask) & (own.mask == high.mask),
+    )
 
 
 def moved(calibration: Calibration, factor: float, middle: float) -> Calibration:

@@ -67,7 +67,7 @@ class Checked:
     def table(self) -> Iterator[str]:
         """Yield lines for people."""
         n_pictures = self.agreements[0].n_pictures
-        yield f"differences from torch, {n_pictures} pictures (map and score: of the normal range)"
+        yield f"differences from torch, {n_pictures} pictures (map, score: of the normal range)"
         yield from table(self.agreements)
         yield from self.notes
 
@@ -107,22 +107,18 @@ def check_graphs(
     for path in graphs:
         graph = ExportedModel(path, threads=torch.get_num_threads())
         stretched = graph.metadata.is_stretched
-        if stretched:
-            notes.append(
-                f"{path.name}: pictures are stretched to one size, in torch too for this comparison"
-            )
         calibration = detector.calibration
         if stretched:
             calibration = exact.get(graph.metadata.resize, graph.calibration)
+            notes = ["pictures are stretched to one size, in torch too for this comparison"]
         key = (graph.metadata.resize, str(calibration))
         if key not in known:
             reference = _Stretching(detector, graph.metadata.resize) if stretched else detector
             known[key] = _judged(reference, calibration, shown, "pictures in torch")
         found = _judged(graph, graph.calibration, shown, f"pictures in {path.name}")
         precision = graph.metadata.precision
-        tolerance = allowed(precision, given)
-        agreements.append(compare(path.name, precision, known[key], found, tolerance))
-        complaints += agreements[-1].complaints(tolerance)
+        agreements.append(compare(path.name, precision, known[key], found))
+        complaints += agreements[-1].complaints(allowed(precision, given))
     return Checked(agreements, complaints, notes)
 
 
