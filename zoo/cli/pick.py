@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -25,6 +26,7 @@ EPILOG = (
     "same command goes on where it was interrupted. All but the winner may be deleted afterwards."
 )
 
+_BUSY_SHARE = 0.5  # of the cores, before anything is measured
 _REMEMBERED_SECONDS = 2.0  # a candidate that an earlier command tried takes less
 
 
@@ -95,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
         f"{len(found)} candidates in {' and '.join(precisions)}, fitted on "
         f"{len(list(search.fit_on.iterdir()))} good pictures; the estimate takes others"
     )
+    if load := _busy():
+        _say(load)
     rows: list[Row] = []
     took: list[float] = []
     for number, candidate in enumerate(found, start=1):
@@ -121,6 +125,19 @@ def run(args: argparse.Namespace) -> int:
             raise ZooError("no graph that fits the budget agrees with its run in torch: see above")
     _finish(args.out, rows, best)
     return 0
+
+
+def _busy() -> str:
+    """Return a warning where other work makes times longer than they are."""
+    if not hasattr(os, "getloadavg"):  # Windows
+        return ""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load < _BUSY_SHARE * cores:
+        return ""
+    return (
+        f"this machine is busy ({load:.1f} processes wait for {cores} cores): times come out longer "
+        "than on a machine that does nothing else, and less fits the budget"
+    )
 
 
 def _agrees(out: Path, row: Row) -> bool:
