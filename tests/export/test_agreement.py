@@ -115,7 +115,7 @@ def test_tolerances_are_given_by_key():
     assert allowed("int8", given) == Difference(
         ALLOWED["int8"].map, ALLOWED["int8"].score, mask=0.5, verdict=0
     )
-    assert "fp16 map=0.1" in describe(ALLOWED)
+    assert "fp16 map=0.05" in describe(ALLOWED)
 
 
 @pytest.mark.parametrize(
