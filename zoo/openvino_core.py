@@ -11,6 +11,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+# Graphics cards and newer CPUs would compute in half precision: a mask must not depend on it.
+SETTINGS = {"INFERENCE_PRECISION_HINT": "f32"}
+
 
 @cache
 def openvino_core() -> Any:

@@ -61,7 +61,7 @@ def test_graphs_agree_with_torch_and_are_taken_as_they_are(run, graphs, tmp_path
     lines = capsys.readouterr().out.splitlines()
     assert "6 pictures" in lines[0]  # three of validation, and each with a defect
     names = [f"{stem}.{suffix}" for suffix in ("onnx", "xml") for stem in ("model", "model-fp16")]
-    assert [line.split()[0] for line in lines[2:]] == names
+    assert [line.split()[0] for line in lines[3:]] == names
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
     path = tmp_path / "model.onnx"
@@ -77,6 +77,32 @@ def test_pictures_of_a_person_are_compared(run, graphs, tmp_path, write_image, t
     words = ["export", str(run), "--check", "--images", str(tmp_path / "mine")]
     assert main([*words, "--out", str(graphs)]) == 0
     assert "2 pictures" in capsys.readouterr().out
+
+
+def test_pictures_of_several_shapes_are_stretched_to_one(
+    tmp_path, monkeypatch, write_image, texture, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    shapes = [(48, 64), (64, 64), (64, 40)]
+    for index in range(12):
+        write_image(tmp_path / f"good/{index}.png", texture(index, shapes[index % 3]))
+    model = {"weights": "random", "shorter_side": 64, "bank_size": 100}
+    one_by_one = {"train_batch_size": 1, "eval_batch_size": 1}
+    recipe = {
+        "model": {"class_path": "ZooSuperAD", "init_args": model},
+        "data": {**RECIPE["data"], "init_args": one_by_one},
+    }
+    (tmp_path / "shapes.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(["fit", "shapes.yaml", "--good", "good", "--out", "RUN"]) == 0
+    assert main(["export", "RUN", "--check"]) == 0
+    said = capsys.readouterr()
+    assert "a graph has one input size, and the run's pictures have " in said.err
+    assert said.out.splitlines()[-1].startswith("pictures are stretched to one size, in torch too")
+    found = read_metadata("RUN/exported/model.onnx")
+    assert found.is_stretched
+    assert found.calibration.threshold != Calibration.load("RUN/calibration.json").threshold
+    assert main(["export", "RUN", "--input-size", "64", "64", "--out", "square"]) == 0
+    assert read_metadata("square/model.onnx").resize.size == (64, 64)
 
 
 @pytest.mark.slow

@@ -17,12 +17,16 @@ from zoo.export.agreement import (
     parse_tolerance,
     table,
 )
+from zoo.export.close_calls import clear_calls
 from zoo.post import Calibration, finish
+
+LOOSE = Difference(1, 1, 1, 1)
 
 
 def judgement(name, score_map, threshold=90.0):
-    done = finish(score_map, score_map.shape, Calibration(threshold))
-    return Judgement(name, score_map, float(score_map.max()), done)
+    calibration = Calibration(threshold)
+    done = finish(score_map, score_map.shape, calibration)
+    return Judgement(name, score_map, float(score_map.max()), done, calibration)
 
 
 @pytest.fixture
@@ -34,16 +38,25 @@ def test_differences_have_the_documented_units(score_map):
     other = score_map.copy()
     other[0, 0] += 9.8  # a tenth of the range, and still below the threshold
     other[9, 9] = 80  # was marked
-    scale = normal_range([score_map, score_map])
-    assert scale == pytest.approx(np.diff(np.quantile([score_map] * 2, (0.01, 0.99)))[0])
+    middle, extent = normal_range([score_map, score_map])
+    low, expected, high = np.quantile([score_map] * 2, (0.01, 0.5, 0.99))
+    assert (middle, extent) == (pytest.approx(expected), pytest.approx(high - low))
     ours = [judgement("a", score_map), judgement("b", score_map)]
     found = compare("m.xml", "fp32", ours, [ours[0], judgement("b", other)])
-    assert found.difference.map == pytest.approx(19 / scale)
-    assert found.difference.score == pytest.approx(1 / scale)
-    assert found.difference.mask == pytest.approx(1 / 200)
+    assert found.difference.map == pytest.approx(19 / extent)
+    assert found.difference.score == pytest.approx(1 / extent)
+    assert found.difference.mask == found.all_pixels == pytest.approx(1 / 200)
     assert found.difference.verdict == 0
     assert found.worst["mask"] == "b"
-    assert "0/2" in list(table([found]))[1]
+    assert list(table([found]))[-1].split()[-1] == "0/2"
+
+
+def test_far_above_the_range_differences_count_by_the_scores_own_height(score_map):
+    peak, lower = score_map.copy(), score_map.copy()
+    peak[5, 5], lower[5, 5] = 1000 + 49.5, 500 + 49.5
+    found = compare("m", "int8", [judgement("a", peak)], [judgement("a", lower)])
+    assert found.difference.map == pytest.approx(0.5, rel=0.01)
+    assert found.difference.score == found.difference.map
 
 
 def test_a_flipped_verdict_is_a_share_of_pictures_and_a_complaint(score_map):
@@ -51,17 +64,50 @@ def test_a_flipped_verdict_is_a_share_of_pictures_and_a_complaint(score_map):
     theirs = [ours[0], judgement("b", score_map, threshold=1e3)]
     found = compare("m.onnx", "fp32", ours, theirs)
     assert found.difference.verdict == 0.5
+    assert (found.n_clear, found.n_flipped) == (2, 1)
     lines = list(found.complaints(ALLOWED["fp32"]))
     assert [line.partition(" differs")[0] for line in lines] == [
         "m.onnx: the mask",
         "m.onnx: the verdict",
     ]
-    assert "by 0.5 of all, allowed is 0.1; most at b" in lines[1]
-    assert not list(found.complaints(Difference(1, 1, 1, 1)))
+    assert "by 0.5 of the pictures that are no close calls, allowed is 0; most at b" in lines[1]
+    assert not list(found.complaints(LOOSE))
+
+
+def test_what_lies_on_the_edge_is_no_difference(score_map):
+    ours = [judgement("a", score_map), judgement("b", score_map, threshold=98.99)]
+    theirs = [ours[0], judgement("b", score_map, threshold=99.01)]
+    found = compare("m.onnx", "fp32", ours, theirs)
+    assert (found.n_clear, found.n_flipped, found.all_pixels) == (1, 1, 1 / 200)
+    assert (found.difference.mask, found.difference.verdict) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "stands"),
+    [
+        (Calibration(8.0), {0.1: True, 0.3: False}),  # heights count from 0 here: a peak of 10
+        (Calibration(1.0, seed_threshold=9.5), {0.01: True, 0.1: False}),
+        (Calibration(9.5, normalisation="median"), {0.01: True, 0.1: False}),
+        (Calibration(1.0, min_mass=8.5), {0.01: True, 0.1: False}),
+        (Calibration(1.0, image_threshold=9.5), {0.01: True, 0.1: False}),
+        (Calibration(50.0), {0.1: True, 0.5: True}),
+    ],
+)
+def test_a_verdict_stands_as_far_as_limits_may_move(calibration, stands):
+    score_map = np.zeros((8, 8), np.float32)
+    score_map[4, 4] = 10
+    calls = {
+        share: clear_calls(score_map, 10.0, (8, 8), calibration, share, 0.0) for share in stands
+    }
+    assert {share: each.verdict for share, each in calls.items()} == stands
+    own = calibration.image_threshold is not None  # of the verdict alone
+    for each in calls.values():
+        assert each.pixels.all() == (each.verdict or own)
+        assert each.pixels.sum() >= 63
 
 
 def test_a_constant_map_has_a_range():
-    assert normal_range([np.ones((3, 3), np.float32)]) > 0
+    assert normal_range([np.ones((3, 3), np.float32)])[1] > 0
 
 
 def test_tolerances_are_given_by_key():
@@ -69,7 +115,7 @@ def test_tolerances_are_given_by_key():
     assert allowed("int8", given) == Difference(
         ALLOWED["int8"].map, ALLOWED["int8"].score, mask=0.5, verdict=0
     )
-    assert "fp16 map=0.1" in describe(ALLOWED)
+    assert "fp16 map=0.05" in describe(ALLOWED)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from torchvision.transforms.v2 import CenterCrop, Compose, Normalize, Resize
+from torchvision.transforms.v2 import CenterCrop, Compose, InterpolationMode, Normalize, Resize
 
 from zoo import export as package
 from zoo.errors import ZooError
 from zoo.export import ExportedModel, ExportMetadata, ImageResize, read_metadata, write_metadata
 from zoo.export import files as files_module
 from zoo.export.graph import behind_the_resize, calibration_of, export_model, metadata_of
-from zoo.export.model import resized
+from zoo.export.model import at_graph_size
 from zoo.post import BlobPostProcessor, Calibration
 
 SUFFIXES = [".onnx", ".xml"]
@@ -31,7 +31,7 @@ FULL = ExportMetadata(
         rule="Quantile",
         parameters={"q": 0.999, "note": "<\"quotes\" & 'ümlaute'>"},
     ),
-    ImageResize((64, 96), "bicubic", antialias=False),
+    ImageResize((64, 96), "bicubic"),
     tiling={"window": [64, 64], "overlap": 0.1},
     map_reduction=4,
     precision="int8",
@@ -199,15 +199,20 @@ def test_a_resize_that_keeps_the_aspect_wants_a_size(fitted, swap):
         pass
 
 
-@pytest.mark.parametrize("size", [(64, 64), (300, 200), (20, 33)])
-def test_pillow_resizes_as_runs_do(size, texture):
-    from zoo.data.dataset import to_model_size
+@pytest.mark.parametrize(
+    "resize", [Resize((8, 8), InterpolationMode.NEAREST), Resize((8, 8), antialias=False)]
+)
+def test_a_resize_that_no_graph_does_is_refused(resize, fitted, swap):
+    swap("pre_processor", type(fitted.model.pre_processor)(resize))
+    with pytest.raises(ZooError, match="fit it with bilinear or bicubic and antialias=True"):
+        metadata_of(fitted.model, calibration_of(fitted.model))
 
-    pixels = texture(1, size)
-    ours = resized(pixels, ImageResize((64, 96)))
-    theirs = to_model_size(pixels, Resize((64, 96), antialias=True))
-    assert np.abs(ours.astype(int) - theirs).max() <= 1
-    assert resized(pixels, None) is pixels
+
+def test_a_picture_gets_to_the_graphs_size(texture):
+    pixels, plain = texture(1, (300, 200)), ExportMetadata(Calibration(1.0))
+    assert at_graph_size(pixels, plain) is pixels
+    small = at_graph_size(pixels, replace(plain, resize=ImageResize((64, 96))))
+    assert (small.shape, small.dtype) == ((64, 96, 3), np.uint8)
 
 
 def test_the_package_says_what_it_has():

@@ -9,7 +9,7 @@ from zoo.export.cost import DeployedCost
 from zoo.pick import search as search_module
 from zoo.pick.budget import Budget
 from zoo.pick.candidates import candidates
-from zoo.pick.choice import Row, winner, with_front
+from zoo.pick.choice import Row, ranked, with_front
 from zoo.pick.search import prepare, remembered
 
 
@@ -63,7 +63,7 @@ def test_what_cannot_fit_is_not_fitted_and_what_is_known_is_not_asked_again(
         assert [row.reason for row in rows] == ["its least is beyond 50 ms: not fitted"] * 2
     assert asked == ["quickstart"]
     with pytest.raises(ZooError, match=r"closest came quickstart in int8 with 60\.0 ms and 300 MB"):
-        winner(rows, search.budget)
+        ranked(rows, search.budget)
 
 
 def test_a_candidate_that_fails_is_a_row(good, tmp_path, monkeypatch):
@@ -75,13 +75,13 @@ def test_a_candidate_that_fails_is_a_row(good, tmp_path, monkeypatch):
     rows = search.rows(candidates(["quickstart"], None)[0], lambda text: None)
     assert "no such thing" in rows[0].reason
     with pytest.raises(ZooError, match=r"no candidate could be tried: quickstart: .*no such thing"):
-        winner(rows, search.budget)
+        ranked(rows, search.budget)
 
 
 def test_the_best_estimate_within_the_budget_wins_and_ties_go_to_the_fastest():
     rows = [row("slow", 0.9, 80, 100), row("a", 0.5, 40, 100), row("b", 0.5, 30, 100)]
-    assert winner(rows, Budget(50)).candidate == "b"
-    assert winner(rows, Budget(None, 200)).candidate == "slow"
+    assert [each.candidate for each in ranked(rows, Budget(50))] == ["b", "a"]
+    assert ranked(rows, Budget(None, 200))[0].candidate == "slow"
     rows.append(Row("failed", "fp32", None, reason="x"))
     assert [each.is_on_front for each in with_front(rows)] == [True, False, True, False]
 

@@ -176,9 +176,8 @@ def test_an_exported_graph_takes_single_tiles_and_metadata_makes_the_map(
     score_map, score = score_in_tiles(to_scale(read_image(picture), tiling), tiling, run, 4)
     expected, expected_score = Detector(model, Calibration(threshold=1.0)).score(picture)
     assert score_map.shape == expected.shape
-    # Pillow and torchvision resize within one grey level.
-    np.testing.assert_allclose(score_map, expected, rtol=0, atol=1.01 / 255)
-    assert score == pytest.approx(expected_score, abs=1.01 / 255)
+    np.testing.assert_allclose(score_map, expected, rtol=0, atol=1e-6)
+    assert score == pytest.approx(expected_score, abs=1e-6)
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".xml"])
@@ -191,7 +190,7 @@ def test_an_exported_model_cuts_pictures_itself(mini, tmp_path, brightness, suff
     picture = mini / "part/test_public/bad/000_regular.png"
     found = ExportedModel(path).predict(picture)
     expected = Detector(model, calibration).predict(picture)
-    np.testing.assert_allclose(found.score_map, expected.score_map, rtol=0, atol=1.01 / 255)
-    assert found.score == pytest.approx(expected.score, abs=1.01 / 255)
+    np.testing.assert_allclose(found.score_map, expected.score_map, rtol=0, atol=1e-6)
+    assert found.score == pytest.approx(expected.score, abs=1e-6)
     border = np.abs(expected.score_map - 0.5) < 2 / 255
     assert np.array_equal(found.mask | border, expected.mask | border)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from zoo.export.agreement import Agreement
     from zoo.pick.choice import Row
 
 HELP = "good pictures and a budget: try methods, sizes and precisions, export the best that fits"
@@ -23,6 +26,9 @@ EPILOG = (
     "memory is the peak of a process that does nothing else. What cannot fit is not fitted. The "
     "same command goes on where it was interrupted. All but the winner may be deleted afterwards."
 )
+
+_BUSY_SHARE = 0.5  # of the cores, before anything is measured
+_REMEMBERED_SECONDS = 2.0  # a candidate that an earlier command tried takes less
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,36 +87,58 @@ def run(args: argparse.Namespace) -> int:
     for package in packages:
         runtime(package)
 
-    from zoo.pick.choice import winner, with_front
+    from zoo.pick.choice import ranked, with_front
     from zoo.pick.search import prepare
+    from zoo.runs.progress import duration
 
     precisions = list(dict.fromkeys(args.precision))
     device = args.device.upper()
     search = prepare(good, args.out, budget, device, precisions, args.max_good, args.seed)
+    _say(
+        f"{len(found)} candidates in {' and '.join(precisions)}, fitted on "
+        f"{len(list(search.fit_on.iterdir()))} good pictures; the estimate takes others"
+    )
+    if load := _busy():
+        _say(load)
     rows: list[Row] = []
+    took: list[float] = []
     for number, candidate in enumerate(found, start=1):
-        place = f"[{number}/{len(found)}]"
+        place, begin = f"[{number}/{len(found)}]", time.perf_counter()
         made = search.rows(candidate, lambda text, place=place: _say(f"{place} {text}"))
         rows += made
         for row in made:
             _say(f"{place} {_said(row)}")
+        if (seconds := time.perf_counter() - begin) > _REMEMBERED_SECONDS:
+            took.append(seconds)
+        if took and (others := len(found) - number):
+            left = duration(others * sum(took) / len(took))
+            _say(f"{place} about {left} left, if the others take as long on average")
     rows = with_front(rows)
     for line in _table(rows):
         print(line)
-    rest = rows
-    while not _agrees(args.out, best := winner(rest, budget)):
-        _say(
-            f"{best.candidate} in {best.precision} is passed over: its masks are not those of torch"
-        )
-        rest = [row for row in rest if row is not best]
-        if not any(row.graph for row in rest):
-            raise ZooError("no graph that fits the budget agrees with its run in torch: see above")
-    _finish(args.out, rows, best)
-    return 0
+    for best in ranked(rows, budget):
+        if (found := _agreement(args.out, best)) is not None:
+            _finish(args.out, rows, best, found)
+            return 0
+        _say(f"{best.candidate} in {best.precision} is passed over: it does not agree with torch")
+    raise ZooError("no graph that fits the budget agrees with its run in torch: see above")
 
 
-def _agrees(out: Path, row: Row) -> bool:
-    """Compare a graph with its run in torch, and print what differs."""
+def _busy() -> str:
+    """Return a warning where other work makes times longer than they are."""
+    if not hasattr(os, "getloadavg"):  # Windows
+        return ""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load < _BUSY_SHARE * cores:
+        return ""
+    return (
+        f"this machine is busy (a load of {load:.1f} on {cores} cores): times come out longer than "
+        "on one that does nothing else, and less fits the budget"
+    )
+
+
+def _agreement(out: Path, row: Row) -> Agreement | None:
+    """Compare a graph with its run in torch, and print what differs; None if it is too much."""
     from zoo.runs.agreement import check_graphs, standard_pictures
     from zoo.runs.export import NormalPictures
 
@@ -122,10 +150,10 @@ def _agrees(out: Path, row: Row) -> bool:
         print(line)
     for line in checked.complaints:
         print(f"zoo: {line}", file=sys.stderr)
-    return not checked.complaints
+    return None if checked.complaints else checked.agreements[0]
 
 
-def _finish(out: Path, rows: Sequence[Row], best: Row) -> None:
+def _finish(out: Path, rows: Sequence[Row], best: Row, found: Agreement) -> None:
     """Put the winner in place, and write all rows down."""
     from zoo.runs.folder import write_json
 
@@ -135,8 +163,10 @@ def _finish(out: Path, rows: Sequence[Row], best: Row) -> None:
             shutil.copy(file, out / f"model{file.suffix}")
     write_json(out / "pick.json", {"winner": best.to_dict(), "rows": [r.to_dict() for r in rows]})
     print(
-        f"picked {best.candidate} in {best.precision}: estimated SegF1 {best.estimated_segf1:.3f}, "
-        f"{best.cost.latency_ms:.1f} ms, {best.cost.memory_mb:.0f} MB"
+        f"picked {best.candidate} in {best.precision}: {best.cost.latency_ms:.1f} ms and "
+        f"{best.cost.memory_mb:.0f} MB; SegF1 {best.estimated_segf1:.3f} is an estimate, real "
+        f"defects decide; masks differ from torch in {100 * found.all_pixels:.2g} % of pixels, "
+        f"verdicts on {found.n_flipped} of {found.n_pictures} pictures"
     )
     print(f"written to {out / 'model.xml'}; next: zoo predict --exported {out / 'model.xml'} DIR")
 

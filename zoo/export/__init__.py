@@ -12,6 +12,7 @@ from zoo.export.metadata import ExportMetadata, ImageResize
 # Resolved on first use: reading metadata must not import a runtime, nor running one torch.
 _LAZY = {
     "ExportedModel": "zoo.export.model",
+    "at_graph_size": "zoo.export.model",
     "export_model": "zoo.export.graph",
     "read_metadata": "zoo.export.files",
     "write_metadata": "zoo.export.files",
@@ -21,6 +22,7 @@ __all__ = [
     "ExportMetadata",
     "ExportedModel",
     "ImageResize",
+    "at_graph_size",
     "export_model",
     "read_metadata",
     "write_metadata",

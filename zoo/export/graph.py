@@ -204,8 +204,13 @@ def _described(resize: Resize, size: tuple[int, int]) -> ImageResize:
     mode = resize.interpolation
     if isinstance(mode, int):  # Pillow's number
         mode = "bicubic" if mode == PIL.Image.Resampling.BICUBIC else "bilinear"
-    mode = InterpolationMode(mode)  # checkpoints restore it as a text
-    return ImageResize(tuple(size), mode.value, bool(resize.antialias))
+    mode = InterpolationMode(mode).value  # checkpoints restore it as a text
+    if mode not in ("bilinear", "bicubic") or not resize.antialias:
+        raise ZooError(
+            f"the model resizes pictures by '{mode}', antialias={resize.antialias}, as no graph "
+            "does: fit it with bilinear or bicubic and antialias=True"
+        )
+    return ImageResize(tuple(size), mode)
 
 
 def _rest(transform: Transform) -> Transform | None:

@@ -26,14 +26,12 @@ class ImageResize:
 
     Attributes:
         size: (h, w) in pixels, whatever the picture's aspect.
-        interpolation: Name of torchvision's and Pillow's mode.
-        antialias: Whether shrinking averages all pixels; Pillow always does.
+        interpolation: Name of torchvision's mode.
+        antialias: Shrinking averages all pixels, always.
     """
 
     size: tuple[int, int]
-    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] = (
-        "bilinear"
-    )
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     antialias: bool = True
 
 

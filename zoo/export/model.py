@@ -11,11 +11,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import PIL.Image
 
+from zoo.data.resize import resize_picture
 from zoo.errors import ZooError
 from zoo.export.files import checked
-from zoo.export.metadata import ExportMetadata, ImageResize
+from zoo.export.metadata import ExportMetadata
 from zoo.export.runtimes import load_graph
 from zoo.judging import FROM_MEMORY, Judge, check_finite
 from zoo.post.calibration import Calibration
@@ -116,22 +116,12 @@ class ExportedModel(Judge):
 
 
 def at_graph_size(pixels: np.ndarray, metadata: ExportMetadata) -> np.ndarray:
-    """Return a picture, uint8 (H, W, 3), at the size of the input, or at which tiles are cut."""
+    """Return a picture, uint8 (H, W, 3), at the size of the input, or at which tiles are cut.
+
+    The pixels are those that the run's network sees, see `zoo.data.resize`.
+    """
     if metadata.tiling is not None:
         return to_scale(pixels, metadata.tiling)
-    return resized(pixels, metadata.resize)
-
-
-def resized(pixels: np.ndarray, resize: ImageResize | None) -> np.ndarray:
-    """Return a picture, uint8 (H, W, 3), at the size of the graph's input.
-
-    Pillow resizes what torchvision resizes in runs; they differ by at most one grey level.
-
-    Args:
-        pixels: The picture.
-        resize: The graph's own; None leaves the picture as it is.
-    """
-    if resize is None or pixels.shape[:2] == resize.size:
+    if (resize := metadata.resize) is None:
         return pixels
-    mode = PIL.Image.Resampling[resize.interpolation.upper()]
-    return np.asarray(PIL.Image.fromarray(pixels).resize(resize.size[::-1], mode))
+    return resize_picture(pixels, resize.size, resize.interpolation)

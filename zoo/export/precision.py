@@ -19,6 +19,7 @@ import numpy as np
 from zoo.errors import ZooError, one_line
 from zoo.export.files import ONNX, runtime
 from zoo.export.scope import full_precision_onnx, full_precision_openvino, has_attention
+from zoo.openvino_core import SETTINGS, openvino_core
 
 PRECISIONS = ("fp32", "fp16", "int8")
 # What a model is called in the folder of its run, without suffix.
@@ -78,13 +79,21 @@ def _convert_openvino(
     openvino = runtime("openvino")
     graph = openvino.convert_model(source)
     if precision == "int8":
-        graph = _quantised(
-            graph,
-            list(images or ()),
-            full_precision_openvino(graph),
-            has_attention(op.get_type_name() for op in graph.get_ops()),
-        )
+        attention = has_attention(op.get_type_name() for op in graph.get_ops())
+        given = graph, list(images or ()), full_precision_openvino(graph)
+        graph = _quantised(*given, attention)
+        if attention and not _compiles(graph):
+            graph = _quantised(*given, attention=False)
     openvino.save_model(graph, target, compress_to_fp16=precision == "fp16")
+
+
+def _compiles(graph: Any) -> bool:
+    """Whether OpenVINO computes a graph: some quantised products of attention it does not fuse."""
+    try:
+        openvino_core().compile_model(graph, "CPU", SETTINGS)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _quantised(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zoo.errors import ZooError, one_line
 from zoo.export.files import ONNX, parse_metadata, runtime
 from zoo.export.metadata import KEY, ExportMetadata
-from zoo.openvino_core import openvino_core
+from zoo.openvino_core import SETTINGS, openvino_core
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,7 @@ def _load_openvino(path: Path, device: str, threads: int) -> Graph:
     core = openvino_core()
     graph = core.read_model(path)
     text = str(graph.get_rt_info([KEY]).value) if graph.has_rt_info([KEY]) else None
-    # Graphics cards and newer CPUs would compute in half precision: a mask must not depend on it.
-    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    settings: dict[str, Any] = dict(SETTINGS)
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads
     compiled = core.compile_model(graph, device, settings)

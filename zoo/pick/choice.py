@@ -53,8 +53,8 @@ def with_front(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, is_on_front=on) for row, on in zip(rows, front, strict=True)]
 
 
-def winner(rows: Sequence[Row], budget: Budget) -> Row:
-    """Return the row with the best estimate within the budget; of equal ones the fastest.
+def ranked(rows: Sequence[Row], budget: Budget) -> list[Row]:
+    """Return the rows within the budget, the best estimate first; of equal ones the fastest.
 
     Raises:
         ZooError: None fits; the one that came closest is named.
@@ -63,7 +63,7 @@ def winner(rows: Sequence[Row], budget: Budget) -> Row:
     excess = {id(row): budget.excess(row.cost.latency_ms, row.cost.memory_mb) for row in known}
     fitting = [row for row in known if excess[id(row)] <= 1 and row.estimated_segf1 is not None]
     if fitting:
-        return max(fitting, key=lambda row: (row.estimated_segf1, -row.cost.latency_ms))
+        return sorted(fitting, key=lambda row: (-row.estimated_segf1, row.cost.latency_ms))
     if not known:
         raise ZooError(f"no candidate could be tried: {rows[0].candidate}: {rows[0].reason}")
     close = min(known, key=lambda row: excess[id(row)])

@@ -14,6 +14,7 @@ from zoo.data.images import read_image
 from zoo.data.synthetic import KINDS, defects, put_defect
 from zoo.detector import Detector
 from zoo.export.agreement import Agreement, Judgement, allowed, compare, table
+from zoo.export.files import read_metadata
 from zoo.export.metadata import ImageResize
 from zoo.export.model import ExportedModel
 from zoo.judging import Judge
@@ -66,7 +67,7 @@ class Checked:
     def table(self) -> Iterator[str]:
         """Yield lines for people."""
         n_pictures = self.agreements[0].n_pictures
-        yield f"differences from torch, {n_pictures} pictures (map and score: of the normal range)"
+        yield f"differences from torch, {n_pictures} pictures (map, score: of the normal range)"
         yield from table(self.agreements)
         yield from self.notes
 
@@ -97,14 +98,19 @@ def check_graphs(
     detector = load(folder, device="cpu")
     agreements, complaints, notes = [], [], []
     known: dict[tuple[ImageResize | None, str], list[Judgement]] = {}
+    # Where pictures are stretched, the run's limits do not hold, but those of its exact graph do.
+    exact = {
+        each.resize: each.calibration
+        for each in map(read_metadata, graphs)
+        if each.is_stretched and each.precision == "fp32"
+    }
     for path in graphs:
         graph = ExportedModel(path, threads=torch.get_num_threads())
         stretched = graph.metadata.is_stretched
+        calibration = detector.calibration
         if stretched:
-            notes.append(
-                f"{path.name}: pictures are stretched to one size, in torch too for this comparison"
-            )
-        calibration = graph.calibration if stretched else detector.calibration
+            calibration = exact.get(graph.metadata.resize, graph.calibration)
+            notes = ["pictures are stretched to one size, in torch too for this comparison"]
         key = (graph.metadata.resize, str(calibration))
         if key not in known:
             reference = _Stretching(detector, graph.metadata.resize) if stretched else detector
@@ -148,5 +154,5 @@ def _judged(
         done = finish(scored.score_map, scored.native_size, calibration, scored.score)
         # Maps at native size would fill the memory, and nobody compares them.
         done = replace(done, score_map=scored.score_map)
-        found.append(Judgement(each.name, scored.score_map, scored.score, done))
+        found.append(Judgement(each.name, scored.score_map, scored.score, done, calibration))
     return found

@@ -1,4 +1,4 @@
-"""Tiles around an exported graph, which takes single tiles: numpy and Pillow, no torch."""
+"""Tiles around an exported graph, which takes single tiles: numpy, no torch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import PIL.Image
 
+from zoo.data.resize import resize_picture
 from zoo.tiling.grid import Layout, scaled_size
 from zoo.tiling.stitch import cut, stitch
 
@@ -23,12 +23,8 @@ def to_scale(pixels: np.ndarray, tiling: dict[str, Any]) -> np.ndarray:
         tiling: `TilingPreProcessor.tiling` of the model that was exported.
     """
     resize = dict(tiling["resize"])
-    mode = PIL.Image.Resampling.BICUBIC if resize.pop("bicubic") else PIL.Image.Resampling.BILINEAR
-    size = scaled_size(pixels.shape[:2], **resize)
-    if size == pixels.shape[:2]:
-        return pixels
-    # Differs by at most one grey level from torchvision's resize in runs.
-    return np.asarray(PIL.Image.fromarray(pixels).resize(size[::-1], mode))
+    interpolation = "bicubic" if resize.pop("bicubic") else "bilinear"
+    return resize_picture(pixels, scaled_size(pixels.shape[:2], **resize), interpolation)
 
 
 def score_in_tiles(
