@@ -33,7 +33,6 @@ class Teacher(nn.Module):
         self.channels: list[int] = self.network.feature_info.channels()
         self.strides: list[int] = self.network.feature_info.reduction()
         self.requires_grad_(False).eval()
-        self.signed = self._signed()
 
     def train(self, mode: bool = True) -> Teacher:
         """Stay in evaluation mode: batch statistics of the training images are no teacher's."""
@@ -44,7 +43,7 @@ class Teacher(nn.Module):
         """Return maps (B, C_k, H / stride_k, W / stride_k) of normalised images (B, 3, H, W)."""
         return list(self.network(images))
 
-    def _signed(self) -> list[bool]:
+    def signed(self) -> list[bool]:
         """Return which maps have negative values: those that end with a ReLU have none."""
         noise = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(0))
         return [bool((layer < 0).any()) for layer in self(noise)]

@@ -49,7 +49,7 @@ class ReverseDistillationModel(nn.Module):
             )
         shapes = self.teacher.channels, self.teacher.strides
         self.bottleneck = OneClassBottleneck(*shapes)
-        self.decoder = MirroredDecoder(*shapes, depths, self.teacher.signed)
+        self.decoder = MirroredDecoder(*shapes, depths, self.teacher.signed())
         self.score_map = CosineDistanceMap()
 
     def student(self, features: Sequence[Tensor]) -> list[Tensor]:

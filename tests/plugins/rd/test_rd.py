@@ -54,7 +54,7 @@ def test_the_student_follows_the_teachers_shapes(backbone, layers):
 )
 def test_the_student_is_negative_where_its_teacher_is(backbone, layers, signed):
     model = ZooReverseDistillation(backbone, "random", layers, 128, [2, 1]).model.eval()
-    assert model.teacher.signed == signed
+    assert model.teacher.signed() == signed
     rebuilt = model.student(model.teacher(torch.rand(2, 3, 128, 128)))
     assert [bool((layer < 0).any()) for layer in rebuilt] == signed
 
