@@ -44,6 +44,11 @@ OURS = {
     "class_path": "ZooPatchcore",
     "init_args": {"weights": "random", "image_size": 32, "coreset_sampling_ratio": 0.1},
 }
+ENSEMBLE = copy.deepcopy(OURS)  # whose members are brought to one scale by validation images
+ENSEMBLE["init_args"]["members"] = [
+    {"backbone": "tf_efficientnet_lite0", "layers": ["blocks.2"]},
+    {"backbone": "tf_efficientnet_lite0", "layers": ["blocks.1"]},
+]
 
 
 def _train(folder, root, model, tiling):
@@ -60,7 +65,7 @@ def _train(folder, root, model, tiling):
     return run, metrics, command.model.eval()
 
 
-@pytest.mark.parametrize("model", [OURS, STOCK], ids=["registered", "stock"])
+@pytest.mark.parametrize("model", [OURS, ENSEMBLE, STOCK], ids=["registered", "ensemble", "stock"])
 def test_a_run_in_tiles_is_loaded_in_tiles(mini, tmp_path, model):
     tiling = {"window": 24, "overlap": 0.25, "seams": "hard"}
     run, metrics, fitted = _train(tmp_path, mini, copy.deepcopy(model), tiling)

@@ -19,6 +19,7 @@ from anomalib.visualization import Visualizer
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
+from zoo.data.batch import NativeBatch, native_sizes
 from zoo.errors import ZooError
 from zoo.memory_bank.embedding import PatchEmbedding, PooledConcatenation
 from zoo.memory_bank.search import Backend
@@ -172,14 +173,17 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
     def _prepared(self, batches: Iterable[Batch]) -> Iterator[Tensor]:
         """Yield normalised images, without those known to be defective unless all are wanted."""
         for batch in batches:
-            batch.image = batch.image.to(self.device)
-            if self.pre_processor is not None:
-                self.pre_processor.on_validation_batch_start(None, self, batch, 0)
-            images = batch.image
+            images, sizes = batch.image, native_sizes(batch)
             if not self.transductive and batch.gt_label is not None:
-                images = images[~batch.gt_label.bool().to(images.device)]
-            if len(images):
-                yield images
+                good = (~batch.gt_label.bool()).nonzero().flatten().tolist()
+                images, sizes = images[good], [sizes[index] for index in good]
+            if not len(images):
+                continue
+            # Chosen before the pre-processor, which may make several tiles of an image.
+            part = NativeBatch(image=images.to(self.device), native_size=sizes)
+            if self.pre_processor is not None:
+                self.pre_processor.on_validation_batch_start(None, self, part, 0)
+            yield part.image
 
     @property
     def trainer_arguments(self) -> dict[str, Any]:
