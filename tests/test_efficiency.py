@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import Normalize, Resize
 
 from zoo.cli import main
 from zoo.detector import Detector
-from zoo.efficiency import operations, unscaled
+from zoo.efficiency import measure, operations, unscaled
 from zoo.errors import ZooError
 
 RECIPE = """
@@ -77,14 +77,30 @@ def test_a_network_at_full_size_sees_the_picture_as_it_is(run, capsys):
     assert (row["map_height"], row["map_width"]) == (64, 96)
 
 
+def test_a_method_that_scales_pictures_itself_sees_them_at_full_size(tmp_path, write_object):
+    write_object(tmp_path / "data", "part")
+    recipe = RECIPE.replace("ZooPatchcore", "ZooSuperAD").replace("image_size: 32, ", "")
+    recipe = recipe.replace("coreset_sampling_ratio: 0.1", "shorter_side: 32, bank_size: 50")
+    (tmp_path / "quick.yaml").write_text(recipe + "  init_args: {train_batch_size: 1}\n")
+    words = ("--data.root", str(tmp_path / "data"), "--out", str(tmp_path / "runs"))
+    code = main(["bench", str(tmp_path / "quick.yaml"), *words, "--splits", "test_public"])
+    assert code == 0
+    row, full = (
+        measure(tmp_path / "runs" / "quick" / "part" / "seed0", (96, 64), 1, 0, full_size=each)
+        for each in (False, True)
+    )
+    assert (full.input_height, full.input_width) == (96, 64)
+    assert full.gflops > 3 * row.gflops
+
+
 def test_a_run_that_resizes_nothing_has_no_other_size():
     model = SimpleNamespace(pre_processor=SimpleNamespace(transform=Normalize([0.5], [0.5])))
     with pytest.raises(ZooError, match="leave out --full-size"):
         unscaled(SimpleNamespace(model=model), (32, 32))
 
 
-@pytest.mark.parametrize(("stride", "sees"), [(1, (30, 45)), (14, (42, 56)), (16, (32, 48))])
-def test_a_network_that_takes_no_such_size_sees_the_next_one(monkeypatch, stride, sees):
+@pytest.mark.parametrize(("stride", "sees"), [(1, (30, 45)), (14, (28, 42)), (16, (32, 48))])
+def test_a_network_that_takes_no_such_size_sees_the_nearest_one(monkeypatch, stride, sees):
     seen = []
 
     class Strict(Detector):
@@ -93,9 +109,10 @@ def test_a_network_that_takes_no_such_size_sees_the_next_one(monkeypatch, stride
 
         def score(self, picture):
             [resize] = self.model.pre_processor.transform.transforms
-            if any(side % stride for side in resize.size):
+            size = resize.size_of(picture.shape[:2])
+            if any(side % stride for side in size):
                 raise RuntimeError("sizes do not match")
-            seen.append(tuple(resize.size))
+            seen.append(size)
 
     monkeypatch.setattr("zoo.efficiency.Detector", Strict)
     model = SimpleNamespace(pre_processor=SimpleNamespace(transform=Resize((256, 256))))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision.transforms.v2 import Compose, Resize
+from torchvision.transforms.v2 import Compose
 
 from zoo.data.dataset import size_at
 from zoo.data.native import leading_resize, parts_of
@@ -23,6 +23,7 @@ from zoo.detector import Detector
 from zoo.errors import ZooError
 from zoo.runs.check import check_run
 from zoo.runs.load import load
+from zoo.tiling import Scaled, ScaledPreProcessor, TilingPreProcessor
 from zoo.timing import PeakMemory, measure_latency, processor_name, versions
 
 SIZES = ((256, 256), (512, 512), (1024, 1224))  # (H, W) as in the runtime script
@@ -106,7 +107,7 @@ def measure(
         seconds: Time that is measured, at least.
         device: Where to run; a graphics card by default if there is one.
         full_size: The network sees the picture at its own size, whatever the recipe resizes to, or
-            at the next one that it takes.
+            at the nearest one that it takes.
 
     Raises:
         ZooError: No run, one without a model, or a network that takes no such size.
@@ -157,26 +158,25 @@ def measure(
 def unscaled(detector: Detector, size: tuple[int, int]) -> Detector:
     """Return a detector whose network sees pictures of a size as they are.
 
-    Where the network takes no such size, the picture is scaled up to the next multiple of a patch
-    or a stride that it takes.
+    Where the network takes no such size, pictures are scaled to the nearest multiples of a patch or
+    a stride that it takes.
 
     Args:
-        detector: Its pre-processor is changed.
+        detector: Its pre-processor is replaced.
         size: (H, W) of the pictures in pixels.
 
     Raises:
-        ZooError: Its pre-processor does not begin with a resize: it cuts tiles, for instance. Or
-            the network takes no size near this one.
+        ZooError: Its pre-processor cuts tiles, or resizes nothing. Or the network takes no size
+            near this one.
     """
-    model = detector.model
-    transform = model.pre_processor.transform
-    if leading_resize(transform) is None:
-        raise ZooError("this run's pre-processor resizes no pictures: leave out --full-size")
-    rest = parts_of(transform)[1:]
+    model, own = detector.model, detector.model.pre_processor
+    if leading_resize(own.transform) is None or isinstance(own, TilingPreProcessor):
+        raise ZooError("this run's pre-processor resizes no whole pictures: leave out --full-size")
+    rest = parts_of(own.transform)[1:]
+    then, reduction = Compose(rest) if rest else None, getattr(own, "map_reduction", 1)
     blank = np.zeros((*size, 3), np.uint8)
     for multiple in _MULTIPLES:
-        side = [-(-pixels // multiple) * multiple for pixels in size]
-        model.pre_processor.transform = Compose([Resize(side), *rest])
+        model.pre_processor = ScaledPreProcessor(Scaled(1.0, multiple=multiple), then, reduction)
         changed = Detector(model, detector.calibration)
         try:
             changed.score(blank)

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--full-size",
         action="store_true",
         help="the network sees pictures at their own size, whatever the recipe resizes to, or at "
-        "the next one that it takes",
+        "the nearest one that it takes",
     )
     parser.add_argument("--passes", type=int, default=20, metavar="N", help="timed, at least")
     parser.add_argument("--seconds", type=float, default=30.0, metavar="S", help="at least")
