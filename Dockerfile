@@ -15,10 +15,10 @@ COPY recipes recipes
 COPY results results
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[$EXTRAS]"
 
-# Not root. Under `--user` nobody has a home or a name: caches go below /work, and torch asks for USER.
-RUN useradd --uid 1000 --no-create-home zoo && install --directory --owner zoo /work
-ENV HOME=/work/.home USER=zoo
-WORKDIR /work
+# Not root. Under `--user` nobody has a home or a name: caches go below /data, and torch asks for USER.
+RUN useradd --uid 1000 --no-create-home zoo && install --directory --owner zoo /data
+ENV HOME=/data/.home USER=zoo
+WORKDIR /data
 USER zoo
 ENTRYPOINT ["zoo"]
 CMD ["--help"]

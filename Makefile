@@ -22,7 +22,7 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# A day on two cores, in as many sittings as you like: the same command goes on.
+# Hours on two cores, in as many sittings as you like: the same command goes on.
 RUNS ?= runs
 JOBS ?= 2
 BENCH = $(BIN)/zoo bench --data.root $(ZOO_DATA) --out $(RUNS) --jobs $(JOBS) --threads 1

@@ -120,15 +120,18 @@ def test_a_network_that_takes_no_such_size_sees_the_nearest_one(monkeypatch, str
     assert seen == [sees]
 
 
-def test_a_size_that_no_network_takes_is_one_line(run, capsys):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.efficiency.unscaled", _refuses)
-        assert main(["efficiency", str(run), "--sizes", "8x8", "--full-size"]) == 1
-    assert "left out: the network takes no picture of 8x8" in capsys.readouterr().err
+def test_a_size_that_no_network_takes_is_left_out(run, tmp_path, monkeypatch, capsys):
+    def refuses(detector, picture):
+        raise RuntimeError("too small")
 
-
-def _refuses(detector, size):
-    raise ZooError(f"the network takes no picture of {size[0]}x{size[1]}: too small")
+    monkeypatch.setattr("zoo.efficiency.Detector.score", refuses)
+    out = tmp_path / "rows.csv"
+    words = ("--sizes", "8x8", "--full-size", "--out", str(out))
+    assert main(["efficiency", str(run), *words]) == 1
+    printed = capsys.readouterr()
+    assert "left out: the network takes no picture of 8x8: too small" in printed.err
+    assert not printed.out
+    assert not out.exists()
 
 
 def test_nothing_is_overwritten(run, tmp_path, capsys):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from small_recipes import PATCHCORE
 
 import zoo
 from zoo.cli import main
@@ -18,22 +19,6 @@ from zoo.post.rules import Adaptive, Quantile
 from zoo.robustness.plot import plot
 from zoo.robustness.seen import seen_families
 from zoo.robustness.table import label, robustness_table
-
-RECIPE = """
-model:
-  class_path: ZooPatchcore
-  init_args:
-    weights: random
-    image_size: 64
-    coreset_sampling_ratio: 0.1
-    post_processor:
-      class_path: zoo.post.BlobPostProcessor
-      init_args:
-        rule:
-          class_path: zoo.post.Quantile
-data:
-  class_path: zoo.data.MVTecAD2Layout
-"""
 
 
 def relight(capsys, *words) -> tuple[int, str]:
@@ -49,7 +34,7 @@ def runs(tmp_path_factory, write_object):
     root = tmp_path_factory.mktemp("relight")
     for name in ("first", "second"):
         write_object(root / "data", name)
-    (root / "quick.yaml").write_text(RECIPE, encoding="utf-8")
+    (root / "quick.yaml").write_text(PATCHCORE, encoding="utf-8")
     words = ("--data.root", str(root / "data"), "--out", str(root / "runs"))
     assert main(["bench", str(root / "quick.yaml"), *words, "--splits", "test_public"]) == 0
     return root / "runs" / "quick"

@@ -67,9 +67,9 @@ def run(args: argparse.Namespace) -> int:
             continue
         if args.out:
             args.out.write_text(_csv(rows), encoding="utf-8")
-    if args.out:
+    if rows and args.out:
         print(f"{len(rows)} rows written to {args.out}")
-    else:
+    elif rows:
         print(_csv(rows), end="")
     return 1 if failed else 0
 
