@@ -98,8 +98,6 @@ def _rows(folder: Path, data: Path | None, split: str, passes: int) -> Iterator[
             **{f"{key}_difference": each for key, each in asdict(agreement.difference).items()},
             "n_compared": agreement.n_pictures,
             "n_clear": agreement.n_clear,
-            "all_pixels_difference": agreement.all_pixels,
-            "n_flipped": agreement.n_flipped,
             "split": split if found is not None else None,
             "n_images": len(samples) if found is not None else None,
             "torch_segf1": expected if found is not None else None,

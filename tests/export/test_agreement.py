@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ from zoo.export.agreement import (
 from zoo.export.close_calls import clear_calls
 from zoo.post import Calibration, finish
 
-LOOSE = Difference(1, 1, 1, 1)
+LOOSE = Difference(1, 1, 1, 1, 1, 1)
 
 
 def judgement(name, score_map, threshold=90.0):
@@ -45,7 +47,7 @@ def test_differences_have_the_documented_units(score_map):
     found = compare("m.xml", "fp32", ours, [ours[0], judgement("b", other)])
     assert found.difference.map == pytest.approx(19 / extent)
     assert found.difference.score == pytest.approx(1 / extent)
-    assert found.difference.mask == found.all_pixels == pytest.approx(1 / 200)
+    assert found.difference.mask == found.difference.mask_in_all == pytest.approx(1 / 200)
     assert found.difference.verdict == 0
     assert found.worst["mask"] == "b"
     assert list(table([found]))[-1].split()[-1] == "0/2"
@@ -64,9 +66,11 @@ def test_a_flipped_verdict_is_a_share_of_pictures_and_a_complaint(score_map):
     theirs = [ours[0], judgement("b", score_map, threshold=1e3)]
     found = compare("m.onnx", "fp32", ours, theirs)
     assert found.difference.verdict == 0.5
-    assert (found.n_clear, found.n_flipped) == (2, 1)
+    assert (found.n_clear, found.difference.verdict_in_all) == (2, 0.5)
     lines = list(found.complaints(ALLOWED["fp32"]))
     assert [line.partition(" differs")[0] for line in lines] == [
+        "m.onnx: the mask",
+        "m.onnx: the verdict",
         "m.onnx: the mask",
         "m.onnx: the verdict",
     ]
@@ -74,12 +78,17 @@ def test_a_flipped_verdict_is_a_share_of_pictures_and_a_complaint(score_map):
     assert not list(found.complaints(LOOSE))
 
 
-def test_what_lies_on_the_edge_is_no_difference(score_map):
+def test_what_lies_on_the_edge_is_no_difference_but_counts_in_all(score_map):
     ours = [judgement("a", score_map), judgement("b", score_map, threshold=98.99)]
     theirs = [ours[0], judgement("b", score_map, threshold=99.01)]
     found = compare("m.onnx", "fp32", ours, theirs)
-    assert (found.n_clear, found.n_flipped, found.all_pixels) == (1, 1, 1 / 200)
+    assert found.n_clear == 1
     assert (found.difference.mask, found.difference.verdict) == (0, 0)
+    assert (found.difference.mask_in_all, found.difference.verdict_in_all) == (1 / 200, 0.5)
+    assert [line.partition(", allowed")[0] for line in found.complaints(ALLOWED["fp32"])] == [
+        "m.onnx: the mask differs from torch by 0.005 of all pixels, close calls included",
+        "m.onnx: the verdict differs from torch by 0.5 of all pictures, close calls included",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,9 +121,7 @@ def test_a_constant_map_has_a_range():
 
 def test_tolerances_are_given_by_key():
     given = parse_tolerance(["mask=0.5", "verdict=0"])
-    assert allowed("int8", given) == Difference(
-        ALLOWED["int8"].map, ALLOWED["int8"].score, mask=0.5, verdict=0
-    )
+    assert allowed("int8", given) == replace(ALLOWED["int8"], mask=0.5, verdict=0, mask_in_all=0.5)
     assert "fp16 map=0.05" in describe(ALLOWED)
 
 

@@ -15,7 +15,7 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from zoo.export.agreement import Agreement
+    from zoo.export.agreement import Agreement, Difference
     from zoo.pick.choice import Row
 
 HELP = "good pictures and a budget: try methods, sizes and precisions, export the best that fits"
@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     for best in ranked(rows, budget):
         if (found := _agreement(args.out, best)) is not None:
-            _finish(args.out, rows, best, found)
+            _finish(args.out, rows, best, found.difference)
             return 0
         _say(f"{best.candidate} in {best.precision} is passed over: it does not agree with torch")
     raise ZooError("no graph that fits the budget agrees with its run in torch: see above")
@@ -153,7 +153,7 @@ def _agreement(out: Path, row: Row) -> Agreement | None:
     return None if checked.complaints else checked.agreements[0]
 
 
-def _finish(out: Path, rows: Sequence[Row], best: Row, found: Agreement) -> None:
+def _finish(out: Path, rows: Sequence[Row], best: Row, found: Difference) -> None:
     """Put the winner in place, and write all rows down."""
     from zoo.runs.folder import write_json
 
@@ -165,8 +165,8 @@ def _finish(out: Path, rows: Sequence[Row], best: Row, found: Agreement) -> None
     print(
         f"picked {best.candidate} in {best.precision}: {best.cost.latency_ms:.1f} ms and "
         f"{best.cost.memory_mb:.0f} MB; SegF1 {best.estimated_segf1:.3f} is an estimate, real "
-        f"defects decide; masks differ from torch in {100 * found.all_pixels:.2g} % of pixels, "
-        f"verdicts on {found.n_flipped} of {found.n_pictures} pictures"
+        f"defects decide; masks differ from torch in {100 * found.mask_in_all:.2g} % of pixels, "
+        f"verdicts on {100 * found.verdict_in_all:.0f} % of pictures"
     )
     print(f"written to {out / 'model.xml'}; next: zoo predict --exported {out / 'model.xml'} DIR")
 
