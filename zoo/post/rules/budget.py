@@ -55,8 +55,8 @@ class FalseAlarmBudget(Rule):
         if limit == -np.inf:
             return base
         numbers = {
-            "peak": {"seed_threshold": max(limit, threshold)},
-            "mass": {"min_mass": float(np.nextafter(limit, np.inf))},
+            "peak": {"seed_threshold": max(normal.just_above(limit), threshold)},
+            "mass": {"min_mass": float(np.nextafter(normal.just_above(limit), np.inf))},
             "area": {"min_area_px": max(self.min_area_px, int(limit) + 1)},
         }[self.limit]
         return replace(base, **numbers)

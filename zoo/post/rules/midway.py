@@ -65,4 +65,4 @@ class Midway(Rule):
         extent = self.calibration(normal, split, threshold=threshold, findings=findings)
         blobs = np.concatenate([normal_blobs(each, extent) for each in scenes.clean])  # (n, 3)
         peak = smallest_limit(blobs[:, 0], self.per_image * normal.n_images)
-        return replace(extent, seed_threshold=max(peak, threshold))
+        return replace(extent, seed_threshold=max(normal.just_above(peak), threshold))
