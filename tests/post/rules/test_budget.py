@@ -62,3 +62,15 @@ def test_a_generous_budget_keeps_blobs_of_negative_scores():
     calibration = Midway(0.95, 1.5, 1e6, "none", min_area_px=0)(maps)
     assert calibration.seed_threshold == calibration.threshold < 0
     assert blobs_kept(calibration, maps) > 0
+
+
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+@pytest.mark.parametrize("limit", ["peak", "mass"])
+@pytest.mark.parametrize("seed", range(3))
+def test_rounding_does_not_mark_the_blob_that_set_the_limit(limit, normalisation, seed):
+    maps = smooth_maps(seed=seed)
+    calibration = FalseAlarmBudget(0.5, 0.95, limit, normalisation)(maps)
+    generator = np.random.default_rng(seed)
+    for _ in range(5):  # as other runtimes compute them
+        others = [each + generator.uniform(-1e-6, 1e-6) * np.ptp(each) for each in maps]
+        assert blobs_kept(calibration, others) == blobs_kept(calibration, maps)
