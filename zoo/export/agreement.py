@@ -101,8 +101,6 @@ class Agreement:
         """Say in one line each what is beyond what is allowed."""
         for key, limit in asdict(allowed).items():
             found = getattr(self.difference, key)
-            if key == "verdict_in_all" and limit:
-                limit = max(limit, 1 / self.n_pictures)  # of a handful, one may be a close call
             if found > limit:
                 what, unit = _WORDS[key]
                 yield (
