@@ -34,6 +34,14 @@ def test_a_limit_lets_so_many_through(values, allowed, limit):
     assert smallest_limit(np.array(values), allowed) == limit
 
 
+def test_a_limit_stands_a_hair_above_its_value_and_below_the_next():
+    values = np.array([5.0, 1.0, 3.0])
+    assert smallest_limit(values, 1, 0.1) == pytest.approx(3.1)
+    assert smallest_limit(values, 1, 10.0) == pytest.approx(4.0)
+    assert smallest_limit(values, 0, 10.0) == pytest.approx(15.0)
+    assert smallest_limit(values, 1, values / 10) == pytest.approx(3.3)
+
+
 @pytest.mark.parametrize("limit", ["peak", "mass", "area"])
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)
 @pytest.mark.parametrize("per_image", [0.0, 0.05, 0.5, 3.0])
@@ -72,5 +80,6 @@ def test_rounding_does_not_mark_the_blob_that_set_the_limit(limit, normalisation
     calibration = FalseAlarmBudget(0.5, 0.95, limit, normalisation)(maps)
     generator = np.random.default_rng(seed)
     for _ in range(5):  # as other runtimes compute them
-        others = [each + generator.uniform(-1e-6, 1e-6) * np.ptp(each) for each in maps]
+        noise = [1e-6 * np.ptp(each) * generator.uniform(-1, 1, each.shape) for each in maps]
+        others = [(each + by).astype(np.float32) for each, by in zip(maps, noise, strict=True)]
         assert blobs_kept(calibration, others) == blobs_kept(calibration, maps)

@@ -21,7 +21,6 @@ from zoo.post.background import NORMALISATIONS, Normalisation, normalised
 from zoo.post.calibration import Calibration
 from zoo.post.scenes import Scenes
 
-_HAIR = 1e-3  # standard deviations of normal scores; rounding in float32 is below a tenth of that
 SHAPE = ("min_area_px", "close_px", "fill_holes_px", "erode_px", "border_px")
 
 
@@ -158,14 +157,6 @@ class NormalScores:
         total = self.histogram.total
         variance = self._squares / total - (self._sum / total) ** 2
         return float(np.sqrt(max(variance, 0.0)))
-
-    def just_above(self, score: float) -> float:
-        """Return a limit that a normal image of exactly this score stays below anywhere.
-
-        Another machine or runtime gives it a score that differs in the sixth digit; on the very
-        limit that would decide whether a whole blob is marked.
-        """
-        return score + _HAIR * self.std
 
 
 def check_normalisation(rule: Rule, name: str = "normalisation") -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from zoo.post.background import Normalisation, level_and_spread
 from zoo.post.calibration import Calibration
 from zoo.post.rules.base import NormalScores, Rule, check_normalisation
-from zoo.post.rules.budget import normal_blobs, smallest_limit
+from zoo.post.rules.budget import HAIR, normal_blobs, smallest_limit
 from zoo.post.scenes import Scenes
 
 
@@ -64,5 +64,6 @@ class Midway(Rule):
         threshold = (upper + normal.mean + self.k * normal.std) / 2
         extent = self.calibration(normal, split, threshold=threshold, findings=findings)
         blobs = np.concatenate([normal_blobs(each, extent) for each in scenes.clean])  # (n, 3)
-        peak = smallest_limit(blobs[:, 0], self.per_image * normal.n_images)
-        return replace(extent, seed_threshold=max(normal.just_above(peak), threshold))
+        allowed, hair = self.per_image * normal.n_images, HAIR * normal.std
+        peak = smallest_limit(blobs[:, 0], allowed, hair)
+        return replace(extent, seed_threshold=max(peak, threshold))
