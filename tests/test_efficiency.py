@@ -169,7 +169,23 @@ def test_operations_are_products_and_sums_of_every_layer():
         with torch.inference_mode():
             return network(torch.from_numpy(picture).float().permute(2, 0, 1)[None])
 
-    counted = operations(SimpleNamespace(score=score), np.zeros((16, 16, 3), np.uint8))
+    detector = SimpleNamespace(score=score, model=network)
+    counted = operations(detector, np.zeros((16, 16, 3), np.uint8))
     convolution = 2 * 16 * 16 * 8 * 3 * 3 * 3
     linear = 2 * 8 * 16 * 16 * 5
     assert counted == convolution + linear
+
+
+def test_operations_are_counted_where_a_module_is_handed_a_parameter():
+    class Queries(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.queries, self.layer = nn.Parameter(torch.ones(2, 3)), nn.Linear(3, 5)
+
+        @torch.inference_mode()
+        def score(self, picture):
+            return self.layer(self.queries)
+
+    network = Queries()
+    detector = SimpleNamespace(score=network.score, model=network)
+    assert operations(detector, np.zeros((4, 4, 3), np.uint8)) == 2 * 2 * 3 * 5

@@ -189,6 +189,8 @@ def unscaled(detector: Detector, size: tuple[int, int]) -> Detector:
 
 def operations(detector: Detector, picture: np.ndarray) -> int:
     """Return the floating-point operations of torch for the score map of one picture."""
+    # The counter hooks the gradient of a parameter that is handed to a module: there must be none.
+    detector.model.requires_grad_(False)
     with FlopCounterMode(display=False) as counter:
         detector.score(picture)
     return counter.get_total_flops()
