@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from zoo.export.scope import Operation, comparison, has_attention
+from zoo.export.scope import (
+    Operation,
+    comparison,
+    first_layers,
+    full_precision,
+    has_attention,
+)
 
 
 def op(name, kind, *readers, weights=None, from_left=False):
@@ -47,3 +53,35 @@ def test_layers_of_a_transformer_are_features():
 def test_a_graph_without_features_is_all_comparison():
     graph = [op("a", "Add", "b"), op("b", "ReduceMax")]
     assert comparison(graph) == ["a", "b"]
+
+
+def test_cheap_layers_near_the_picture_stay_in_full_precision_on_every_branch():
+    graph = [
+        op("stem", "Conv", "depthwise", weights=(8, 3, 3, 3)),
+        op("other stem", "Conv", "other heavy", weights=(8, 3, 3, 3)),
+        op("depthwise", "Conv", "relu", weights=(8, 1, 3, 3)),
+        op("other heavy", "Conv", "join", weights=(512, 8, 3, 3)),
+        op("relu", "Relu", "third"),
+        op("third", "Conv", "fourth", weights=(8, 8, 1, 1)),
+        op("fourth", "Conv", "fifth", weights=(8, 8, 1, 1)),
+        op("fifth", "Conv", "join", weights=(8, 8, 1, 1)),
+        op("join", "Concat", "distance"),
+        op("distance", "ReduceSum"),
+    ]
+    assert first_layers(graph) == ["stem", "other stem", "depthwise", "third", "fourth"]
+    stays = full_precision(graph)
+    assert not {"other heavy", "relu", "fifth"} & set(stays)
+    assert {"stem", "other stem", "join", "distance"} < set(stays)
+
+
+def test_products_of_features_stay_in_full_precision():
+    graph = [
+        op("query", "MatMul", "attend", weights=(64, 64)),
+        op("key", "MatMul", "attend", weights=(64, 64)),
+        op("attend", "MatMul", "softmax"),
+        op("softmax", "Softmax", "mix"),
+        op("mix", "MatMul", "project"),
+        op("project", "MatMul", "cosine", weights=(64, 64)),
+        op("cosine", "ReduceSum"),
+    ]
+    assert full_precision(graph) == ["attend", "mix", "cosine"]

@@ -2,8 +2,9 @@
 
 fp16 keeps weights in half the space; they are widened before anything is computed, so that maps
 hardly change. int8 computes the network itself in 8-bit integers, in ranges that normal images
-show. It ends where features end: comparing them (distances to a memory bank, cosines, the blur of
-the map) is the difference of numbers that are nearly equal, of which 8 bits would leave nothing.
+show. Its first layers stay in float32, and so does what compares features (distances to a memory
+bank, cosines, the blur of the map): the difference of numbers that are nearly equal, of which 8
+bits would leave nothing. See `zoo.export.scope`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import numpy as np
 from zoo.errors import ZooError, one_line
 from zoo.export.files import ONNX, runtime
 from zoo.export.scope import full_precision_onnx, full_precision_openvino, has_attention
-from zoo.openvino_core import SETTINGS, openvino_core
 
 PRECISIONS = ("fp32", "fp16", "int8")
 # What a model is called in the folder of its run, without suffix.
@@ -79,21 +79,13 @@ def _convert_openvino(
     openvino = runtime("openvino")
     graph = openvino.convert_model(source)
     if precision == "int8":
-        attention = has_attention(op.get_type_name() for op in graph.get_ops())
-        given = graph, list(images or ()), full_precision_openvino(graph)
-        graph = _quantised(*given, attention)
-        if attention and not _compiles(graph):
-            graph = _quantised(*given, attention=False)
+        graph = _quantised(
+            graph,
+            list(images or ()),
+            full_precision_openvino(graph),
+            has_attention(op.get_type_name() for op in graph.get_ops()),
+        )
     openvino.save_model(graph, target, compress_to_fp16=precision == "fp16")
-
-
-def _compiles(graph: Any) -> bool:
-    """Whether OpenVINO computes a graph: some quantised products of attention it does not fuse."""
-    try:
-        openvino_core().compile_model(graph, "CPU", SETTINGS)
-    except RuntimeError:
-        return False
-    return True
 
 
 def _quantised(

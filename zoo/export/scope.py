@@ -1,19 +1,29 @@
-"""Where the features of a graph end, and the comparison begins that int8 must leave alone.
+"""What int8 must leave alone in a graph: its first layers, attention, and the comparison.
 
-Features come out of convolutions and products with constant weights. No name of a layer is looked
-at: the comparison is whatever has no such operation behind it. Some of them belong to it all the
-same: the product with a memory bank, whose result goes into a maximum; and the resize and blur of a
-map, which are a convolution of one channel, or a product with a constant matrix on either side.
+Layers are convolutions and products with constant weights; what they say are features. No name of a
+layer is looked at. Three parts stay in float32:
+
+* the comparison, which is whatever has no layer behind it. Some layers belong to it all the same:
+  the product with a memory bank, whose result goes into a maximum; and the resize and blur of a
+  map, which are a convolution of one channel, or a product with a constant matrix on either side;
+* layers near the picture, where they cost next to nothing: their channels' ranges are so far apart
+  that most of what int8 loses, it loses there;
+* products of features with features, as in attention, which OpenVINO's plugin for processors
+  computes wrongly in int8, or refuses.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 _ATTENTION = {"Softmax", "ScaledDotProductAttention"}
+_PRODUCTS = {"MatMul", "ScaledDotProductAttention"}
+_NEAR = 4  # the picture: with fewer layers before it
+_NEXT_TO_NOTHING = 0.01  # of all weights
 
 
 @dataclass(frozen=True)
@@ -35,17 +45,40 @@ class Operation:
     readers: tuple[str, ...]
 
 
-def comparison(operations: Sequence[Operation]) -> list[str]:
-    """Return the names of the operations behind the last features.
+def full_precision(operations: Sequence[Operation]) -> list[str]:
+    """Return the names of the operations that stay in float32.
 
     Args:
         operations: All of a graph, each after those whose output it reads.
     """
-    by_name = {each.name: each for each in operations}
-    maps = {name for each in operations if each.from_left for name in each.readers}
-    features = {
-        each.name for each in operations if each.name not in maps and _makes_features(each, by_name)
+    stays = {*comparison(operations), *first_layers(operations)}
+    stays |= {
+        each.name
+        for each in operations
+        if each.kind in _PRODUCTS and each.weights is None and not each.from_left
     }
+    return [each.name for each in operations if each.name in stays]
+
+
+def first_layers(operations: Sequence[Operation]) -> list[str]:
+    """Return the names of the layers near the picture that have hardly any of the weights."""
+    layers = _layers(operations)
+    total = sum(math.prod(each.weights) for each in operations if each.name in layers)
+    before: dict[str, int] = defaultdict(int)  # the most layers on a way to an operation
+    found = []
+    for each in operations:
+        is_layer = each.name in layers
+        is_near = is_layer and before[each.name] < _NEAR
+        if is_near and math.prod(each.weights) <= _NEXT_TO_NOTHING * total:
+            found.append(each.name)
+        for name in each.readers:
+            before[name] = max(before[name], before[each.name] + is_layer)
+    return found
+
+
+def comparison(operations: Sequence[Operation]) -> list[str]:
+    """Return the names of the operations behind the last features."""
+    features = _layers(operations)
     leads_on: dict[str, bool] = {}  # whether features are still computed from its output
     for each in reversed(operations):
         leads_on[each.name] = any(leads_on[name] or name in features for name in each.readers)
@@ -76,7 +109,7 @@ def full_precision_openvino(graph: Any) -> list[str]:
         kind, name = op.get_type_name(), op.get_friendly_name()
         from_left = from_left and kind == "MatMul"
         found.append(Operation(name, kind, weights, from_left, tuple(sorted(readers))))
-    return comparison(found)
+    return full_precision(found)
 
 
 def full_precision_onnx(graph: Any) -> list[str]:
@@ -92,7 +125,16 @@ def full_precision_onnx(graph: Any) -> list[str]:
         weights = shapes.get(node.input[1]) if len(node.input) > 1 else None
         from_left = node.op_type == "MatMul" and node.input[0] in shapes
         found.append(Operation(node.name, node.op_type, weights, from_left, tuple(sorted(used))))
-    return comparison(found)
+    return full_precision(found)
+
+
+def _layers(operations: Sequence[Operation]) -> set[str]:
+    """Return the names of the operations that make features."""
+    by_name = {each.name: each for each in operations}
+    maps = {name for each in operations if each.from_left for name in each.readers}
+    return {
+        each.name for each in operations if each.name not in maps and _makes_features(each, by_name)
+    }
 
 
 def _makes_features(operation: Operation, by_name: Mapping[str, Operation]) -> bool:
