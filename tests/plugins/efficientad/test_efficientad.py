@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 from zoo_plugins.efficientad import ZooEfficientAd, home_made, teacher
-from zoo_plugins.efficientad.home_made import TeacherRecipe, home_made_teacher
+from zoo_plugins.efficientad.home_made import PatchEmbedding, TeacherRecipe, home_made_teacher
 from zoo_plugins.efficientad.lightning_model import jittered
+from zoo_plugins.efficientad.muon import share_of_rate
 from zoo_plugins.efficientad.networks import patch_network
 from zoo_plugins.efficientad.sources import GeneratedTextures, penalty_image, source_of
 from zoo_plugins.efficientad.textures import texture
@@ -129,9 +130,32 @@ def test_a_home_made_teacher_is_seeded_kept_and_resumed(tmp_path, monkeypatch):
 
 
 def test_a_layer_whose_size_is_not_the_teachers_is_named(tmp_path):
-    recipe = TeacherRecipe(layers=("blocks.1", "blocks.4"))
-    with pytest.raises(ZooError, match=r"blocks\.1 .* has stride 4: .* must have stride 8"):
+    recipe = TeacherRecipe(layers=("blocks.4", "blocks.6"))
+    with pytest.raises(ZooError, match=r"blocks\.4 .* has stride 16: .* must have stride 4 or 8"):
         home_made_teacher(recipe, folder=tmp_path)
+
+
+@pytest.mark.parametrize("first", ["blocks.1", "blocks.2"])
+def test_the_backbones_cells_become_the_teachers(first):
+    embed = PatchEmbedding(TeacherRecipe(layers=(first, "blocks.4"), channels=8))
+    side = 64 * embed.enlargement
+    assert embed(torch.rand(1, 3, side, side)).shape == (1, 8, 16, 16)
+
+
+def test_a_teacher_learns(tmp_path):
+    said = []
+    recipe = TeacherRecipe(channels=8, image_size=64, steps=20)
+    home_made_teacher(recipe, said.append, folder=tmp_path)
+    losses = [float(text.split("loss ")[1].split(",")[0]) for text in said]
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+
+
+def test_muon_rises_and_falls():
+    shares = [share_of_rate(step, 10) for step in range(10)]
+    assert shares[0] == pytest.approx(0.2)
+    assert max(shares) == pytest.approx(0.6)
+    assert shares[-1] == pytest.approx(0.1)
+    assert share_of_rate(12, 10) == 0
 
 
 def test_the_command_writes_a_teacher_that_the_method_takes(tmp_path, monkeypatch, capsys):
@@ -154,18 +178,22 @@ def test_one_of_three_properties_changes():
     assert not torch.equal(copies, jittered(images))
 
 
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory, write_object):
-    root = tmp_path_factory.mktemp("efficientad")
-    write_object(root, "part")
+def fit(root, **arguments):
     apply_seed(0)
-    model = ZooEfficientAd(weights="random", teacher_channels=8, visualizer=False)
+    model = ZooEfficientAd(weights="random", teacher_channels=8, visualizer=False, **arguments)
     model.post_processor = None
     data = MVTecAD2Layout(root, "part", train_batch_size=1, cache_mb=0, seed=0)
     settings = {"max_steps": 3, "max_epochs": 9, "check_val_every_n_epoch": 1000}
     engine = RunEngine({**settings, "accelerator": "cpu"}, root)
     engine.fit(model, datamodule=data)
     return model, data, engine.trainer
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory, write_object):
+    root = tmp_path_factory.mktemp("efficientad")
+    write_object(root, "part")
+    return fit(root)
 
 
 def test_the_teachers_channels_are_standardised(fitted):
@@ -192,6 +220,15 @@ def test_the_learning_rate_drops_once_at_the_end(fitted):
     [scheduler] = [config.scheduler for config in trainer.lr_scheduler_configs]
     assert scheduler.step_size == 2  # 95 % of three steps
     assert scheduler.get_last_lr() == pytest.approx([1e-5])
+
+
+def test_muon_trains_where_it_is_asked_for(tmp_path, write_object):
+    write_object(tmp_path, "part")
+    model, _, trainer = fit(tmp_path, optimizer="muon", learning_rate=0.02)
+    assert type(trainer.optimizers[0]).__name__ == "Muon"
+    [scheduler] = [config.scheduler for config in trainer.lr_scheduler_configs]
+    assert scheduler.get_last_lr() == [0.0]
+    assert model.model.quantiles.isfinite().all()
 
 
 def test_only_student_and_autoencoder_are_trained(fitted):
