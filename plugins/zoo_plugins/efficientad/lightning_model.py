@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import Compose, Resize
 from torchvision.transforms.v2 import functional as colours
 
+from zoo.data.contrast import SameContrast
 from zoo.errors import ZooError
 from zoo.method import TrainedMethod
 from zoo.seeding import drawing
@@ -55,12 +56,15 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
             path of a folder of images, such as ImageNet's, or none.
         image_size: Side of the square, or (height, width), that images are resized to, in pixels:
             multiples of 64, and 256 at least.
+        same_contrast: Give every image the same brightness and contrast first, where these differ
+            from image to image; see `zoo.data.contrast`. No part of the published method.
         optimizer: adam as published, or muon, for trainings of a few hundred steps.
         learning_rate: Of Adam; a tenth of it for the last 5 % of the steps. Muon's, about 0.015,
             falls to zero all the way.
         weight_decay: Of Adam.
         feature_cache_mb: Most memory for what the teacher says about the training images.
-        pre_processor: True for a resize of the whole image; the networks normalise.
+        pre_processor: True for a resize of the whole image, and one contrast if that is asked for;
+            the networks normalise.
         post_processor: True for the shared one.
         evaluator: True for anomalib's, at model size.
         visualizer: True for anomalib's.
@@ -76,9 +80,10 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
         weights: str = HOME_MADE,
         teacher_channels: int = 384,
         teacher_images: str = "generated",
-        teacher_steps: int = 1000,
+        teacher_steps: int = 500,
         penalty_images: str = "generated",
         image_size: int | tuple[int, int] = 256,
+        same_contrast: bool = False,
         optimizer: Literal["adam", "muon"] = "adam",
         learning_rate: float = 1e-4,
         weight_decay: float = 1e-5,
@@ -96,7 +101,8 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
                 "ends in a kernel of 8x8)"
             )
         if pre_processor is True:
-            pre_processor = PreProcessor(Compose([Resize(size, antialias=True)]))
+            contrast = [SameContrast()] if same_contrast else []
+            pre_processor = PreProcessor(Compose([Resize(size, antialias=True), *contrast]))
         super().__init__(
             pre_processor=pre_processor,
             post_processor=post_processor,
