@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torchvision.tv_tensors import Mask
 
 from zoo.data.contrast import SameContrast
 
@@ -14,6 +15,13 @@ def test_gain_and_offset_of_a_camera_go():
     assert same.std(dim=(1, 2, 3)).numpy() == pytest.approx([0.15, 0.15], abs=1e-3)
     torch.testing.assert_close(SameContrast()(0.5 * images + 0.2), same)
     torch.testing.assert_close(SameContrast()(images[1]), same[1])
+
+
+def test_a_mask_stays():
+    image, mask = torch.rand(1, 3, 8, 8), Mask(torch.ones(1, 8, 8))
+    same, kept = SameContrast()(image, mask)
+    assert torch.equal(kept, mask)
+    assert not torch.equal(same, image)
 
 
 def test_colours_keep_their_order():

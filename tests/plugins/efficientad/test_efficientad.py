@@ -224,7 +224,8 @@ def test_the_learning_rate_drops_once_at_the_end(fitted):
 
 def test_muon_trains_where_it_is_asked_for(tmp_path, write_object):
     write_object(tmp_path, "part")
-    model, _, trainer = fit(tmp_path, optimizer="muon", learning_rate=0.02)
+    arguments = {"optimizer": "muon", "learning_rate": 0.02, "same_contrast": True}
+    model, _, trainer = fit(tmp_path, **arguments)
     assert type(trainer.optimizers[0]).__name__ == "Muon"
     [scheduler] = [config.scheduler for config in trainer.lr_scheduler_configs]
     assert scheduler.get_last_lr() == [0.0]
