@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from zoo import catalogue
 from zoo.card_page import MEASURED, card_page
 from zoo.documents import with_block
@@ -19,7 +21,12 @@ from zoo.standings.markdown import grid
 from zoo.table import render, rows_of
 
 ROOT = Path(__file__).resolve().parents[1]
-README, INDEX, RECIPES = ROOT / "README.md", ROOT / "docs" / "methods.md", ROOT / "docs/recipes.md"
+README, DOCS = ROOT / "README.md", ROOT / "docs"
+INDEX, RECIPES, EXPORTING = DOCS / "methods.md", DOCS / "recipes.md", DOCS / "exporting.md"
+EXPORTS_HEAD = (
+    *("recipe", "precision", "map", "score", "masks", "verdicts"),
+    *("times torch: ONNX Runtime", "OpenVINO", "SegF1 of its fp32", "SegF1"),
+)
 OURS = "anomalib-zoo"  # whatever else may be installed where this runs
 
 
@@ -40,10 +47,32 @@ def documents() -> dict[Path, str]:
         },
         INDEX: {"zoo methods": _grid(catalogue.INDEX_HEAD, index)},
         RECIPES: {"zoo recipes": _grid(catalogue.RECIPES_HEAD, recipes)},
+        EXPORTING: {"zoo exports": grid(EXPORTS_HEAD, list(_export_rows()), 2)},
     }
     for each in ours:
         blocks[_readme(each)] = {"zoo card": card_page(each, recipes_for(each.class_name))}
     return {path: _filled(path, texts) for path, texts in blocks.items()}
+
+
+def _export_rows() -> Iterable[Sequence[str]]:
+    """Yield a row per recipe and precision: of both runtimes the larger difference."""
+    table = pd.read_csv(ROOT / "results" / "export.csv").sort_values("recipe", kind="stable")
+    for (recipe, precision), both in table.groupby(["recipe", "precision"], sort=False):
+        of = both.set_index("runtime")
+        n = of["n_compared"].iloc[0]
+        segf1 = [f"{value:.3f}" for value in of["segf1"].dropna()]
+        fp32 = table[(table["recipe"] == recipe) & (table["precision"] == "fp32")]["segf1"]
+        is_int8 = precision == "int8"
+        yield (
+            recipe,
+            precision,
+            *(f"{of[f'{each}_difference'].max():.1g}" for each in ("map", "score")),
+            f"{100 * of['mask_in_all_difference'].max():.2g} %",
+            f"{n * of['verdict_in_all_difference'].max():.0f}/{n}",
+            *(f"{of['speed_up'][each]:.1f}" for each in ("onnx", "openvino")),
+            f"{fp32.iloc[0]:.3f}" if is_int8 else "",
+            ", ".join(segf1) if is_int8 else "",
+        )
 
 
 def _readme(method: Method) -> Path:
