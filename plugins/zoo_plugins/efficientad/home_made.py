@@ -155,14 +155,13 @@ def _distil(
         student = patch_network(recipe.model_size, recipe.channels, padding=True).to(device)
     embed = PatchEmbedding(recipe).to(device)
     optimizer = muon(student.parameters(), recipe.learning_rate)
-    rates = [group["lr"] for group in optimizer.param_groups]
     begin, mean, std = _resume(unfinished, student, optimizer)
     if mean is None:
         mean, std = _statistics(recipe, source, embed, device)
     started = saved = time.perf_counter()
     for step in range(begin, recipe.steps):
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * share_of_rate(step, recipe.steps)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * share_of_rate(step, recipe.steps)
         seen = _batch(recipe, source, step, embed.enlargement).to(device)
         size = (recipe.image_size, recipe.image_size)
         small = F.interpolate(seen, size, mode="bilinear", antialias=True)

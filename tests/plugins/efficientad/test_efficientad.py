@@ -138,6 +138,7 @@ def test_a_layer_whose_size_is_not_the_teachers_is_named(tmp_path):
 @pytest.mark.parametrize("first", ["blocks.1", "blocks.2"])
 def test_the_backbones_cells_become_the_teachers(first):
     embed = PatchEmbedding(TeacherRecipe(layers=(first, "blocks.4"), channels=8))
+    assert embed.enlargement == {"blocks.1": 1, "blocks.2": 2}[first]
     side = 64 * embed.enlargement
     assert embed(torch.rand(1, 3, side, side)).shape == (1, 8, 16, 16)
 
@@ -230,6 +231,8 @@ def test_muon_trains_where_it_is_asked_for(tmp_path, write_object):
     [scheduler] = [config.scheduler for config in trainer.lr_scheduler_configs]
     assert scheduler.get_last_lr() == [0.0]
     assert model.model.quantiles.isfinite().all()
+    seen = model.pre_processor.transform(0.3 * torch.rand(1, 3, 32, 32))
+    assert seen.mean().item() == pytest.approx(0.45, abs=1e-5)
 
 
 def test_only_student_and_autoencoder_are_trained(fitted):
