@@ -6,7 +6,7 @@ Processor time of one thread, one picture at a time, from the picture in memory 
 sides in turn in one process. Graphs are made where they are missing and taken as they are where
 they were made from this very run; rows of other runs in the file stay. SegF1 is that of
 `metrics.json` for torch, and measured here for fp32 and int8, on one split. What int8 loses is
-counted from fp32, which differs from torch where pictures of several sizes are stretched to one.
+counted from fp32, which differs from torch where pictures of several sizes are cut into tiles.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _rows(folder: Path, data: Path | None, split: str, passes: int) -> Iterator[
             **{name: facts[name] for name in ("recipe", "object", "seed")},
             "runtime": next(name for name, suffix in SUFFIXES.items() if suffix == path.suffix),
             "precision": agreement.precision,
-            "is_stretched": graph.metadata.is_stretched,
+            "is_cut": graph.metadata.is_cut,
             "torch_cpu_ms": round(1e3 * timed["theirs_cpu_s"], 1),
             "graph_cpu_ms": round(1e3 * timed["ours_cpu_s"], 1),
             "speed_up": round(timed["theirs_cpu_s"] / timed["ours_cpu_s"], 2),

@@ -79,7 +79,7 @@ def test_pictures_of_a_person_are_compared(run, graphs, tmp_path, write_image, t
     assert "2 pictures" in capsys.readouterr().out
 
 
-def test_pictures_of_several_shapes_are_stretched_to_one(
+def test_pictures_of_several_shapes_go_through_one_graph_in_tiles(
     tmp_path, monkeypatch, write_image, texture, capsys
 ):
     monkeypatch.chdir(tmp_path)
@@ -97,9 +97,10 @@ def test_pictures_of_several_shapes_are_stretched_to_one(
     assert main(["export", "RUN", "--check"]) == 0
     said = capsys.readouterr()
     assert "a graph has one input size, and the run's pictures have " in said.err
-    assert said.out.splitlines()[-1].startswith("pictures are stretched to one size, in torch too")
+    assert said.out.splitlines()[-1].startswith("pictures are cut into tiles of one size, in torch")
     found = read_metadata("RUN/exported/model.onnx")
-    assert found.is_stretched
+    assert found.is_cut
+    assert (found.tiling["layout"]["tile"], found.tiling["layout"]["overlap"]) == (64, 16)
     assert found.calibration.threshold != Calibration.load("RUN/calibration.json").threshold
     assert main(["export", "RUN", "--input-size", "64", "64", "--out", "square"]) == 0
     assert read_metadata("square/model.onnx").resize.size == (64, 64)

@@ -7,7 +7,7 @@ so that its maps are not those of runs, and pictures can be resized once for sev
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +18,12 @@ from anomalib.models import AnomalibModule
 from anomalib.pre_processing.utils.transform import get_exportable_transform
 from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transform
 
-from zoo.data.dataset import size_at
 from zoo.data.native import leading_resize
 from zoo.errors import ZooError
 from zoo.export.files import ONNX, OPENVINO, write_metadata
 from zoo.export.metadata import ExportMetadata, ImageResize
 from zoo.export.precision import convert
+from zoo.export.sizes import fixed_size
 from zoo.post.calibration import Calibration
 from zoo.post.processor import BlobPostProcessor
 from zoo.tiling.scaled import Scaled
@@ -119,7 +119,7 @@ def metadata_of(
     pre_processor = model.pre_processor
     tiling = getattr(pre_processor, "tiling", None)
     resize = leading_resize(getattr(pre_processor, "transform", None)) if tiling is None else None
-    size = input_size if resize is None else _fixed(resize) or input_size
+    size = input_size if resize is None else fixed_size(resize) or input_size
     return ExportMetadata(
         calibration=calibration,
         resize=None if resize is None or size is None else _described(resize, size),
@@ -128,19 +128,6 @@ def metadata_of(
         method=type(model).__name__,
         versions=versions(),
     )
-
-
-def input_sizes(
-    model: AnomalibModule, native_sizes: Iterable[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Return the sizes (h, w) that a model resizes pictures to, by their aspect; none if fixed."""
-    if getattr(model.pre_processor, "layout", None) is not None:
-        return []
-    resize = leading_resize(getattr(model.pre_processor, "transform", None))
-    if resize is None or _fixed(resize) is not None:
-        return []
-    sizes = {size_at(native_size, resize) for native_size in native_sizes}
-    return sorted(sizes, key=lambda size: size[0] / size[1])
 
 
 @contextmanager
@@ -163,7 +150,7 @@ def behind_the_resize(
     transform = getattr(pre_processor, "transform", None)
     layout = getattr(pre_processor, "layout", None)  # of tiles: the graph takes one
     resize = leading_resize(transform) if layout is None else None
-    size = _fixed(resize) if resize is not None else None
+    size = fixed_size(resize) if resize is not None else None
     if layout is not None:
         size = (layout.tile, layout.tile)
     if size is not None and input_size is not None and tuple(input_size) != size:
@@ -187,12 +174,6 @@ def behind_the_resize(
         model.post_processor = post_processor
         if resize is not None:
             pre_processor.export_transform = exported
-
-
-def _fixed(resize: Resize) -> tuple[int, int] | None:
-    """Return (h, w) of a resize to a fixed size; None for one that keeps the aspect."""
-    keeps_aspect = isinstance(resize, Scaled) or len(resize.size) != 2
-    return None if keeps_aspect else tuple(resize.size)
 
 
 def _side(resize: Resize) -> str:

@@ -49,8 +49,7 @@ class ExportMetadata:
         map_reduction: Score maps get the native size divided by this first; 1 leaves them.
         precision: fp32; fp16, whose weights are kept in half precision; or int8.
         made_from: Names the model and the calibration that the graph was made from.
-        is_stretched: Pictures of other shapes than the input's are stretched to it, where the run
-            keeps their aspect.
+        is_cut: Pictures of several sizes are cut into tiles, where the run sees them whole.
         native_resize: How a score map gets to the picture's own size, see `zoo.post.to_native`.
         method: Name of the model's class.
         versions: {package: version} that the graph was made with.
@@ -68,7 +67,7 @@ class ExportMetadata:
     map_reduction: int = 1
     precision: str = "fp32"
     made_from: str = ""
-    is_stretched: bool = False
+    is_cut: bool = False
     native_resize: str = NATIVE_RESIZE
     method: str = ""
     versions: dict[str, str] = field(default_factory=dict)

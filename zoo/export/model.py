@@ -16,7 +16,7 @@ from zoo.data.resize import resize_picture
 from zoo.errors import ZooError
 from zoo.export.files import checked
 from zoo.export.metadata import ExportMetadata
-from zoo.export.runtimes import load_graph
+from zoo.export.runtimes import Graph, load_graph
 from zoo.judging import FROM_MEMORY, Judge, check_finite
 from zoo.post.calibration import Calibration
 from zoo.prediction import Scored
@@ -45,8 +45,19 @@ class ExportedModel(Judge):
 
     def __init__(self, path: str | Path, device: str = "CPU", threads: int = 0) -> None:
         self.path = checked(path)
-        self._graph = load_graph(self.path, device, threads)
-        self.metadata: ExportMetadata = self._graph.metadata
+        self._use(load_graph(self.path, device, threads))
+
+    @classmethod
+    def around(cls, graph: Graph, path: Path) -> ExportedModel:
+        """Return the detector of a graph that is loaded; `path` is what errors call it."""
+        made = cls.__new__(cls)
+        made.path = path
+        made._use(graph)
+        return made
+
+    def _use(self, graph: Graph) -> None:
+        self._graph = graph
+        self.metadata: ExportMetadata = graph.metadata
 
     @property
     def calibration(self) -> Calibration:

@@ -1,8 +1,9 @@
-"""What int8 must leave alone in a graph: its first layers, attention, and the comparison.
+"""What int8 must leave alone in a graph: both ends of it, its first layers, and attention.
 
 Layers are convolutions and products with constant weights; what they say are features. No name of a
-layer is looked at. Three parts stay in float32:
+layer is looked at. Four parts stay in float32:
 
+* what is done to the picture before the first layer, such as bringing it to one contrast;
 * the comparison, which is whatever has no layer behind it. Some layers belong to it all the same:
   the product with a memory bank, whose result goes into a maximum; and the resize and blur of a
   map, which are a convolution of one channel, or a product with a constant matrix on either side;
@@ -51,7 +52,7 @@ def full_precision(operations: Sequence[Operation]) -> list[str]:
     Args:
         operations: All of a graph, each after those whose output it reads.
     """
-    stays = {*comparison(operations), *first_layers(operations)}
+    stays = {*preparation(operations), *first_layers(operations), *comparison(operations)}
     stays |= {
         each.name
         for each in operations
@@ -60,20 +61,18 @@ def full_precision(operations: Sequence[Operation]) -> list[str]:
     return [each.name for each in operations if each.name in stays]
 
 
+def preparation(operations: Sequence[Operation]) -> list[str]:
+    """Return the names of the operations ahead of the first layers."""
+    layers, before = _layers(operations), _layers_before(operations)
+    return [each.name for each in operations if each.name not in layers and not before[each.name]]
+
+
 def first_layers(operations: Sequence[Operation]) -> list[str]:
     """Return the names of the layers near the picture that have hardly any of the weights."""
-    layers = _layers(operations)
+    layers, before = _layers(operations), _layers_before(operations)
+    near = [each for each in operations if each.name in layers and before[each.name] < _NEAR]
     total = sum(math.prod(each.weights) for each in operations if each.name in layers)
-    before: dict[str, int] = defaultdict(int)  # the most layers on a way to an operation
-    found = []
-    for each in operations:
-        is_layer = each.name in layers
-        is_near = is_layer and before[each.name] < _NEAR
-        if is_near and math.prod(each.weights) <= _NEXT_TO_NOTHING * total:
-            found.append(each.name)
-        for name in each.readers:
-            before[name] = max(before[name], before[each.name] + is_layer)
-    return found
+    return [each.name for each in near if math.prod(each.weights) <= _NEXT_TO_NOTHING * total]
 
 
 def comparison(operations: Sequence[Operation]) -> list[str]:
@@ -126,6 +125,16 @@ def full_precision_onnx(graph: Any) -> list[str]:
         from_left = node.op_type == "MatMul" and node.input[0] in shapes
         found.append(Operation(node.name, node.op_type, weights, from_left, tuple(sorted(used))))
     return full_precision(found)
+
+
+def _layers_before(operations: Sequence[Operation]) -> Mapping[str, int]:
+    """Return the most layers on a way to each operation."""
+    layers = _layers(operations)
+    before: dict[str, int] = defaultdict(int)
+    for each in operations:
+        for name in each.readers:
+            before[name] = max(before[name], before[each.name] + (each.name in layers))
+    return before
 
 
 def _layers(operations: Sequence[Operation]) -> set[str]:

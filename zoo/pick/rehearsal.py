@@ -17,8 +17,9 @@ from zoo.data.native import VALIDATION
 from zoo.data.stock import adopt
 from zoo.export.cost import DeployedCost, deployed_cost
 from zoo.export.files import write_metadata
-from zoo.export.graph import input_sizes, metadata_of, traced
+from zoo.export.graph import metadata_of, traced
 from zoo.export.precision import FILE_NAMES, convert
+from zoo.export.sizes import input_sizes
 from zoo.pick.candidates import Candidate
 from zoo.post.processor import BlobPostProcessor
 from zoo.post.rules import Maximum

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torchvision.transforms.v2 import InterpolationMode, Resize
+from anomalib.models import AnomalibModule
 
 from zoo.data.images import read_image
 from zoo.data.synthetic import KINDS, defects, put_defect
-from zoo.detector import Detector
 from zoo.export.agreement import Agreement, Judgement, allowed, compare, table
 from zoo.export.files import read_metadata
-from zoo.export.metadata import ImageResize
+from zoo.export.graph import behind_the_resize
+from zoo.export.metadata import ExportMetadata
 from zoo.export.model import ExportedModel
+from zoo.export.runtimes import Graph
 from zoo.judging import Judge
 from zoo.post.calibration import Calibration
 from zoo.post.finish import finish
-from zoo.prediction import Scored
 from zoo.runs.counted import counted
 from zoo.runs.load import load
 from zoo.runs.scenes import evenly
@@ -97,23 +97,23 @@ def check_graphs(
     shown = [each if isinstance(each, Shown) else Shown(each) for each in pictures]
     detector = load(folder, device="cpu")
     agreements, complaints, notes = [], [], []
-    known: dict[tuple[ImageResize | None, str], list[Judgement]] = {}
-    # Where pictures are stretched, the run's limits do not hold, but those of its exact graph do.
-    exact = {
-        each.resize: each.calibration
+    known: dict[tuple[bool, str], list[Judgement]] = {}
+    # Where pictures are cut, the run's limits do not hold, but those of its exact graph do.
+    exact = [
+        each.calibration
         for each in map(read_metadata, graphs)
-        if each.is_stretched and each.precision == "fp32"
-    }
+        if each.is_cut and each.precision == "fp32"
+    ]
     for path in graphs:
         graph = ExportedModel(path, threads=torch.get_num_threads())
-        stretched = graph.metadata.is_stretched
+        reference: Judge = detector
         calibration = detector.calibration
-        if stretched:
-            calibration = exact.get(graph.metadata.resize, graph.calibration)
-            notes = ["pictures are stretched to one size, in torch too for this comparison"]
-        key = (graph.metadata.resize, str(calibration))
+        if graph.metadata.is_cut:
+            reference = _in_torch(detector.model, path, graph.metadata)
+            calibration = exact[0] if exact else graph.calibration
+            notes = ["pictures are cut into tiles of one size, in torch too for this comparison"]
+        key = (graph.metadata.is_cut, str(calibration))
         if key not in known:
-            reference = _Stretching(detector, graph.metadata.resize) if stretched else detector
             known[key] = _judged(reference, calibration, shown, "pictures in torch")
         found = _judged(graph, graph.calibration, shown, f"pictures in {path.name}")
         precision = graph.metadata.precision
@@ -122,26 +122,17 @@ def check_graphs(
     return Checked(agreements, complaints, notes)
 
 
-class _Stretching(Detector):
-    """A detector in torch that stretches pictures to the size of a graph."""
+def _in_torch(model: AnomalibModule, path: Path, metadata: ExportMetadata) -> ExportedModel:
+    """Return what a graph of tiles would be in torch: it sees the same pixels."""
+    side = metadata.tiling["layout"]["tile"]
 
-    def __init__(self, detector: Detector, resize: ImageResize) -> None:
-        super().__init__(detector.model, detector.calibration)
-        mode = InterpolationMode(resize.interpolation)
-        self._resize = Resize(resize.size, mode, antialias=resize.antialias)
+    @torch.no_grad()
+    def run(tiles: np.ndarray) -> dict[str, np.ndarray]:
+        with behind_the_resize(model, (side, side)):
+            found = model(torch.from_numpy(tiles))
+        return {name: getattr(found, name).numpy() for name in ("anomaly_map", "pred_score")}
 
-    def score_images(
-        self,
-        images: Sequence[np.ndarray],
-        native_sizes: Sequence[tuple[int, int]],
-        paths: Sequence[Path] | None = None,
-    ) -> list[Scored]:
-        """See `Judge`; a pre-processor that knew the native sizes would scale images back."""
-        found = super().score_images(images, [image.shape[:2] for image in images], paths)
-        return [
-            replace(scored, native_size=size)
-            for scored, size in zip(found, native_sizes, strict=True)
-        ]
+    return ExportedModel.around(Graph(run, (None, 3, side, side), metadata), path)
 
 
 def _judged(

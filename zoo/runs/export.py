@@ -23,7 +23,6 @@ from zoo.errors import ZooError
 from zoo.export.files import read_metadata, write_metadata
 from zoo.export.graph import (
     behind_the_resize,
-    input_sizes,
     metadata_of,
     put,
     traced,
@@ -32,6 +31,7 @@ from zoo.export.graph import (
 from zoo.export.metadata import ExportMetadata
 from zoo.export.model import ExportedModel, at_graph_size
 from zoo.export.precision import FILE_NAMES, MOST_IMAGES, as_inputs, convert
+from zoo.export.sizes import in_tiles, input_sizes
 from zoo.hashes import file_sha256
 from zoo.post.calibration import NO_THRESHOLD
 from zoo.post.rule_text import rule_of
@@ -132,9 +132,11 @@ def export_run(
     needs_ranges = any(precision_of(path) == "int8" for path in wanted)
     shown = pictures.for_ranges() if needs_ranges else []  # missing ones show before the rest
     detector = load(folder, device="cpu")
-    size, is_stretched = _input_size(detector, pictures, input_size, say)
+    size, is_cut = _input_size(detector, pictures, input_size, say)
     metadata = metadata_of(detector.model, detector.calibration, size)
-    metadata = replace(metadata, made_from=made_from, is_stretched=is_stretched)
+    metadata = replace(metadata, made_from=made_from)
+    if is_cut:
+        metadata = in_tiles(metadata, detector.model)
     with behind_the_resize(detector.model, size):
         pass  # a size that cannot be shows before anything is said
     with writing_aside(wanted[0].parent) as aside:
@@ -147,7 +149,7 @@ def export_run(
             convert(source, made, precision, Inputs(shown, metadata))
             whole = replace(metadata, precision=precision)
             write_metadata(made, whole)
-            if precision == "int8" or is_stretched:
+            if precision == "int8" or is_cut:
                 _set_limits(made, whole, pictures)
             put(made, path)
     return wanted
@@ -195,7 +197,7 @@ def _set_limits(made: Path, metadata: ExportMetadata, pictures: NormalPictures) 
 def _input_size(
     detector: Detector, pictures: NormalPictures, given: tuple[int, int] | None, say: Say
 ) -> tuple[tuple[int, int] | None, bool]:
-    """Return the size of the input, and whether the run's pictures are stretched to it."""
+    """Return the size of the input, and whether the run's pictures are cut into tiles of it."""
     if given is not None or not input_sizes(detector.model, [(64, 64)]):
         return given, False
     try:
@@ -203,13 +205,14 @@ def _input_size(
     except ZooError as error:
         raise ZooError(f"{error}; or give --input-size, pictures keep their aspect here") from error
     sizes = input_sizes(detector.model, map(image_size, paths))
-    size = sizes[len(sizes) // 2]
-    if len(sizes) > 1:
-        say(
-            f"a graph has one input size, and the run's pictures have {len(sizes)} there: all are "
-            f"stretched to {size[0]}x{size[1]}, and limits are set anew"
-        )
-    return size, len(sizes) > 1
+    if len(sizes) == 1:
+        return sizes[0], False
+    side = min(map(min, sizes))
+    say(
+        f"a graph has one input size, and the run's pictures have {len(sizes)} there: they go "
+        f"through it in tiles of {side}x{side}, and limits are set anew"
+    )
+    return (side, side), True
 
 
 def _made_from(folder: Path, size: tuple[int, int] | None, good: Sequence[Path] | None) -> str:
