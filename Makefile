@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile # a file's tests share what they prepare
 
 .PHONY: demo test test-all lint format photographs docs clean
 
@@ -9,10 +10,10 @@ demo: $(VENV)/.installed ## install, render a tiny data set, fit six methods, pr
 	$(BIN)/zoo demo
 
 test: $(VENV)/.installed-test ## all tests but the slow ones, under 15 minutes on two cores
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.installed-test ## all tests, under an hour on two cores
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

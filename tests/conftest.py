@@ -1,4 +1,4 @@
-"""Shared fixtures: two threads, a cache of our own, and data sets of a few small images."""
+"""Shared fixtures: two threads in all, a cache of our own, and data sets of a few small images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 # Before torch is imported anywhere: equal thread counts make runs comparable to the last digit.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 # Waiting threads that spin make a forward pass 40 times slower where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # large pages: fewer of them to be zeroed

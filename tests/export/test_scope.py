@@ -8,6 +8,7 @@ from zoo.export.scope import (
     first_layers,
     full_precision,
     has_attention,
+    preparation,
 )
 
 
@@ -72,6 +73,20 @@ def test_cheap_layers_near_the_picture_stay_in_full_precision_on_every_branch():
     stays = full_precision(graph)
     assert not {"other heavy", "relu", "fifth"} & set(stays)
     assert {"stem", "other stem", "join", "distance"} < set(stays)
+
+
+def test_what_is_done_to_the_picture_first_stays_in_full_precision():
+    graph = [
+        op("picture", "Parameter", "mean", "centred"),
+        op("mean", "ReduceMean", "centred"),
+        op("centred", "Subtract", "heavy"),
+        op("heavy", "Convolution", "relu", weights=(64, 3, 3, 3)),
+        op("relu", "Relu", "last"),
+        op("last", "Convolution", "square", weights=(64, 64, 3, 3)),
+        op("square", "Power"),
+    ]
+    assert preparation(graph) == ["picture", "mean", "centred"]
+    assert full_precision(graph) == ["picture", "mean", "centred", "square"]
 
 
 def test_products_of_features_stay_in_full_precision():
