@@ -211,7 +211,7 @@ def test_methods_without_a_resize_take_several_sizes_in_one_batch(fitted, folder
         batch.pred_score = None
         return batch
 
-    monkeypatch.setattr(fitted.model, "pre_processor", None)
+    monkeypatch.setitem(fitted.model._modules, "pre_processor", None)
     monkeypatch.setattr(fitted.model, "test_step", echo)
     monkeypatch.setattr(detector, "_resize", None)
     found = list(detector.predict([folder[1], folder[4], folder[0]], batch_size=3))
