@@ -215,6 +215,12 @@ def test_who_is_not_admitted_is_told_with_the_reason(runs):
     assert "Not admitted by VAND 4, because\n\n- m/quick: no card says it" in text
 
 
+def test_rows_of_the_demo_say_that_they_compare_nothing(runs):
+    assert "under-trained" not in render(rows_of([runs]), means_only=True)
+    write_run(runs, "a", 0, 0.5, 0.4, recipe="m/demo")
+    assert "under-trained on purpose" in render(rows_of([runs]), means_only=True)
+
+
 def test_an_older_file_without_the_newer_columns_is_read(runs, tmp_path):
     newer = ["vand4_admissible", "scored_by", "data_fingerprint"]
     rows_of([runs]).drop(columns=newer).to_csv(tmp_path / "old.csv", index=False)

@@ -19,6 +19,7 @@ import yaml
 import zoo
 from zoo.errors import ZooError, nearest
 
+DEMO = "/demo"  # how the names of recipes end whose rows compare nothing
 _SUFFIXES = (".yaml", ".yml")
 # The C parser is ten times faster; wheels of PyYAML have it, some source builds do not.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

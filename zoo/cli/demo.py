@@ -29,16 +29,14 @@ def run(args: argparse.Namespace) -> int:
     from zoo.cli.bench import bench
     from zoo.cli.report import write_report
     from zoo.data.tiny import write_tiny
-    from zoo.recipes import recipe_names
+    from zoo.recipes import DEMO, recipe_names
     from zoo.standings.rows import finished_runs
 
     data = write_tiny(args.out / "tiny", seed=args.seed, progress=print)
-    recipes = args.recipes or [name for name in recipe_names() if name.endswith("/demo")]
+    recipes = args.recipes or [name for name in recipe_names() if name.endswith(DEMO)]
     runs = args.out / "runs"
     print(f"\nsame as: zoo bench {' '.join(recipes)} --data.root {data} --out {runs}")
     code = bench(recipes, data, None, [args.seed], None, runs, args.debug)
-    if not args.recipes:
-        print("\ndemo: small or under-trained on purpose, no comparison of methods")
     print(f"\nlook at {runs}: masks in cases/, numbers in metrics.json and cost.json")
     if finished_runs([runs]):
         write_report([runs], args.out / "report.html", "The demo of anomalib-zoo")

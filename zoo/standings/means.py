@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
+from zoo.recipes import DEMO
 from zoo.registry import methods
 from zoo.reproduction.rows import PAPER_RECIPE
 from zoo.standings.board import SERVER, Board
@@ -106,6 +107,8 @@ def _pareto_note(board: Board) -> str:
 
 
 def _notes(rows: pd.DataFrame, entries: list[dict[str, Any]]) -> Iterator[str]:
+    if any(str(entry["recipe"]).endswith(DEMO) for entry in entries):
+        yield "Recipes named demo: small or under-trained on purpose, no comparison of methods."
     refused = [entry for entry in entries if entry["vand4"].startswith(NO)]
     if refused:
         said = "\n".join(f"- {each['recipe']}: {each['vand4'][len(NO) :]}" for each in refused)
