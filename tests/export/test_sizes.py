@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
+from zoo.errors import ZooError
 from zoo.export import ExportMetadata
 from zoo.export.metadata import ImageResize
-from zoo.export.model import ExportedModel, at_graph_size
+from zoo.export.model import ExportedModel
 from zoo.export.runtimes import Graph
 from zoo.export.sizes import in_tiles, input_sizes
 from zoo.post import Calibration
@@ -58,6 +59,10 @@ def test_what_tiles_say_becomes_the_map_of_the_whole_picture(size):
     assert found.score == pytest.approx(expected.max(), abs=1e-6)
 
 
-def test_a_fixed_size_is_neither_listed_nor_cut():
-    assert input_sizes(model_with(Resize((SIDE, SIDE), antialias=True)), [(90, 60)]) == []
-    assert at_graph_size(np.zeros((90, 60, 3), np.uint8), WHOLE).shape == (SIDE, SIDE, 3)
+def test_a_fixed_size_is_not_listed():
+    assert not input_sizes(model_with(Resize((SIDE, SIDE), antialias=True)), [(90, 60)])
+
+
+def test_a_bound_on_the_longer_side_leaves_no_common_scale():
+    with pytest.raises(ZooError, match="at most 96 px"):
+        in_tiles(WHOLE, model_with(Resize(SIDE, max_size=96, antialias=True)))

@@ -1,7 +1,7 @@
 """A graph has one input size: pictures that have several there go through it in square tiles.
 
-To stretch them to one size would cost a method far more than any precision does: defects lose their
-shape, and the bank of normal patches knows none of what it sees.
+Stretched to one size, PatchCore and SuperAD lost a third of their SegF1 on photographs of many
+sizes (docs/exporting.md), far more than in any precision.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torchvision.transforms.v2 import Resize
 
 from zoo.data.dataset import size_at
 from zoo.data.native import leading_resize
+from zoo.errors import ZooError
 from zoo.export.metadata import ExportMetadata
 from zoo.tiling.grid import Layout
 from zoo.tiling.scaled import Scaled
@@ -23,13 +24,10 @@ _OVERLAP = 4  # neighbours share at least about a fourth of a tile
 
 def input_sizes(
     model: AnomalibModule, native_sizes: Iterable[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Return the sizes (h, w) that a model resizes pictures to, by their aspect; none if fixed."""
+) -> set[tuple[int, int]]:
+    """Return the sizes (h, w) that a model resizes pictures to by their aspect; none if fixed."""
     resize = _keeping_aspect(model)
-    if resize is None:
-        return []
-    sizes = {size_at(native_size, resize) for native_size in native_sizes}
-    return sorted(sizes, key=lambda size: size[0] / size[1])
+    return set() if resize is None else {size_at(each, resize) for each in native_sizes}
 
 
 def in_tiles(metadata: ExportMetadata, model: AnomalibModule) -> ExportMetadata:
@@ -38,10 +36,18 @@ def in_tiles(metadata: ExportMetadata, model: AnomalibModule) -> ExportMetadata:
     Args:
         metadata: Of the graph, whose input is square.
         model: What the graph was made from; it keeps the aspect of pictures.
+
+    Raises:
+        ZooError: The model's resize bounds the longer side, so that pictures have no common scale.
     """
     resize, (side, _) = _keeping_aspect(model), metadata.resize.size
     if isinstance(resize, Scaled):
         scale = resize.to_dict()
+    elif resize.max_size is not None:
+        raise ZooError(
+            f"the model resizes pictures to at most {resize.max_size} px, so that no tile suits "
+            "all: give --input-size, to which they are stretched"
+        )
     else:
         bicubic = metadata.resize.interpolation == "bicubic"
         scale = Scaled(shorter_side=side, bicubic=bicubic).to_dict()

@@ -206,7 +206,7 @@ def _input_size(
         raise ZooError(f"{error}; or give --input-size, pictures keep their aspect here") from error
     sizes = input_sizes(detector.model, map(image_size, paths))
     if len(sizes) == 1:
-        return sizes[0], False
+        return sizes.pop(), False
     side = min(map(min, sizes))
     say(
         f"a graph has one input size, and the run's pictures have {len(sizes)} there: they go "
