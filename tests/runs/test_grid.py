@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import tempfile
@@ -64,6 +65,18 @@ def test_the_plan_comes_first_and_may_be_all(recipe, mini, out, calls, capsys):
     assert len(calls) == 2
     assert bench(recipe, mini, out, *words, "--dry-run", "--threads", "7") == 0
     assert "seeds 0 1 · to do again, other settings, about 40 s each" in capsys.readouterr().out
+
+
+def test_runs_of_one_recipe_share_the_hash_of_their_settings(recipe, mini, out, calls):
+    shutil.copytree(mini / "part", mini / "second")
+    assert bench(recipe, mini, out, "--seeds", "0", "1") == 0
+    found = [json.loads(path.read_text()) for path in out.rglob("metrics.json")]
+    assert len({each["config_hash"] for each in found}) == 4
+    assert len({each["settings_hash"] for each in found}) == 1
+    recipe.write_text(recipe.read_text().replace("ratio: 0.1", "ratio: 0.2"))
+    assert bench(recipe, mini, out, "--objects", "part") == 0
+    other = json.loads((out / "quick/part/seed0/metrics.json").read_text())
+    assert other["settings_hash"] != found[0]["settings_hash"]
 
 
 def test_shards_share_the_work(recipe, mini, tmp_path, calls, capsys):

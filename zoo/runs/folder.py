@@ -1,9 +1,8 @@
-"""The folder of one run: its name, the hash that recognises it, and how it appears all at once."""
+"""The folder of one run: its name, its files, and how it appears all at once."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
 import tempfile
@@ -35,37 +34,10 @@ _OURS += ("calibrations",)  # older ones, see `zoo.runs.history`: they are of th
 UNFINISHED = ".unfinished"
 _HEADER = b"# anomalib-zoo=="  # what our configurations begin with
 
-# Where something is read from, written to or cached never changes a number.
-_WITHOUT_EFFECT = {
-    ("data", "init_args", "root"),
-    ("data", "init_args", "good"),
-    ("data", "init_args", "bad"),
-    ("data", "init_args", "masks"),
-    ("data", "init_args", "cache_mb"),
-    ("data", "init_args", "num_workers"),
-    ("default_root_dir",),
-    ("trainer", "default_root_dir"),
-    ("trainer", "enable_progress_bar"),
-    ("logging",),
-    ("config",),
-    ("keep",),
-}
-
 
 def run_folder(out: Path, slug: str, object_name: str, seed: int) -> Path:
     """Return `<out>/<recipe>/<object>/seed<N>`."""
     return Path(out) / slug / object_name / f"seed{seed}"
-
-
-def config_hash(config: dict[str, Any], **facts: Any) -> str:
-    """Return 16 hex digits of everything that decides the numbers of a run.
-
-    Args:
-        config: The full configuration; paths and settings without effect are left out.
-        **facts: What else decides: object, seed, data fingerprint, versions, threads, splits.
-    """
-    text = json.dumps([deciding(config), facts], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def is_finished(folder: Path, wanted_hash: str, wanted_files: Iterable[str] = ()) -> bool:
@@ -191,18 +163,3 @@ def note_failure(folder: Path, facts: dict[str, Any]) -> None:
         if read_metrics(folder) is None:
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / FAILED, facts)
-
-
-def deciding(config: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a full configuration can change a number."""
-    return _pruned(config, ())
-
-
-def _pruned(value: Any, path: tuple[str, ...]) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: _pruned(inner, (*path, key))
-            for key, inner in value.items()
-            if (*path, key) not in _WITHOUT_EFFECT
-        }
-    return value

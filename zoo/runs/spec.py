@@ -26,10 +26,10 @@ from zoo.runs.folder import (
     CONFIG,
     MODEL,
     appearing,
-    config_hash,
     is_finished,
     read_metrics,
 )
+from zoo.runs.identity import config_hash, settings_hash
 from zoo.runs.maps import FOLDER as MAPS
 from zoo.training.resume import ResumePoint
 from zoo.vand4 import run_admissible
@@ -109,6 +109,7 @@ class RunSpec:
             "seed": self.seed,
             "data_fingerprint": self.data_fingerprint,
             "config_hash": run_hash or self.hash(command),
+            "settings_hash": settings_hash(command.settings.as_dict()),
             "vand4_admissible": admissible(command, model),
             "command": self.command,
         }

@@ -13,7 +13,8 @@ from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
 from zoo.recipes import read_yaml
 from zoo.runs.check import check_run, read_calibration
-from zoo.runs.folder import CONFIG, METRICS, MODEL, UNFINISHED, deciding, read_metrics
+from zoo.runs.folder import CONFIG, METRICS, MODEL, UNFINISHED, read_metrics
+from zoo.runs.identity import deciding
 from zoo.runs.maps import SavedMaps
 from zoo.submission.tree import SPLITS, Expected, Image, on_disk
 
