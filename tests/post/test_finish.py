@@ -272,6 +272,19 @@ def test_mass_weighs_faint_large_blobs_against_bright_small_ones():
     assert kept == {20.0: 2, 20.5: 1, 25.0: 1, 25.5: 0}
 
 
+@pytest.mark.parametrize("shape", [{"close_px": 6}, {"fill_holes_px": 40}])
+def test_what_closing_and_filling_bring_along_has_no_mass(shape):
+    score_map = np.full((12, 12), -100.0, np.float32)
+    score_map[2:9, 2] = score_map[2:9, 8] = score_map[2, 2:9] = score_map[8, 2:9] = 1.5
+    kept = {
+        least: int(
+            finish(score_map, (12, 12), Calibration(1.0, min_mass=least, **shape)).mask.sum()
+        )
+        for least in (11.9, 12.1)  # a frame of 24 pixels, each 0.5 above the threshold
+    }
+    assert kept == {11.9: 49, 12.1: 0}
+
+
 @pytest.mark.parametrize("normalisation", ["median", "robust"])
 @pytest.mark.parametrize("offset", [0.0, -40.0, 1000.0])
 @pytest.mark.parametrize("seed", range(3))

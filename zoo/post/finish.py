@@ -128,6 +128,8 @@ class Components:
         centroids: float64 (n, 2), x and y.
         peaks: float32 (n,), largest score of each.
         sums: float64 (n,), sum of the scores of each.
+        owner: int32 (p,), label of every candidate pixel, row by row.
+        scores: float32 (p,), score of the same pixels.
     """
 
     labels: np.ndarray
@@ -135,6 +137,8 @@ class Components:
     centroids: np.ndarray
     peaks: np.ndarray
     sums: np.ndarray
+    owner: np.ndarray
+    scores: np.ndarray
 
     @classmethod
     def of(cls, candidates: np.ndarray, score_map: np.ndarray) -> Components:
@@ -147,7 +151,7 @@ class Components:
         peaks = np.full(count, -np.inf, dtype=np.float32)
         np.maximum.at(peaks, owner, scores)
         sums = np.bincount(owner, weights=scores, minlength=count)
-        return cls(labels, statistics, centroids, peaks, sums)
+        return cls(labels, statistics, centroids, peaks, sums, owner, scores)
 
     @property
     def areas(self) -> np.ndarray:
@@ -155,8 +159,12 @@ class Components:
         return self.statistics[:, cv2.CC_STAT_AREA]
 
     def mass_above(self, threshold: float) -> np.ndarray:
-        """Return the sum of (score - threshold) over each component, float64 (n,)."""
-        return self.sums - threshold * self.areas
+        """Return the sum of what scores of each component exceed a threshold by, float64 (n,).
+
+        Pixels below it, which closing and filling bring along, add nothing.
+        """
+        excess = np.maximum(self.scores - np.float64(threshold), 0.0)
+        return np.bincount(self.owner, weights=excess, minlength=len(self.statistics))
 
     def blobs(self, keep: np.ndarray, left: int = 0, top: int = 0) -> list[Blob]:
         """Return the kept components, largest peak first, moved by an offset in pixels."""

@@ -57,6 +57,16 @@ def test_the_budget_holds_on_the_calibration_images(limit, normalisation, per_im
             assert kept == int(per_image * len(maps))
 
 
+@pytest.mark.parametrize("shape", [{"close_px": 6}, {"fill_holes_px": 40}])
+def test_no_blob_stays_where_none_may_whatever_closing_brings_along(shape):
+    frame = np.full((12, 12), -100.0, np.float32)
+    frame[2:9, 2] = frame[2:9, 8] = frame[2, 2:9] = frame[8, 2:9] = 1.5
+    maps = [frame, frame + np.float32(0.25)]
+    calibration = FalseAlarmBudget(0.0, 0.9, "mass", min_area_px=0, **shape)(maps)
+    assert calibration.min_mass > 0
+    assert blobs_kept(calibration, maps) == 0
+
+
 @pytest.mark.parametrize("limit", ["peak", "mass", "area"])
 @pytest.mark.parametrize("draw", [lognormal, logits, negative, clamped, tiny_scores])
 def test_a_budget_that_all_normal_blobs_meet_limits_nothing(limit, draw):
