@@ -32,7 +32,8 @@ from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.sample import Sample
 from zoo.detector import Detector
 from zoo.metrics.ranking import auroc_from_counts
-from zoo.recipes import find_recipe, read_yaml
+from zoo.plain_yaml import read_yaml
+from zoo.recipes import find_recipe
 from zoo.runs.folder import run_folder
 
 LEFT_OUT, SEVERITY = "shadow", 3

@@ -20,7 +20,8 @@ import pandas as pd
 import yaml
 
 from zoo.cli.process import quiet, return_memory, share_cores
-from zoo.recipes import find_recipe, read_yaml
+from zoo.plain_yaml import read_yaml
+from zoo.recipes import find_recipe
 from zoo.runs.folder import COST
 from zoo.runs.grid import plan, run_grid
 from zoo.runs.progress import GridProgress

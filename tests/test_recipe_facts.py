@@ -11,8 +11,9 @@ import yaml
 
 from zoo.catalogue import recipe_facts, recipe_row
 from zoo.errors import ZooError
+from zoo.plain_yaml import read_yaml
 from zoo.recipe_facts import facts_of
-from zoo.recipes import Recipe, find_recipe, read_yaml
+from zoo.recipes import Recipe, find_recipe
 from zoo.registry import methods
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from zoo.errors import ZooError, nearest
-from zoo.recipes import read_yaml
+from zoo.plain_yaml import FLAGS, read_yaml
 
 _EXPECTED = {str: "text", bool: "yes or no", int: "a whole number", float: "a number"}
 
@@ -178,6 +178,8 @@ def _build(kind: Any, value: Any, field: str) -> Any:
         return value
     if kind is float and type(value) is int:
         return float(value)
+    if kind is bool and isinstance(value, str):
+        value = FLAGS.get(value.lower(), value)
     if type(value) is not kind or (kind is str and not value.strip()):
         fix = "; put quotes around it" if kind is str and isinstance(value, int | float) else ""
         raise ZooError(f"'{field}' must be {_EXPECTED[kind]}, not {value!r}{fix}")

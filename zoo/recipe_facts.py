@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.card import Card
-from zoo.recipes import Recipe, method_of, read_yaml
+from zoo.plain_yaml import read_yaml
+from zoo.recipes import Recipe, method_of
 from zoo.registry import Method
 from zoo.vand4 import run_admissible
 

@@ -14,15 +14,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import zoo
 from zoo.errors import ZooError, nearest
+from zoo.plain_yaml import read_text, read_yaml
 
 DEMO = "/demo"  # how the names of recipes end whose rows compare nothing
 _SUFFIXES = (".yaml", ".yml")
-# The C parser is ten times faster; wheels of PyYAML have it, some source builds do not.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -40,16 +37,16 @@ class Recipe:
     @property
     def description(self) -> str:
         """Return the first line of the comment that opens the file, or an empty text."""
-        with self.path.open(encoding="utf-8") as lines:
-            first = next((line.strip() for line in lines if line.strip()), "")
+        lines = read_text(self.path).splitlines()
+        first = next((line.strip() for line in lines if line.strip()), "")
         return first.lstrip("# ").rstrip() if first.startswith("#") else ""
 
     @property
     def needs(self) -> str:
         """Return what the opening comment says after "Needs", or an empty text: a CPU will do."""
-        with self.path.open(encoding="utf-8") as lines:
-            comment = takewhile(lambda line: line.startswith("#"), lines)
-            text = " ".join(line.lstrip("# ").rstrip() for line in comment)
+        lines = read_text(self.path).splitlines()
+        comment = takewhile(lambda line: line.startswith("#"), lines)
+        text = " ".join(line.lstrip("# ").rstrip() for line in comment)
         found = re.search(r"\bNeeds (.+?)[.:;](?: |$)", text)
         return found[1] if found else ""
 
@@ -80,17 +77,6 @@ def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _strings(item, f"{key}[{index}]")
-
-
-def read_yaml(path: Path) -> Any:
-    """Return what a YAML file holds; a broken file is one line that names the place."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ZooError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ZooError(f"{path}: not valid YAML ({reason}); mend that line") from None
 
 
 def recipes_folder() -> Path:

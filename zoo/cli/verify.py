@@ -93,7 +93,7 @@ def _one_run(path: Path, name: str | None) -> Path:
 
 
 def _data_root(folder: Path) -> Path | None:
-    from zoo.recipes import read_yaml
+    from zoo.plain_yaml import read_yaml
     from zoo.runs.folder import CONFIG
 
     root = (read_yaml(folder / CONFIG)["data"].get("init_args") or {}).get("root")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.recipes import Recipe, find_recipe, read_yaml, recipe_names
+from zoo.plain_yaml import read_yaml
+from zoo.recipes import Recipe, find_recipe, recipe_names
 
 _SIZE_ARGUMENTS = ("image_size", "shorter_side")
 _SMALLER = 0.75

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from zoo.data import layout
 from zoo.errors import ZooError
-from zoo.recipes import Recipe, check_object_free, find_recipe, read_yaml
+from zoo.plain_yaml import read_yaml
+from zoo.recipes import Recipe, check_object_free, find_recipe
 from zoo.runs.attempt import Outcome
 from zoo.runs.execute import Keep
 from zoo.runs.executors import Executor

@@ -21,7 +21,7 @@ from zoo.command import import_methods
 from zoo.detector import Detector
 from zoo.errors import ZooError, one_line
 from zoo.parse_errors import readable
-from zoo.recipes import read_yaml
+from zoo.plain_yaml import read_yaml
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checkpoint import fill, read_checkpoint
 from zoo.runs.folder import CONFIG, MODEL

@@ -10,8 +10,8 @@ from typing import Any
 
 from zoo.data import layout
 from zoo.errors import ZooError
+from zoo.plain_yaml import read_yaml
 from zoo.post.calibration import Calibration
-from zoo.recipes import read_yaml
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.folder import CONFIG, METRICS, MODEL, UNFINISHED, read_metrics
 from zoo.runs.identity import deciding

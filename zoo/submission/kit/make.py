@@ -6,9 +6,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from zoo.errors import ZooError
+from zoo.plain_yaml import dump_yaml
 from zoo.runs.folder import CONFIG, UNFINISHED, write_json
 from zoo.submission import ledger
 from zoo.submission.kit.manifest import ATTESTATION, CARRIED, distributions_of, manifest
@@ -75,7 +74,7 @@ def recipe_text(run: ObjectRun) -> str:
         init_args.pop(key, None)
     config["data"] = {**config["data"], "init_args": init_args}
     head = f"# {run.metrics['recipe']}, every setting spelt out.\n"
-    return head + yaml.safe_dump(config, sort_keys=False)
+    return head + dump_yaml(config)
 
 
 def _carry(run: ObjectRun, target: Path) -> None:
@@ -89,4 +88,4 @@ def _carry(run: ObjectRun, target: Path) -> None:
     config = {**run.config, "default_root_dir": "runs"}
     init_args = {**(config["data"].get("init_args") or {}), "root": _ELSEWHERE}
     config["data"] = {**config["data"], "init_args": init_args}
-    (target / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    (target / CONFIG).write_text(dump_yaml(config), encoding="utf-8")

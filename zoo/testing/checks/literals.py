@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zoo.errors import ZooError
-from zoo.recipes import check_object_free, read_yaml, recipes_for
+from zoo.plain_yaml import read_yaml
+from zoo.recipes import check_object_free, recipes_for
 from zoo.testing.objects import OBJECT_NAMES, names_object
 from zoo.testing.subject import Subject
 
