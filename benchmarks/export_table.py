@@ -70,7 +70,7 @@ def _rows(folder: Path, data: Path | None, split: str, passes: int) -> Iterator[
     pictures = NormalPictures(folder, data)
     paths = graph_paths(folder / "exported", list(SUFFIXES.values()), PRECISIONS)
     export_run(folder, paths, pictures, reuse=True, say=lambda text: print(text, flush=True))
-    normal = pictures.for_limits()
+    normal = pictures.for_limits
     checked = check_graphs(folder, paths, standard_pictures(normal), {})
     picture = read_image(normal[0])
     detector = load(folder, device="cpu")

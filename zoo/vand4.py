@@ -16,6 +16,8 @@ from zoo.hashes import file_sha256
 from zoo.paths import written_path
 
 YES, NO = "yes", "no: "
+# The rules let a fit, and what normal data decides, see train/good and validation/good only.
+_GIVEN = "thresholds from given images, and the rules admit train and validation only"
 _NAMED_WEIGHTS = {"embedded", "hub", "random"}  # see `zoo.weights`; everything else is a file
 
 
@@ -52,6 +54,23 @@ def run_admissible(
 def verdict(objections: list[str]) -> str:
     """Return the one text for a list of objections, which may be empty."""
     return f"{NO}{'; '.join(objections)}" if objections else YES
+
+
+def with_calibration(text: str, given: bool) -> str:
+    """Return a verdict on a run as its present calibration makes it, from that on its fit.
+
+    Args:
+        text: The verdict, for whatever calibration.
+        given: Whether the present calibration is of images that a person gave.
+
+    Example:
+        >>> with_calibration("no: transductive", given=True).count(";")
+        1
+        >>> with_calibration(with_calibration("yes", given=True), given=False)
+        'yes'
+    """
+    objections = [] if text == YES else text.removeprefix(NO).split("; ")
+    return verdict([each for each in objections if each != _GIVEN] + [_GIVEN] * given)
 
 
 def _objections(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 import zoo
 from zoo.cli import main
+from zoo.data.known_images import image_digests
 from zoo.post import Calibration, Quantile
 from zoo.runs.maps import SavedMaps
 
@@ -108,7 +111,8 @@ def test_kept_maps_need_neither_model_nor_images(run_with_maps, calibrate, monke
     assert calibrate(run_with_maps, "--rule", "quantile(q=0.5, min_area_px=7)")[0] == 0
     new = read(run_with_maps)
     maps = SavedMaps(run_with_maps, "validation")
-    assert new == Quantile(q=0.5, min_area_px=7)(maps, old.split)
+    derived = Quantile(q=0.5, min_area_px=7)(maps, old.split)
+    assert new == replace(derived, images=old.images)
     assert new.threshold < old.threshold
     assert (new.n_images, new.split) == (old.n_images, old.split)
 
@@ -150,7 +154,8 @@ def test_new_pictures_keep_the_rule_and_judge_the_old_thresholds(run, lamp, cali
     assert (new.n_images, new.n_pixels, new.split) == (6, 6 * 48 * 64, str(lamp))
     detector = zoo.load(run)
     maps = [detector.predict(path).score_map for path in sorted(lamp.iterdir())]
-    assert new == Quantile(q=0.99, min_area_px=4)(maps, str(lamp))
+    derived = Quantile(q=0.99, min_area_px=4)(maps, str(lamp))
+    assert new == replace(derived, images=image_digests(lamp.iterdir()), given=True)
     alarms = sum(bool((each > old.threshold).any()) for each in maps)
     assert alarms  # the new lamp is an anomaly to the old thresholds
     assert lines[1].startswith("     false alarms to expect: 1000 ")
@@ -228,6 +233,94 @@ def test_pictures_that_the_model_learned_from_are_refused(run, lamp, calibrate):
     assert "4 of 4 pictures are some that run" in error
     (lamp / "link.png").symlink_to(data_root(run) / "part" / "train" / "good" / "000_regular.png")
     assert "1 of 7 pictures" in calibrate(run, "--good", lamp)[2]
+
+
+def test_the_calibration_names_its_images(run):
+    validation = sorted((data_root(run) / "part/validation/good").iterdir())
+    assert read(run).images == image_digests(validation)
+    assert len(read(run).images) == 3
+    assert not read(run).given
+
+
+def admissible(run: Path) -> str:
+    return json.loads((run / "metrics.json").read_text())["vand4_admissible"]
+
+
+def test_given_images_end_admissibility_and_undo_brings_it_back(run, lamp, calibrate):
+    before = files(run)
+    code, lines, _ = calibrate(run, "--good", lamp)
+    assert code == 0
+    assert admissible(run).startswith("no: thresholds from given images")
+    assert lines[-1].startswith("VAND 4.0 admits thresholds from train and validation only")
+    calibrate(run, "--rule", "quantile(q=0.5)")  # of the run's own images
+    assert admissible(run) == "yes"
+    assert not read(run).given
+    calibrate(run, "--undo")
+    assert admissible(run).count("thresholds from given images") == 1
+    calibrate(run, "--undo")
+    assert files(run) == before
+
+
+def test_the_runs_own_images_given_again_are_still_its_own(run, tmp_path, calibrate):
+    own = data_root(run) / "part/validation/good"
+    copied = shutil.copytree(own, tmp_path / "copied")
+    for number, path in enumerate(sorted(copied.iterdir())):
+        path.rename(copied / f"{9 - number}.png")
+    assert calibrate(run, "--good", copied)[1][-1] == "both are the same: nothing was written"
+    assert admissible(run) == "yes"
+
+
+TESTS = ["test_public/good", "test_public/bad", "test_private", "test_private_mixed"]
+
+
+@pytest.mark.parametrize("split", TESTS)
+def test_test_images_set_no_threshold(run, calibrate, split):
+    before = files(run)
+    code, lines, error = calibrate(run, "--good", data_root(run) / "part" / split)
+    assert code == 1
+    assert "test images decide nothing" in error
+    assert error.count("\n") == 1
+    assert not lines
+    assert files(run) == before
+
+
+def linked(source: Path, place: Path) -> None:
+    place.symlink_to(source)
+
+
+def hard_linked(source: Path, place: Path) -> None:
+    place.hardlink_to(source)
+
+
+def saved_anew(source: Path, place: Path) -> None:
+    with Image.open(source) as image:
+        image.save(place.with_suffix(".bmp"))
+
+
+@pytest.mark.parametrize("hide", [linked, hard_linked, shutil.copy, saved_anew])
+@pytest.mark.parametrize("split", TESTS)
+def test_test_images_are_known_under_any_name(run, lamp, calibrate, hide, split):
+    hide(sorted((data_root(run) / "part" / split).iterdir())[0], lamp / "mine.png")
+    code, _, error = calibrate(run, "--good", lamp, "--dry-run")
+    assert code == 1
+    assert "test image" in error
+    assert error.count("\n") == 1
+
+
+def test_test_images_of_other_objects_are_known_too(run, lamp, calibrate, write_object):
+    other = write_object(data_root(run), "other", size=(40, 56))
+    try:
+        shutil.copy(other / "test_private_mixed" / "003_mixed.png", lamp / "7.png")
+        code, _, error = calibrate(run, "--good", lamp)
+        assert code == 1
+        assert "1 of 7 pictures are test images, such as" in error
+    finally:
+        shutil.rmtree(other)
+
+
+def test_copies_of_training_images_are_refused(run, lamp, calibrate):
+    shutil.copy(data_root(run) / "part/train/good/000_regular.png", lamp / "new.png")
+    assert "1 of 7 pictures are some that run" in calibrate(run, "--good", lamp)[2]
 
 
 def move_data(run: Path) -> None:

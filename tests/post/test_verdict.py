@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.post import BlobPostProcessor, Calibration, Quantile, finish
 from zoo.post.spool import ScoreMapSpool
 from zoo.runs.evaluate import SplitEvaluation
-from zoo.runs.recalibrate import recalibrate
+from zoo.runs.recalibrate import CalibrationSource, recalibrate
 
 SQUARE = np.zeros((8, 8), np.float32)
 SQUARE[2:5, 2:5] = 1
@@ -100,8 +100,9 @@ def test_recalibration_keeps_the_verdict():
     with ScoreMapSpool() as spool:
         for score in (5.0, 7.0):
             spool.append(SQUARE, (8, 8), score)
-        _, new = recalibrate(Quantile(1.0), spool, "validation", old)
-        _, plain = recalibrate(Quantile(1.0), spool, "validation", Calibration(0.5))
+        source = CalibrationSource("validation")
+        _, new = recalibrate(Quantile(1.0), spool, source, old)
+        _, plain = recalibrate(Quantile(1.0), spool, source, Calibration(0.5))
     assert new.calibration.image_threshold == 7.0
     assert new.false_alarms is None  # blobs would tell of other verdicts
     assert plain.calibration.image_threshold is None

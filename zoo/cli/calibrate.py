@@ -59,7 +59,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     old = read_old(args.run, required=rule is None)
     rule = rule or rule_of(old)
     good = given_pictures(args.good) if args.good else None
-    source = str(args.good) if args.good else source_of(args.run)
+    source = source_of(args.run, good, str(args.good))
     with _score_maps(args.run, good, args.device, rule.needs) as score_maps:
         before, after = recalibrate(rule, score_maps, source, old)
     for line in before.lines("old") if before else ["old: this version cannot read it"]:
@@ -74,6 +74,8 @@ def _calibrate(args: argparse.Namespace) -> int:
         kept = replace(args.run, after.calibration)
         print(f"the new one holds; the old one is {kept}, --undo puts it back")
         print("metrics.json and cases tell of the calibration that they were made with, as before")
+        if after.calibration.given:
+            print("VAND 4.0 admits thresholds from train and validation only: not this run, now")
     return 0
 
 

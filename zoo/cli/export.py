@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
     from zoo.runs.agreement import check_graphs, standard_pictures
 
-    shown = images or standard_pictures(pictures.for_limits())
+    shown = images or standard_pictures(pictures.for_limits)
     found = check_graphs(args.run, paths, shown, given)
     for line in found.table():
         print(line)

@@ -70,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Try, choose, export, and prove that masks agree."""
+    from zoo.data.known_images import check_no_test_folder
     from zoo.data.pictures import pictures
     from zoo.export.files import runtime
     from zoo.pick.budget import Budget
@@ -83,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out.resolve().is_relative_to(args.good.resolve()):
         raise ZooError(f"{args.out} lies among the good pictures: give --out a folder elsewhere")
     good = pictures(args.good).images
+    check_no_test_folder(good)
     packages = ("onnx", "onnxscript", "openvino", *(["nncf"] if "int8" in args.precision else []))
     for package in packages:
         runtime(package)
@@ -144,7 +146,7 @@ def _agreement(out: Path, row: Row) -> Agreement | None:
 
     graph = out / row.graph
     folder = graph.parent.parent
-    shown = standard_pictures(NormalPictures(folder).for_limits())
+    shown = standard_pictures(NormalPictures(folder).for_limits)
     checked = check_graphs(folder, [graph], shown, {})
     for line in checked.table():
         print(line)

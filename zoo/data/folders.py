@@ -11,6 +11,7 @@ from torchvision.transforms.v2 import Transform
 
 from zoo.data.cache import DEFAULT_BUDGET_MB
 from zoo.data.images import image_size
+from zoo.data.known_images import check_no_test_folder
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.data.pictures import copies, few, match_masks, object_name, pictures
 from zoo.data.sample import Sample, fingerprint
@@ -48,8 +49,8 @@ class PictureFolders(NativeDataModule):
         notices: Lines for people: what is used, what was left out, what to be wary of.
 
     Raises:
-        ZooError: A folder is missing or empty, a file is damaged, a picture is good and bad, or
-            there are too few good pictures.
+        ZooError: A folder is missing or empty, a file is damaged, a picture is good and bad, good
+            pictures are those of a test split, or there are too few of them.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class PictureFolders(NativeDataModule):
     def _listed_good(self) -> list[Path]:
         others = [folder for folder in (self.bad, self.masks) if folder is not None]
         found = pictures(self.good, without=others)
+        check_no_test_folder(found.images)
         self.notices += found.notices()
         if len(found.images) <= self.max_good:
             return found.images

@@ -46,6 +46,9 @@ class Calibration:
         split: Where the normal images came from.
         n_images: How many there were.
         n_pixels: How many pixels at native size they had.
+        images: Which ones they were, see `zoo.data.known_images.image_digests`; empty where nobody
+            noted it, as in anomalib's own flow.
+        given: Whether a person gave them; otherwise the run itself held them out of the fit.
         normal_min: Smallest score of a normal pixel; with the next one it scales pictures.
         normal_max: Largest score of a normal pixel.
         version: Version of this format.
@@ -69,6 +72,8 @@ class Calibration:
     split: str = ""
     n_images: int = 0
     n_pixels: int = 0
+    images: tuple[str, ...] = ()
+    given: bool = False
     normal_min: float = 0.0
     normal_max: float = 1.0
     version: int = FORMAT_VERSION
@@ -91,6 +96,7 @@ class Calibration:
             )
         known = {entry.name for entry in fields(cls)}
         given = {key: value for key, value in data.items() if key in known}
+        given["images"] = tuple(given.get("images", ()))  # JSON knows lists only
         return cls(**{**given, "version": FORMAT_VERSION})
 
     def save(self, path: Path) -> None:

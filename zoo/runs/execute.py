@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from anomalib.models import AnomalibModule
 
 from zoo import __version__
 from zoo.data.batch import NativeBatch
+from zoo.data.known_images import image_digests
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.detector import Detector
 from zoo.metrics import PixelScores, save_splits
@@ -235,6 +236,7 @@ def _calibrate(
         with scenes(Detector(model, NO_THRESHOLD), paths, spool, rule.needs) as made:
             calibration = rule(made, datamodule.source(VALIDATION))
             calibration = post_processor.with_verdict(calibration, spool.scores)
+            calibration = replace(calibration, images=image_digests(paths))
             post_processor.calibration = calibration
             false_alarms = None
             if calibration.image_threshold is None:  # otherwise blobs say nothing of verdicts

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from zoo.runs.check import read_calibration
 from zoo.runs.folder import CALIBRATION, MODEL
 from zoo.runs.load import load, read_config
 from zoo.runs.normal_maps import datamodule_of, maps_of, normal_pictures
-from zoo.runs.recalibrate import recalibrate, source_of
+from zoo.runs.recalibrate import CalibrationSource, recalibrate, source_of
 from zoo.runs.scenes import evenly
 from zoo.tiling.grid import Layout
 from zoo.tiling.stitch import cut
@@ -61,25 +62,24 @@ class NormalPictures:
     root: Path | None = None
     good: Sequence[Path] | None = None
 
+    @cached_property
     def for_limits(self) -> list[Path]:
-        """Return pictures that may set thresholds."""
+        """Pictures that may set thresholds."""
         given = list(self.good) if self.good is not None else None
         return normal_pictures(self.folder, self.config(), given)
 
     def for_ranges(self) -> list[Path]:
         """Return pictures that show what values features take: training images, or those given."""
-        if self.good is not None:
-            found = list(self.good)
-        else:
-            self.for_limits()  # says it if images are gone or changed
+        found = self.for_limits  # says it if images are gone, changed or known to the run
+        if self.good is None:
             listed = datamodule_of(self.config()).listed(TRAIN)
             found = [sample.image_path for sample in listed]
         return [found[index] for index in evenly(len(found), MOST_IMAGES)]
 
     @property
-    def source(self) -> str:
+    def source(self) -> CalibrationSource:
         """Where those that set thresholds come from, for the record."""
-        return source_of(self.folder) if self.good is None else "given good pictures"
+        return source_of(self.folder, self.good, "given good pictures")
 
     def config(self) -> dict[str, Any]:
         """Return the run's configuration, with the place where its data is now."""
@@ -189,7 +189,7 @@ def _set_limits(made: Path, metadata: ExportMetadata, pictures: NormalPictures) 
     judge = ExportedModel(made, threads=torch.get_num_threads())
     judge.calibration = NO_THRESHOLD
     rule = rule_of(old)
-    with maps_of(judge, pictures.for_limits(), rule.needs) as scenes:
+    with maps_of(judge, pictures.for_limits, rule.needs) as scenes:
         _, new = recalibrate(rule, scenes, pictures.source, old)
     write_metadata(made, replace(metadata, calibration=new.calibration))
 
@@ -201,7 +201,7 @@ def _input_size(
     if given is not None or not input_sizes(detector.model, [(64, 64)]):
         return given, False
     try:
-        paths = pictures.for_limits()
+        paths = pictures.for_limits
     except ZooError as error:
         raise ZooError(f"{error}; or give --input-size, pictures keep their aspect here") from error
     sizes = input_sizes(detector.model, map(image_size, paths))

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
-from zoo.runs.folder import CALIBRATION
+from zoo.runs.check import read_calibration
+from zoo.runs.folder import CALIBRATION, METRICS, read_metrics, write_json
+from zoo.vand4 import with_calibration
 
 HISTORY = "calibrations"
 
@@ -44,6 +46,7 @@ def replace(folder: Path, calibration: Calibration) -> Path:
         aside.write_bytes((folder / CALIBRATION).read_bytes())
     with _appearing(folder / CALIBRATION) as aside:
         calibration.save(aside)
+    _note_admissible(folder, calibration)
     return place
 
 
@@ -54,6 +57,17 @@ def put_back(folder: Path) -> None:
         ZooError: There is none.
     """
     last(folder).replace(folder / CALIBRATION)
+    _note_admissible(folder, read_calibration(folder))
+
+
+def _note_admissible(folder: Path, calibration: Calibration) -> None:
+    """Let the run's metrics say whether VAND 4.0 admits it with this calibration."""
+    metrics = read_metrics(folder) or {}
+    noted = metrics.get("vand4_admissible")
+    said = noted and with_calibration(noted, calibration.given)
+    if said != noted:
+        with _appearing(folder / METRICS) as aside:
+            write_json(aside, {**metrics, "vand4_admissible": said})
 
 
 @contextmanager

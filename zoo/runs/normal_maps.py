@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from anomalib.data import AnomalibDataModule
 
+from zoo.data.datamodule import MVTecAD2Layout
+from zoo.data.known_images import check_no_test_folder, find_known, images_of_tests
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.data.stock import adopt
 from zoo.detector import Detector
@@ -41,7 +43,7 @@ def normal_maps(
         needs: Whether they are relit or painted on too, see `Rule.needs`.
 
     Raises:
-        ZooError: The images are gone or changed, or the model has learned from those given.
+        ZooError: The images are gone or changed, or those given were learned from or are for tests.
     """
     paths = normal_pictures(folder, read_config(folder), good)
     with maps_of(Detector(load_model(folder, device), NO_THRESHOLD), paths, needs) as made:
@@ -70,11 +72,11 @@ def normal_pictures(
     """Return pictures that may set thresholds: those given, or the run's own.
 
     Raises:
-        ZooError: The images are gone or changed, or the model has learned from those given.
+        ZooError: The images are gone or changed, or those given were learned from or are for tests.
     """
     if good is None:
         return own_images(folder, config)
-    _check_not_learned(folder, config, good)
+    _check_unknown(folder, config, good)
     return good
 
 
@@ -98,18 +100,44 @@ def own_images(folder: Path, config: dict[str, Any]) -> list[Path]:
     return [sample.image_path for sample in listed]
 
 
-def _check_not_learned(folder: Path, config: dict[str, Any], good: list[Path]) -> None:
-    """Refuse training images: a method knows them too well to be surprised by anything normal."""
-    try:
-        learned = {sample.image_path.resolve() for sample in datamodule_of(config).listed(TRAIN)}
-    except ZooError:  # gone, so that none of them can be given
+def _check_unknown(folder: Path, config: dict[str, Any], good: list[Path]) -> None:
+    """Refuse training images, which a method knows too well, and test images, which decide nothing.
+
+    The same pixels are the same image, wherever they lie and whatever their file is called.
+    """
+    check_no_test_folder(good)
+    learned, tested = _learned_and_tested(config)
+    known = find_known(good, [*learned, *tested])
+    if not known:
         return
-    known = [path for path in good if path.resolve() in learned]
-    if known:
+    found = next((path for path in known if known[path] in learned), None)
+    if found is not None:
+        n_known = sum(path in learned for path in known.values())
         raise ZooError(
-            f"{len(known)} of {len(good)} pictures are some that run {folder} learned from, such "
-            f"as {known[0]}: they say nothing about new ones; give others, or leave --good out"
+            f"{n_known} of {len(good)} pictures are some that run {folder} learned from, such "
+            f"as {found}: they say nothing about new ones; give others, or leave --good out"
         )
+    found = next(iter(known))
+    raise ZooError(
+        f"{len(known)} of {len(good)} pictures are test images, such as {found}, which is "
+        f"{known[found]}: test images set no threshold; give others, or leave --good out"
+    )
+
+
+def _learned_and_tested(config: dict[str, Any]) -> tuple[set[Path], set[Path]]:
+    """Return the images that a run learned from, and all that test it or its data set's objects."""
+    try:
+        datamodule = datamodule_of(config)
+        learned = {sample.image_path for sample in datamodule.listed(TRAIN)}
+    except ZooError:  # gone, so that none of them can be given
+        return set(), set()
+    tested: set[Path] = set()
+    for split in datamodule.test_splits():
+        with suppress(ZooError):  # a mask may be missing: `images_of_tests` needs none
+            tested |= {sample.image_path for sample in datamodule.listed(split)}
+    if isinstance(datamodule, MVTecAD2Layout):
+        tested |= set(images_of_tests(datamodule.root))
+    return learned, tested - learned
 
 
 def datamodule_of(config: dict[str, Any]) -> NativeDataModule:

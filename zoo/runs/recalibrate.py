@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zoo.data.known_images import image_digests
 from zoo.data.pictures import pictures
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
@@ -47,13 +48,47 @@ def read_old(folder: Path, required: bool = False) -> Calibration | None:
         return None
 
 
-def source_of(folder: Path) -> str:
-    """Return where the images came from that a run was calibrated on when it was fitted."""
+@dataclass(frozen=True)
+class CalibrationSource:
+    """Where the normal images come from that set thresholds, for the record.
+
+    Attributes:
+        split: The same in words.
+        images: Which ones they are, see `Calibration.images`.
+        given: Whether a person gave them.
+    """
+
+    split: str
+    images: tuple[str, ...] = ()
+    given: bool = False
+
+
+def source_of(
+    folder: Path, good: Sequence[Path] | None = None, name: str = ""
+) -> CalibrationSource:
+    """Return where images come from: given ones, or those that the run itself held out of its fit.
+
+    Args:
+        folder: Folder of the run.
+        good: The images that a person gave, if any; the run's own count as its own.
+        name: What to call those given.
+    """
+    own = _own_source(folder)
+    if good is None:
+        return own
+    images = image_digests(good)
+    return own if images == own.images else CalibrationSource(name, images, given=True)
+
+
+def _own_source(folder: Path) -> CalibrationSource:
     first = next(iter(older(folder)), folder / CALIBRATION)
     try:
-        return read_calibration(folder, first.relative_to(folder)).split
+        fitted = read_calibration(folder, first.relative_to(folder))
     except ZooError:  # damaged, or of another version
-        return "validation"
+        return CalibrationSource("validation")
+    if fitted.given:  # somebody removed the older ones
+        return CalibrationSource("validation")
+    return CalibrationSource(fitted.split, fitted.images)
 
 
 def given_pictures(folder: Path) -> list[Path]:
@@ -71,21 +106,25 @@ def given_pictures(folder: Path) -> list[Path]:
 
 
 def recalibrate(
-    rule: Rule, score_maps: Scenes | ScoreMaps, source: str, old: Calibration | None
+    rule: Rule,
+    score_maps: Scenes | ScoreMaps,
+    source: CalibrationSource,
+    old: Calibration | None,
 ) -> tuple[Judged | None, Judged]:
     """Derive a calibration, and judge the old one by the same maps.
 
     Args:
         rule: The rule.
         score_maps: Scenes, or raw maps of normal images at native size; read several times.
-        source: Where the images come from, for the record.
+        source: Where the images come from.
         old: What held so far, if it can be read.
 
     Returns:
         The old calibration, if any, and the new one; none is judged by images that set it.
     """
     scenes = Scenes.of(score_maps)
-    calibration = rule(scenes, source)
+    calibration = rule(scenes, source.split)
+    calibration = replace(calibration, images=source.images, given=source.given)
     if old is not None and old.image_threshold is not None:
         # Verdicts stay with the image score, of which blobs say nothing.
         return Judged(old, None), Judged(
