@@ -276,3 +276,73 @@ def test_a_single_run_folder_is_a_source_and_foreign_files_are_none(own):
     assert len(rows_of([own])) == 2
     with pytest.raises(ZooError, match="no finished run"):
         rows_of([own / "other"])
+
+
+FACTS = {"object": "../../../../X", "seed": -1, "recipe": "a//b", "method": 7, "splits": []}
+FIGURES = {"segf1": 1.5, "n_images": True, "image_auroc": "0.5", "n_good": -3, "reasons": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        *(("metrics.json", {key: value}, f"{key} is") for key, value in FACTS.items() if value),
+        ("metrics.json", {"splits": []}, "splits: "),
+        ("metrics.json", {"splits": {"../x": {}}}, "splits.../x"),
+        *(
+            ("metrics.json", {"splits": {"test_private": {key: value}}}, f"test_private.{key}")
+            for key, value in FIGURES.items()
+        ),
+        ("cost.json", {"total_s": True}, "total_s is 'True'"),
+        ("cost.json", {"latency": {"p50_ms": -1}}, "latency.p50_ms is '-1'"),
+        ("cost.json", {"versions": {"torch": 2}}, "versions.torch is '2'"),
+    ],
+)
+def test_a_damaged_run_is_named_and_left_out(runs, name, change, says, capsys):
+    path = runs / "m-quick" / "a" / "seed0" / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    for words in (["table", str(runs)], ["report", str(runs), "--out", str(runs / "r.html")]):
+        assert main(words) == 1
+        printed = capsys.readouterr()
+        assert printed.err.startswith(f"zoo: left out: {path}: ")
+        assert says in printed.err
+        assert printed.err.count("\n") == 1
+    assert set(rows_of([runs], lambda error: None)["object"]) == {"b"}
+    with pytest.raises(ZooError, match=r"copy the run again"):
+        rows_of([runs])
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "1e999", "", '{"a": 1, "a": 2}', "[" * 9999])
+def test_what_is_no_json_is_named_and_left_out(runs, text, capsys):
+    path = runs / "m-quick" / "a" / "seed0" / "cost.json"
+    (path.parent / "config.yaml").write_text("# anomalib-zoo==0.1.0\n")
+    path.write_text(f'{{"total_s": {text}}}' if text else "")
+    assert main(["table", str(runs)]) == 1
+    assert capsys.readouterr().err.startswith(f"zoo: left out: {path}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("m/quick", "../x", "line 2.recipe"),
+        (",a,0,", ",..,0,", "line 2.object"),
+        (",0.5,", ",inf,", "line 2.segf1"),
+        (",0.5,", ",True,", "line 2.segf1"),
+        (",0.5,", ",50,", "line 2.segf1"),
+        ("seed", "seat", "seed is missing"),
+    ],
+)
+def test_rows_of_a_csv_are_checked(runs, tmp_path, old, new, says, capsys):
+    text = render(rows_of([runs]), "csv")
+    (tmp_path / "rows.csv").write_text(text.replace(old, new, 1))
+    assert main(["table", str(tmp_path / "rows.csv"), str(runs)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"zoo: left out: {tmp_path / 'rows.csv'}: ")
+    assert says in error
+    assert error.count("\n") == 1
+
+
+def test_a_csv_keeps_names_that_look_like_numbers(tmp_path):
+    for name in ("01", "no", "1e3", "NA"):
+        write_run(tmp_path / "runs", name, 0, 0.5, 0.4)
+    (tmp_path / "rows.csv").write_text(render(rows_of([tmp_path / "runs"]), "csv"))
+    assert set(rows_of([tmp_path / "rows.csv"])["object"]) == {"01", "no", "1e3", "NA"}

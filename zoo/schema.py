@@ -19,6 +19,7 @@ from zoo.names import problem_of
 
 T = TypeVar("T")
 
+MEND = "copy it again"
 MAX_BYTES = 64 << 20  # of one JSON file; ours stay below one MB
 _MAX_COUNT = 2**53  # integers that JSON readers of every language agree on
 
@@ -52,8 +53,12 @@ Name = Annotated[str, PlainValidator(_name)]
 RecipeName = Annotated[str, PlainValidator(_recipe_name)]
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path, mend: str = MEND) -> Any:
     """Return what a JSON file holds, as plain data.
+
+    Args:
+        path: The file.
+        mend: What a person can do about a bad one.
 
     Raises:
         ZooError: The file is missing, too large, not UTF-8 or no JSON, or it repeats a key or
@@ -65,13 +70,13 @@ def read_json(path: str | Path) -> Any:
             text = file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ZooError(f"{path} cannot be read ({reason}): copy it again") from error
+        raise ZooError(f"{path} cannot be read ({reason}): {mend}") from error
     if len(text) > MAX_BYTES:
-        raise ZooError(f"{path} is larger than {MAX_BYTES >> 20} MB: copy it again")
-    return parse_json(text, path)
+        raise ZooError(f"{path} is larger than {MAX_BYTES >> 20} MB: {mend}")
+    return parse_json(text, path, mend)
 
 
-def parse_json(text: str | bytes, source: object) -> Any:
+def parse_json(text: str | bytes, source: object, mend: str = MEND) -> Any:
     """Return what a JSON text holds, as plain data; arguments and errors as `read_json`."""
     try:
         if isinstance(text, bytes):
@@ -79,10 +84,10 @@ def parse_json(text: str | bytes, source: object) -> Any:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ZooError(f"{source} is no valid JSON ({reason[:120]}): copy it again") from error
+        raise ZooError(f"{source} is no valid JSON ({reason[:120]}): {mend}") from error
 
 
-def validated(kind: type[T], data: Any, source: object, mend: str = "copy it again") -> T:
+def validated(kind: type[T], data: Any, source: object, mend: str = MEND) -> T:
     """Return plain data as a dataclass whose annotations hold.
 
     Args:

@@ -239,7 +239,8 @@ def _foreign_mask(shots):
 
 def _another_detector(shots):
     (shots / "detector").mkdir()
-    facts = {"config_hash": "x", "object": "screws"}
+    facts = {"recipe": "quick", "method": "m", "object": "screws", "seed": 0, "splits": {}}
+    facts |= {"config_hash": "x"}
     (shots / "detector/metrics.json").write_text(json.dumps(facts))
     return []
 

@@ -143,7 +143,7 @@ def test_runs_without_known_truth_have_no_curves(runs):
 
 
 def test_names_of_strangers_are_texts(runs, write_report_run):
-    evil = "<script>alert(1)</script>"
+    evil = "<script>alert(1)<script>"
     folder = write_report_run(runs, "m/evil", "cup", 0, 0.5)
     metrics = json.loads((folder / "metrics.json").read_text())
     (folder / "metrics.json").write_text(json.dumps(metrics | {"recipe": evil, "object": evil}))

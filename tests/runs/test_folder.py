@@ -17,10 +17,15 @@ from zoo.runs.folder import (
 )
 
 
+def write_metrics(folder, run_hash: str) -> None:
+    facts = {"recipe": "quick", "method": "m", "object": "part", "seed": 0, "splits": {}}
+    write_json(folder / "metrics.json", facts | {"config_hash": run_hash})
+
+
 def test_a_folder_appears_when_its_block_ends_well(tmp_path):
     folder = tmp_path / "a" / "seed0"
     with appearing(folder) as aside:
-        write_json(aside / "metrics.json", {"config_hash": "h"})
+        write_metrics(aside, "h")
         assert not folder.exists()
     assert is_finished(folder, "h")
     assert not is_finished(folder, "other")
@@ -30,11 +35,11 @@ def test_a_folder_appears_when_its_block_ends_well(tmp_path):
 def test_an_error_leaves_the_older_run_alone(tmp_path):
     folder = tmp_path / "seed0"
     with appearing(folder) as aside:
-        write_json(aside / "metrics.json", {"config_hash": "old"})
+        write_metrics(aside, "old")
 
     def interrupted() -> None:
         with appearing(folder) as aside:
-            write_json(aside / "metrics.json", {"config_hash": "new"})
+            write_metrics(aside, "new")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -48,7 +53,7 @@ def test_a_killed_run_is_neither_finished_nor_in_the_way(tmp_path):
     folder = tmp_path / "seed0"
     leftover = tmp_path / "seed0.unfinished"
     leftover.mkdir()
-    write_json(leftover / "metrics.json", {"config_hash": "h"})
+    write_metrics(leftover, "h")
     assert not is_finished(folder, "h")
     with appearing(folder) as aside:
         assert not list(aside.iterdir())
@@ -57,7 +62,7 @@ def test_a_killed_run_is_neither_finished_nor_in_the_way(tmp_path):
 def write_run(folder, **files) -> None:
     with appearing(folder) as aside:
         (aside / "model.ckpt").write_text("new")
-        write_json(aside / "metrics.json", {"config_hash": "new"})
+        write_metrics(aside, "new")
         for name, text in files.items():
             (aside / name).mkdir()
             (aside / name / "file").write_text(text)
@@ -118,12 +123,16 @@ def test_damage_is_told_of_our_runs_only(tmp_path):
     folder = tmp_path / "run"
     write_run(folder)
     (folder / "config.yaml").write_text("# anomalib-zoo==0.1.0\n")
-    assert damage(folder) == "model.ckpt is cut off"  # no zip archive
+    assert f"{folder / 'model.ckpt'} is cut off: copy the run again" in damage(folder)
     assert damage(folder, with_model=False) is None
-    (folder / "metrics.json").write_text('{"config_ha')
-    assert damage(folder) == "metrics.json cannot be read"
-    (folder / "metrics.json").write_text('["no", "run"]')
-    assert damage(folder) == "metrics.json cannot be read"
+    for text, says in (
+        ('{"config_ha', "is no valid JSON"),
+        ('["no", "run"]', "the whole: "),
+        ('{"recipe": "../../x"}', "recipe is '../../x', a name that stands for a folder is none"),
+    ):
+        (folder / "metrics.json").write_text(text)
+        assert damage(folder).startswith(str(folder / "metrics.json"))
+        assert says in damage(folder)
     check_free(folder)  # a new run may take its place
     (folder / "config.yaml").write_text("model: of another program\n")
     assert damage(folder) is None

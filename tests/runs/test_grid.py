@@ -199,10 +199,11 @@ def test_a_damaged_run_is_named_and_made_again(recipe, mini, out, name, calls, c
     if name != "model.ckpt":  # tables do without
         assert main(["table", str(out)]) == 1
         error = capsys.readouterr().err
-        assert f"run {path.parent} is damaged, {name} cannot be read: copy it again" in error
-        assert error.count("\n") == 1
+        assert f"zoo: left out: {path} is no valid JSON" in error
+        assert "copy the run again, or repeat the command" in error
+        assert error.count("\n") == 2  # and there is no other run
     assert main(["export", str(path.parent)]) == 1
-    assert f"is damaged, {name} " in capsys.readouterr().err
+    assert f"zoo: {path} is " in capsys.readouterr().err
     assert bench(recipe, mini, out) == 0
     assert "quick · part · seed 0 · to do again, damaged" in capsys.readouterr().out
     assert len(calls) == 2

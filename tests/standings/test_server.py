@@ -52,6 +52,8 @@ def test_full_names_of_splits_and_a_row_of_means_are_taken(tmp_path):
         (lambda lines: [*lines, lines[0]], "has can of test_private twice"),
         (lambda lines: [*lines[:-1], "public,walnuts,1,1,1"], "unknown split 'public'"),
         (lambda lines: [*lines[:-1], "private_mixed,walnuts,many,1,1"], "SegF1 holds no number"),
+        (lambda lines: [f"{line.rpartition(',')[0]},True" for line in lines], "ClassF1 holds no"),
+        (lambda lines: [*lines[:-1], "private_mixed,walnuts,inf,1,1"], "0..1 or in 0..100"),
         (lambda lines: [*lines[:-1], "private_mixed,walnuts,,1,1"], "a value is missing"),
         (lambda lines: [*lines[:-1], "private_mixed,walnuts,101,1,1"], "0..1 or in 0..100"),
     ],

@@ -112,6 +112,7 @@ def bench(
     dry_run: bool = False,
 ) -> int:
     """Say the plan, run it, print the table of its folder, and return the exit code."""
+    from zoo.cli.table import naming_left_out
     from zoo.runs.executors.choose import choose
     from zoo.runs.grid import plan, run_grid
     from zoo.runs.outlook import foresee, lines
@@ -142,7 +143,8 @@ def bench(
     progress = GridProgress(len(todo), None, debug, chosen.jobs or 1, expected)
     result = run_grid([each.spec for each in todo], progress, chosen)
     if result.finished or result.skipped or len(todo) < len(outlook):
-        print(f"\n{render(rows_of([out]), means_only=True)}")
+        with naming_left_out() as damaged:
+            print(f"\n{render(rows_of([out], damaged.append), means_only=True)}")
     for label, reason in result.failed:
         print(f"failed: {label}: {reason}")
     for label, reason in result.busy:

@@ -32,26 +32,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the file and say where it is and how large."""
-    write_report(args.sources, args.out, args.title, args.cases)
-    return 0
+    """Write the file and say where it is and how large; 1 if a damaged run was left out."""
+    damaged = write_report(args.sources, args.out, args.title, args.cases)
+    return 1 if damaged else 0
 
 
 def write_report(
     sources: list[Path], out: Path, title: str = "Visual anomaly detection", cases: int = MOST_CASES
-) -> None:
+) -> list[ZooError]:
     """Write the report of some runs, whole or not at all, and print one line about it.
+
+    Returns:
+        What is wrong with damaged runs, which are named on stderr and left out.
 
     Raises:
         ZooError: No finished run, fewer than no cases, or nothing can be written there.
     """
+    from zoo.cli.table import naming_left_out
     from zoo.report.page import page
 
     if cases < 0:
         raise ZooError(f"--cases {cases}: give 0 or more")
     if out.is_dir():
         raise ZooError(f"{out} is a folder: give a file, such as {out / 'report.html'}")
-    text = page(sources, title, cases)
+    with naming_left_out() as damaged:
+        text = page(sources, title, cases, damaged.append)
     aside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -62,3 +67,4 @@ def write_report(
             aside.unlink(missing_ok=True)
         raise ZooError(f"{out} cannot be written ({error.strerror}): give --out") from error
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, one file, no network needed")
+    return damaged

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from zoo.documents import markers, with_block
@@ -37,16 +40,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table, or put it into a document."""
+    """Print the table, or put it into a document; 1 if a damaged run was left out."""
     from zoo.table import render, rows_of
 
     if args.ranked and args.format == "md":
         raise ZooError("--ranked is for --format csv and json: the tables of md are ranked anyway")
-    text = render(rows_of(args.sources), args.format, args.ranked, args.means)
+    with naming_left_out() as damaged:
+        rows = rows_of(args.sources, damaged.append)
+    text = render(rows, args.format, args.ranked, args.means)
     if args.into is None:
         print(text)
-        return 0
-    document = args.into.read_text(encoding="utf-8")
-    changed = with_block(document, BLOCK, text, str(args.into))
-    args.into.write_text(changed, encoding="utf-8")
-    return 0
+    else:
+        document = args.into.read_text(encoding="utf-8")
+        changed = with_block(document, BLOCK, text, str(args.into))
+        args.into.write_text(changed, encoding="utf-8")
+    return 1 if damaged else 0
+
+
+@contextmanager
+def naming_left_out() -> Iterator[list[ZooError]]:
+    """Give a list for what is wrong with damaged runs; each becomes a line on stderr."""
+    damaged: list[ZooError] = []
+    try:
+        yield damaged
+    finally:
+        for error in damaged:
+            print(f"zoo: left out: {error}", file=sys.stderr)

@@ -24,7 +24,7 @@ from zoo.report.scatter import Point, pareto_chart
 from zoo.standings.board import Board, Standing, boards
 from zoo.standings.markdown import Table
 from zoo.standings.means import means_table, summary
-from zoo.standings.rows import failed_runs, finished_runs, rows_of
+from zoo.standings.rows import OnError, failed_runs, finished_runs, rows_of
 from zoo.standings.tables import details, published_tables
 from zoo.table import image_table
 
@@ -50,20 +50,24 @@ class DataSet:
     more: list[Table]
 
 
-def page(sources: Sequence[Path], title: str, most_cases: int) -> str:
+def page(
+    sources: Sequence[Path], title: str, most_cases: int, on_error: OnError | None = None
+) -> str:
     """Return the report as HTML.
 
     Args:
         sources: Run folders, or CSV files made from them, which have tables and charts only.
         title: Heading of the page.
         most_cases: How many cases of each run are shown at most.
+        on_error: As in `rows_of`.
 
     Raises:
         ZooError: There is no finished run.
     """
-    rows = rows_of(sources)
+    rows = rows_of(sources, on_error)
     in_layout = rows["split"].isin(TEST_SPLITS)
-    shown = [read_run(folder, most_cases) for folder in finished_runs(sources)]
+    sound = finished_runs(sources, on_error and (lambda error: None))  # it was told already
+    shown = [read_run(folder, most_cases) for folder in sound]
     context: dict[str, Any] = {"title": title, "version": __version__, "runs": shown}
     context["made"] = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     context["facts"] = _facts(rows, shown)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-import json
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
-from zoo.runs.folder import CASES, CASES_LIST
+from zoo.errors import ZooError
+from zoo.runs.documents import CASES_LIST, CaseFacts, read_cases
+from zoo.runs.folder import CASES
 
 KINDS = {
     "worst": "worst",
@@ -22,7 +21,6 @@ KINDS = {
     "loudest_good": "loudest good image",
 }
 _SPLITS = ("test_private", "test_private_mixed", "test_public", "test", "validation")
-_OLD_NAME = re.compile(rf"({'|'.join(KINDS)})_(\d+)_(.*)_(\d+\.\d+)\.png")
 _QUALITY = 80
 _MOST_PX = 400
 _ROOM = 0.012  # of the long side, between a region and its box
@@ -34,22 +32,23 @@ class Case:
 
     Attributes:
         split: Where the image is from.
-        kind: A key of `KINDS`.
-        rank: 1 is the most telling of its kind.
         picture: The file with image, score map and mask side by side.
-        facts: Its entry in `cases.json`; of older runs only what the file's name tells.
+        facts: Its entry in `cases.json`.
     """
 
     split: str
-    kind: str
-    rank: int
     picture: Path
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: CaseFacts
 
     @property
-    def has_boxes(self) -> bool:
-        """Whether the run kept boxes, and drew the mask against the truth."""
-        return "blobs" in self.facts
+    def kind(self) -> str:
+        """A key of `KINDS`."""
+        return self.facts["kind"]
+
+    @property
+    def rank(self) -> int:
+        """1 is the most telling of its kind."""
+        return self.facts["rank"]
 
     def frame(self, box: Sequence[int]) -> tuple[float, float, float, float]:
         """Return a box x, y, width, height with some room, so that it shows and hides nothing."""
@@ -63,7 +62,7 @@ class Case:
         value = self.facts["value"]
         if self.kind == "loudest_good":
             said = f"largest score {value:.4g}"
-        elif self.kind == "false_alarm" or self.facts.get("has_truth") is False:
+        elif self.kind == "false_alarm" or not self.facts["has_truth"]:
             said = f"{100 * value:.1f} % marked"
         else:
             said = f"SegF1 {100 * value:.1f} %"
@@ -72,8 +71,6 @@ class Case:
     @property
     def found(self) -> str:
         """What the mask holds, in words."""
-        if not self.has_boxes:
-            return "an older run: green outlines are the ground truth, red ones the mask"
         count, missed = self.facts["n_blobs"], len(self.facts["missed"])
         said = "nothing marked" if not count else f"{count} blob{'s' * (count > 1)}"
         if not self.facts["has_truth"]:
@@ -81,11 +78,22 @@ class Case:
         return f"{said}, {missed} defect{'s' * (missed > 1)} not touched" if missed else said
 
 
-def kept_cases(folder: Path) -> list[Case]:
-    """Return all cases of a run whose pictures are there, split by split."""
+def kept_cases(folder: Path, missing: list[str]) -> list[Case]:
+    """Return all cases of a run whose pictures are there, split by split.
+
+    Args:
+        folder: The run.
+        missing: Receives what cannot be read, and why.
+    """
     found = []
     for place in sorted(path for path in (Path(folder) / CASES).glob("*") if path.is_dir()):
-        found += [case for case in _of_split(place) if case.picture.is_file()]
+        try:
+            listed = read_cases(place / CASES_LIST)
+        except ZooError as error:
+            missing.append(f"cases of {place.name}: {error}")
+            continue
+        found += [Case(place.name, place / facts["picture"], facts) for facts in listed]
+    found = [case for case in found if case.picture.is_file()]
     return sorted(found, key=lambda case: _order(case.split))
 
 
@@ -110,20 +118,6 @@ def panels(case: Case) -> tuple[str, ...]:
         return ()
     width = picture.shape[1] // 3
     return tuple(_data_uri(picture[:, n * width : (n + 1) * width]) for n in range(3))
-
-
-def _of_split(place: Path) -> Iterator[Case]:
-    try:
-        listed = json.loads((place / CASES_LIST).read_text(encoding="utf-8"))
-        for entry in listed:
-            name = Path(entry["picture"]).name
-            yield Case(place.name, entry["kind"], entry["rank"], place / name, entry)
-    except (OSError, ValueError, KeyError, TypeError):  # an older run, or a damaged list
-        for path in sorted(place.glob("*.png")):
-            if match := _OLD_NAME.fullmatch(path.name):
-                kind, rank, image, value = match.groups()
-                facts = {"image": image, "value": float(value)}
-                yield Case(place.name, kind, int(rank), path, facts)
 
 
 def _order(split: str) -> tuple[int, str]:

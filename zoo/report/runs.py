@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from zoo.errors import ZooError
 from zoo.metrics import PixelScores, load_splits
 from zoo.post.calibration import Calibration
 from zoo.report.curves import Limit, score_chart, score_range, share_above
 from zoo.report.pictures import Case, chosen, kept_cases
-from zoo.runs.folder import CALIBRATION, COST, HISTOGRAMS, RULE_HISTOGRAMS, read_metrics
+from zoo.runs.check import read_calibration
+from zoo.runs.documents import Metrics, check_metrics, read_cost
+from zoo.runs.folder import CALIBRATION, HISTOGRAMS, RULE_HISTOGRAMS
 from zoo.runs.history import older
 from zoo.standings.markdown import Table, percent, whole
 
@@ -57,7 +57,7 @@ class RunShown:
     """
 
     name: str
-    metrics: dict[str, Any]
+    metrics: Metrics
     figures: Table
     cost: str
     rule: str
@@ -83,16 +83,17 @@ def read_run(folder: Path, most_cases: int) -> RunShown:
     Args:
         folder: The run.
         most_cases: How many cases are shown at most.
+
+    Raises:
+        ZooError: Its metrics or its cost are damaged.
     """
-    metrics = read_metrics(folder) or {}
+    metrics = check_metrics(folder)
     missing: list[str] = []
     calibration = _calibration(folder, missing)
     curves = list(_curves(folder, calibration, missing)) if calibration else []
-    cases = kept_cases(folder)
+    cases = kept_cases(folder, missing)
     if not cases:
         missing.append("no pictures in cases/")
-    elif not all(case.has_boxes for case in cases):
-        missing.append("cases of an older version: no blob boxes, outlines instead of areas")
     return RunShown(
         f"{metrics['recipe']} · {metrics['object']} · seed {metrics['seed']}",
         metrics,
@@ -116,13 +117,14 @@ def _calibration(folder: Path, missing: list[str]) -> Calibration | None:
     if earlier:
         missing.append("calibrated again since: all shown here is of the first calibration")
     try:
-        return Calibration.load(next(iter(earlier), folder / CALIBRATION))
-    except (OSError, ValueError, TypeError, AttributeError, ZooError):
+        first = next(iter(earlier), folder / CALIBRATION)
+        return read_calibration(folder, first.relative_to(folder))
+    except ZooError:
         missing.append("no readable calibration.json, so no limits")
         return None
 
 
-def _figures(metrics: dict[str, Any]) -> Table:
+def _figures(metrics: Metrics) -> Table:
     lines = []
     for split, values in metrics["splits"].items():
         cells = [percent(values.get(name)) for name in _COLUMNS.values()]
@@ -138,8 +140,8 @@ def _figures(metrics: dict[str, Any]) -> Table:
 
 
 def _cost(folder: Path) -> str:
+    cost = read_cost(folder)
     try:
-        cost = json.loads((folder / COST).read_text(encoding="utf-8"))
         latency, memory = cost["latency"], cost["memory"]["peak_rss_mb"]
         fit = cost["phases"]["fit"]["wall_s"]
         said = f"{fit:.1f} s to fit, {cost['total_s']:.0f} s in all; one image "
@@ -148,7 +150,7 @@ def _cost(folder: Path) -> str:
             f"{memory:.0f} MB; {cost['device']}, {cost['processor']}, threads: {cost['threads']}"
         )
         return said
-    except (OSError, ValueError, KeyError, TypeError):
+    except KeyError:  # not all of it was measured
         return ""
 
 

@@ -15,7 +15,8 @@ from zoo.metrics import PixelCounts
 from zoo.post.calibration import Calibration
 from zoo.post.finish import Blob, Finished
 from zoo.runs.case_picture import case_picture
-from zoo.runs.folder import CASES_LIST, write_json
+from zoo.runs.documents import CASES_LIST
+from zoo.runs.folder import write_json
 
 _LONG_SIDE_PX = 400
 _LONGEST_NAME = 50  # file systems end at 255 bytes, and a letter may take four
@@ -114,6 +115,7 @@ class CaseCollector:
         for kind, rank, case in self._all():
             folder.mkdir(parents=True, exist_ok=True)
             image = f"{case.path.parent.name}_{case.path.stem}"[-_LONGEST_NAME:]
+            image = "".join(letter if letter.isprintable() else "_" for letter in image)
             name = f"{kind}_{rank}_{image}_{case.value:.3f}.png"
             encoded = cv2.imencode(".png", _picture(case, calibration)[..., ::-1])[1]
             (folder / name).write_bytes(encoded)  # imwrite fails on some umlauts

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 
 from zoo.errors import ZooError
-from zoo.runs.folder import CALIBRATION, COST, HISTOGRAMS, METRICS, MODEL, has_metrics_of_ours
+from zoo.runs.documents import MEND, check_metrics, read_cost
+from zoo.runs.folder import HISTOGRAMS, MODEL, has_metrics_of_ours
 
 
 def damage(folder: Path, with_model: bool = True) -> str | None:
@@ -22,26 +22,18 @@ def damage(folder: Path, with_model: bool = True) -> str | None:
     folder = Path(folder)
     if not has_metrics_of_ours(folder):
         return None
-    for name in (METRICS, COST, CALIBRATION):
-        if (folder / name).is_file() and not _is_object(folder / name):
-            return f"{name} cannot be read"
+    try:
+        check_metrics(folder)
+        read_cost(folder)
+    except ZooError as error:
+        return str(error)
     for name in (HISTOGRAMS, MODEL) * with_model:  # zip archives, whose directory is at the end
         if (folder / name).is_file() and not zipfile.is_zipfile(folder / name):
-            return f"{name} is cut off"
+            return f"{folder / name} is cut off: {MEND}"
     return None
 
 
 def check_sound(folder: Path, with_model: bool = True) -> None:
     """Raise for a damaged run; arguments as `damage`."""
     if broken := damage(folder, with_model):
-        raise ZooError(
-            f"run {folder} is damaged, {broken}: copy it again, or repeat the command that made "
-            "it, which makes it anew"
-        )
-
-
-def _is_object(path: Path) -> bool:
-    try:
-        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
-    except (OSError, ValueError):
-        return False
+        raise ZooError(broken)

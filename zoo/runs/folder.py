@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.runs.documents import COST, FAILED, METRICS, read_metrics
 
 FORMAT_VERSION = 1  # of the folder: raised when an older run could be misread
 CONFIG = "config.yaml"
 MODEL = "model.ckpt"
 CALIBRATION = "calibration.json"
-METRICS = "metrics.json"
-FAILED = "failed.json"
-COST = "cost.json"
 HISTOGRAMS = "histograms.npz"
 RULE_HISTOGRAMS = "rule_histograms.npz"  # of scores as the threshold rule sees them
 CASES = "cases"
-CASES_LIST = "cases.json"  # in each folder of pictures
 MAPS = "maps"
 ATTESTATION = "attestation.json"  # of a sealed run, see `zoo.sealed`
 ROBUSTNESS = "robustness"  # see `zoo relight`
@@ -44,15 +41,6 @@ def is_finished(folder: Path, wanted_hash: str, wanted_files: Iterable[str] = ()
     """Whether the folder holds a finished run of exactly this configuration, and these files."""
     same = (read_metrics(folder) or {}).get("config_hash") == wanted_hash
     return same and all((Path(folder) / name).exists() for name in wanted_files)
-
-
-def read_metrics(folder: Path) -> dict[str, Any] | None:
-    """Return the metrics of a finished run, or None when there is none."""
-    try:
-        metrics = json.loads((Path(folder) / METRICS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return metrics if isinstance(metrics, dict) else None
 
 
 def has_metrics_of_ours(folder: Path) -> bool:

@@ -6,19 +6,32 @@ stands in the private rows of its first seed, whose masks were sent in.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from typing_extensions import NotRequired, TypedDict
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, one_line
 from zoo.runs.damage import check_sound
-from zoo.runs.folder import COST as COST_FILE
-from zoo.runs.folder import FAILED, UNFINISHED, read_metrics
-from zoo.runs.folder import METRICS as METRICS_FILE
+from zoo.runs.documents import (
+    FAILED,
+    Cost,
+    Failure,
+    Metrics,
+    Share,
+    check_metrics,
+    read_cost,
+    read_failure,
+)
+from zoo.runs.documents import METRICS as METRICS_FILE
+from zoo.runs.folder import UNFINISHED, has_metrics_of_ours
+from zoo.schema import Count, Name, NonNegative, RecipeName, Text, read_json, validated
 from zoo.standings.board import HERE, SERVER
 from zoo.standings.server import SERVER_FILE, read_server
+
+OnError = Callable[[ZooError], None]
 
 METRICS = (
     "segf1",
@@ -44,24 +57,53 @@ METRICS = (
 )
 KEY = ("recipe", "method", "object", "split", "seed")
 _FACTS = {"recipe", "method", "object", "seed", "splits"}  # of every run's metrics
+_COUNTS = {"false_blobs_per_good_image", "n_images", "n_good"}
 COST = ("fit_s", "total_s", "p50_ms", "peak_rss_mb", "threads", "device", "processor")
 EXPECTED = "expected_false_alarms_per_1000"
 FACTS = ("vand4_admissible", "scored_by", "data_fingerprint")
 PACKAGES = ("anomalib-zoo", "anomalib", "torch", "timm")
 
 
-def rows_of(sources: Sequence[Path]) -> pd.DataFrame:
+# Texts, also where they look like numbers.
+_TEXTS = ("recipe", "method", "object", "split", "device", "processor", "command", "config_hash")
+_TEXTS += (*FACTS, *PACKAGES)
+_CSV_ROW = TypedDict(
+    "_CSV_ROW",
+    {
+        "recipe": RecipeName,
+        "method": Text,
+        "object": Name,
+        "split": Name | None,
+        "seed": Count,
+        "segf1": Share | None,
+        **{name: NotRequired[Share | None] for name in METRICS[1:] if name not in _COUNTS},
+        **dict.fromkeys((*_COUNTS, *COST[:-2], EXPECTED), NotRequired[NonNegative | None]),
+        **dict.fromkeys((*COST[-2:], *FACTS, *PACKAGES), NotRequired[Text | None]),
+    },
+)
+
+
+def rows_of(sources: Sequence[Path], on_error: OnError | None = None) -> pd.DataFrame:
     """Collect one row per run and split from run folders and CSV files.
+
+    Args:
+        sources: Folders and files.
+        on_error: Called with what is wrong with each damaged run or file, which is then left out.
+            By default the error is raised.
 
     Raises:
         ZooError: A source does not exist or holds no finished run.
     """
+    on_error = on_error or _raise
     frames: list[pd.DataFrame] = []
     for source in map(Path, sources):
-        if source.is_file():
-            frames.append(pd.read_csv(source, dtype={"data_fingerprint": str}))
-        elif source.is_dir():
-            frames.append(_of_folder(source))
+        if source.is_dir():
+            frames.append(_of_folder(source, on_error))
+        elif source.is_file():
+            try:
+                frames.append(_of_csv(source))
+            except ZooError as error:
+                on_error(error)
         else:
             raise ZooError(f"no results at {source}: the folder does not exist; run `zoo bench`")
     rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
@@ -76,41 +118,64 @@ def rows_of(sources: Sequence[Path]) -> pd.DataFrame:
     return rows.sort_values(list(KEY), ignore_index=True)
 
 
-def finished_runs(sources: Sequence[Path]) -> list[Path]:
-    """Return the folders of all finished runs, sorted; sources that are files have none."""
-    found = {
-        path.parent: None
-        for source in map(Path, sources)
-        for path in sorted(source.rglob(METRICS_FILE) if source.is_dir() else ())
-        if _rows(path)
-    }
-    return list(found)
+def finished_runs(sources: Sequence[Path], on_error: OnError | None = None) -> list[Path]:
+    """Return the folders of all finished runs, sorted; sources that are files have none.
+
+    Args:
+        sources: Folders and files.
+        on_error: As in `rows_of`.
+    """
+    on_error = on_error or _raise
+    found = [run.folder for each in sources for run in _finished(Path(each), on_error)]
+    return list(dict.fromkeys(found))
 
 
-def failed_runs(sources: Sequence[Path]) -> list[dict[str, object]]:
+def failed_runs(sources: Sequence[Path]) -> list[Failure]:
     """Return recipe, object, seed and reason of all runs that failed."""
     found = []
     for source in map(Path, sources):
         for path in sorted(source.rglob(FAILED) if source.is_dir() else ()):
             try:
-                facts = json.loads(path.read_text(encoding="utf-8"))
-                found.append({key: facts[key] for key in ("recipe", "object", "seed", "reason")})
-            except (OSError, ValueError, KeyError, TypeError):
-                found.append(dict.fromkeys(("recipe", "object", "seed"), "?"))
-                found[-1]["reason"] = f"{path} cannot be read"
+                found.append(read_failure(path))
+            except ZooError as error:
+                found.append(Failure(recipe="?", object="?", seed=0, reason=str(error)))
     return found
 
 
-def _of_folder(folder: Path) -> pd.DataFrame:
+def _raise(error: ZooError) -> None:
+    raise error
+
+
+def _of_csv(path: Path) -> pd.DataFrame:
+    """Return the rows of a CSV file that `zoo table` wrote, checked."""
+    mend = "give a file that `zoo table RUNS --format csv` wrote"
+    try:
+        frame = pd.read_csv(
+            path, dtype=dict.fromkeys(_TEXTS, str), keep_default_na=False, na_values=[""]
+        )
+    except (OSError, ValueError) as error:
+        raise ZooError(f"{path} cannot be read ({one_line(error, 120)}): {mend}") from error
+    plain = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    rows = {f"line {number}": row for number, row in enumerate(plain, start=2)}
+    validated(dict[Text, _CSV_ROW], rows, path, mend)
+    return frame
+
+
+def _of_folder(folder: Path, on_error: OnError) -> pd.DataFrame:
     """Return the rows of all runs in a folder, with what the server answered."""
-    found = sorted(folder.rglob(METRICS_FILE))
-    frame = pd.DataFrame([row for path in found for row in _rows(path)])
+    found = list(_finished(folder, on_error))
+    frame = pd.DataFrame([row for run in found for row in _rows(run)])
     for answer in sorted(folder.rglob(SERVER_FILE)):
-        below = [path for path in found if path.is_relative_to(answer.parent)]
-        recipes = {row["recipe"] for path in below for row in _rows(path)}
-        if len(recipes) != 1:
-            raise ZooError(f"{answer} stands beside the runs of {len(recipes)} recipes, not of one")
-        _put_in(frame, recipes.pop(), read_server(answer))
+        below = [run for run in found if run.folder.is_relative_to(answer.parent)]
+        recipes = {run.metrics["recipe"] for run in below}
+        try:
+            if len(recipes) != 1:
+                raise ZooError(
+                    f"{answer} stands beside the runs of {len(recipes)} recipes, not of one"
+                )
+            _put_in(frame, recipes.pop(), read_server(answer))
+        except ZooError as error:
+            on_error(error)
     return frame
 
 
@@ -124,16 +189,40 @@ def _put_in(frame: pd.DataFrame, recipe: str, answer: pd.DataFrame) -> None:
         frame.loc[row, "scored_by"] = SERVER
 
 
-def _rows(path: Path) -> list[dict[str, object]]:
-    """Return a row per split of a run, or one without a split; none if the file is no run's."""
-    if path.parent.name.endswith(UNFINISHED):
-        return []
-    check_sound(path.parent, with_model=False)
-    metrics = read_metrics(path.parent) or {}
-    if not set(metrics) >= _FACTS:
-        return []
-    cost_file = path.with_name(COST_FILE)
-    cost = json.loads(cost_file.read_text(encoding="utf-8")) if cost_file.is_file() else {}
+@dataclass(frozen=True)
+class _Run:
+    folder: Path
+    metrics: Metrics
+    cost: Cost
+
+
+def _finished(source: Path, on_error: OnError) -> Iterator[_Run]:
+    """Yield every finished run of a source, sorted; a file has none."""
+    for path in sorted(source.rglob(METRICS_FILE) if source.is_dir() else ()):
+        folder = path.parent
+        if folder.name.endswith(UNFINISHED) or not _is_run(folder):
+            continue
+        try:
+            check_sound(folder, with_model=False)
+            yield _Run(folder, check_metrics(folder), read_cost(folder))
+        except ZooError as error:
+            on_error(error)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a file of metrics is a run's, however damaged, and not another program's."""
+    if has_metrics_of_ours(folder):
+        return True
+    try:
+        data = read_json(folder / METRICS_FILE)
+    except ZooError:
+        return False
+    return isinstance(data, dict) and set(data) >= _FACTS
+
+
+def _rows(run: _Run) -> list[dict[str, object]]:
+    """Return a row per split of a run, or one without a split."""
+    metrics, cost = run.metrics, run.cost
     phases, version = cost.get("phases", {}), cost.get("versions", {})
     shared = {
         EXPECTED: (metrics.get("expected_false_alarms") or {}).get("per_1000"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from zoo.data.layout import PRIVATE_SPLITS
-from zoo.errors import ZooError, nearest
+from zoo.errors import ZooError, nearest, one_line
 from zoo.standings.published import object_names
 
 SERVER_FILE = "server.csv"
@@ -35,15 +35,17 @@ def read_server(path: Path, objects: tuple[str, ...] | None = None) -> pd.DataFr
     """
     path = Path(path)
     try:
-        frame = pd.read_csv(path)
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
-        raise ZooError(f"server file {path} cannot be read ({error}): give a CSV") from error
+        raise ZooError(
+            f"server file {path} cannot be read ({one_line(error, 120)}): give a CSV"
+        ) from error
     missing = [name for name in _COLUMNS if name not in frame]
     if missing:
         raise ZooError(f"server file {path} lacks {', '.join(missing)}: {','.join(_COLUMNS)}")
     frame = frame[list(_COLUMNS)].copy()
     frame["split"] = [_split(path, str(name)) for name in frame["split"]]
-    frame["object"] = frame["object"].astype(str).str.strip()
+    frame["object"] = frame["object"].fillna("").str.strip()
     frame = frame[frame["object"] != "mean"]
     _check_rows(path, frame, objects or object_names())
     return _fractions(path, frame).sort_values(["split", "object"], ignore_index=True)
