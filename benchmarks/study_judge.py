@@ -43,7 +43,7 @@ def judge(run: StudyRun, split: str, calibrations: dict[str, Calibration]) -> di
             counts[name][index] = _counts(done.mask, right)
             blobs[name] += 0 if right.any() else len(done.blobs)
     # Without a manifest each image is an item of its own.
-    groups = [sample.group or index for index, sample in enumerate(samples)]
+    groups = [sample.item or index for index, sample in enumerate(samples)]
     best = float(f1_of(oracle.sum(0)))
     possible = resampled_f1(groups, oracle)
     possible[possible == 0] = np.nan  # nothing was there to find

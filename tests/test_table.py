@@ -102,6 +102,12 @@ def test_csv_is_read_back_as_the_same_table(runs, tmp_path, capsys):
     assert render(rows_of([tmp_path / "rows.csv"])) == render(rows_of([runs]))
 
 
+def test_rows_that_excel_saved_are_read(runs, tmp_path):
+    text = render(rows_of([runs]), "csv").replace(",", ";").replace(".", ",")
+    (tmp_path / "rows.csv").write_text(text, encoding="utf-16")
+    assert render(rows_of([tmp_path / "rows.csv"])) == render(rows_of([runs]))
+
+
 def test_json_has_null_for_what_is_missing(runs, capsys):
     assert main(["table", str(runs), "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -328,7 +334,7 @@ def test_what_is_no_json_is_named_and_left_out(runs, text, capsys):
         (",0.5,", ",inf,", "line 2.segf1"),
         (",0.5,", ",True,", "line 2.segf1"),
         (",0.5,", ",50,", "line 2.segf1"),
-        ("seed", "seat", "seed is missing"),
+        ("seed", "seat", "lacks the column seed"),
     ],
 )
 def test_rows_of_a_csv_are_checked(runs, tmp_path, old, new, says, capsys):
@@ -336,7 +342,7 @@ def test_rows_of_a_csv_are_checked(runs, tmp_path, old, new, says, capsys):
     (tmp_path / "rows.csv").write_text(text.replace(old, new, 1))
     assert main(["table", str(tmp_path / "rows.csv"), str(runs)]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"zoo: left out: {tmp_path / 'rows.csv'}: ")
+    assert error.startswith(f"zoo: left out: {tmp_path / 'rows.csv'}")
     assert says in error
     assert error.count("\n") == 1
 

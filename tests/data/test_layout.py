@@ -196,19 +196,3 @@ def test_the_fingerprint_of_a_copy_is_the_same(mini, tmp_path):
     shutil.copytree(mini, elsewhere, copy_function=shutil.copyfile)
     assert layout.fingerprint(elsewhere, "part") == layout.fingerprint(mini, "part")
     assert len(layout.fingerprint(mini, "part")) == 16
-
-
-def test_a_manifest_names_the_physical_items(mini):
-    lines = ["object,split,file,group", "part,test_private,000_regular.png,bolt 7"]
-    lines += ["other,test_private,001_regular.png,nut", "part,test_public,good/000_regular.png,x"]
-    (mini / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
-    groups = [sample.group for sample in layout.samples(mini, "part", "test_private")]
-    assert groups == ["bolt 7", None, None, None]
-    listed = layout.samples(mini, "part", "test_public")
-    assert {each.group for each in listed if each.image_path.parent.name == "good"} == {"x", None}
-
-
-@pytest.mark.parametrize("text", ["", "name,item", "object,split,file"])
-def test_a_manifest_of_something_else_is_left_alone(mini, text):
-    (mini / "manifest.csv").write_text(text, encoding="utf-8")
-    assert all(sample.group is None for sample in layout.samples(mini, "part", "train"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 
 from zoo.cli import main
@@ -43,6 +44,15 @@ def test_full_names_of_splits_and_a_row_of_means_are_taken(tmp_path):
     assert frame["SegF1"].max() == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_an_answer_that_excel_saved_is_read(tmp_path, encoding):
+    path = answer(tmp_path / "s.csv", private=20.5)
+    expected = read_server(path)
+    text = path.read_text().replace(",", ";").replace(".5", ",5").replace("SegF1", "SEGF1")
+    path.write_bytes(text.replace("AucPro_0,5", "AucPro_0.5").encode(encoding))
+    pd.testing.assert_frame_equal(read_server(path), expected)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -70,7 +80,7 @@ def test_other_columns_and_no_file_are_one_line(tmp_path):
     with pytest.raises(ZooError, match="cannot be read"):
         read_server(tmp_path / "none.csv")
     (tmp_path / "s.csv").write_text("split,object,F1\nprivate,can,1\n")
-    with pytest.raises(ZooError, match=r"lacks SegF1, AucPro_0.05, ClassF1"):
+    with pytest.raises(ZooError, match=r"lacks the column SegF1, AucPro_0.05, ClassF1"):
         read_server(tmp_path / "s.csv")
 
 

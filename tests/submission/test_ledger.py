@@ -51,6 +51,13 @@ def test_columns_that_people_filled_in_are_kept(path, archive):
     assert ledger.read(path)[0]["segf1_private"] == "0.5"
 
 
+def test_a_ledger_that_excel_saved_is_read(path, archive):
+    ledger.record(path, archive, "me", "a; note", now=NOON)
+    expected = ledger.read(path)
+    path.write_text(path.read_text().replace("a; note", '"a; note"').replace(",", ";"), "utf-8-sig")
+    assert ledger.read(path) == expected
+
+
 def test_what_is_no_ledger(path, archive, tmp_path):
     with pytest.raises(ZooError, match="no archive at"):
         ledger.record(path, tmp_path / "nothing", "me")

@@ -8,10 +8,10 @@ where somebody has it, it lies in `private_ground_truth/<split>/<stem>_mask.png`
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
+from zoo.data.groups import manifest_groups
 from zoo.data.sample import Sample
 from zoo.data.sample import fingerprint as fingerprint_files
 from zoo.errors import ZooError, nearest
@@ -19,7 +19,6 @@ from zoo.errors import ZooError, nearest
 FIT_SPLITS = ("train", "validation")
 TEST_SPLITS = ("test_public", "test_private", "test_private_mixed")
 PRIVATE_SPLITS = TEST_SPLITS[1:]  # their truth is the benchmark server's
-MANIFEST = "manifest.csv"
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
 
@@ -80,35 +79,14 @@ def samples(root: Path, object_name: str, split: str) -> list[Sample]:
     """List one split, sorted by path; their physical items, if `manifest.csv` names these.
 
     Raises:
-        ZooError: Unknown split, a missing or empty folder, a defective image without its mask, or
-            a mask without its image.
+        ZooError: Unknown split, a missing or empty folder, a defective image without its mask, a
+            mask without its image, or a manifest that cannot be used.
     """
     root = Path(root)
-    listed, groups = _listed(root, object_name, split), groups_of(root, object_name, split)
-    folder = root / object_name / split
-    return [
-        replace(each, group=groups.get(each.image_path.relative_to(folder).as_posix()))
-        for each in listed
-    ]
-
-
-def groups_of(root: Path, object_name: str, split: str) -> dict[str, str]:
-    """Return the physical item of each file of a split, from `manifest.csv`; empty without one.
-
-    The columns `object, split, file, group` are read; `file` is relative to the split's folder.
-    """
-    path = root / MANIFEST
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        lines = csv.DictReader(file)
-        if not {"object", "split", "file", "group"} <= set(lines.fieldnames or ()):
-            return {}
-        return {
-            line["file"]: line["group"]
-            for line in lines
-            if (line["object"], line["split"]) == (object_name, split)
-        }
+    listed, folder = _listed(root, object_name, split), root / object_name / split
+    files = [each.image_path.relative_to(folder).as_posix() for each in listed]
+    groups = manifest_groups(root, object_name, split, files, (*FIT_SPLITS, *TEST_SPLITS))
+    return [replace(each, group=groups.get(file)) for each, file in zip(listed, files, strict=True)]
 
 
 def _listed(root: Path, object_name: str, split: str) -> list[Sample]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.groups import scene_of
 from zoo.data.images import read_mask
 
 # Of every file, from its beginning, middle and end: enough to tell two images apart.
@@ -24,7 +25,7 @@ class Sample:
         mask_path: Its ground truth, or None: a good image, or truth withheld or never drawn.
         label: 0 good, 1 defective, None when only a mask, if there is one, can tell.
         any_value: Every value of the mask but 0 marks a defect; otherwise only 255 may.
-        group: The physical item, where it is known: photographs of one are no independent evidence.
+        group: The physical item, where a manifest says it.
     """
 
     image_path: Path
@@ -32,6 +33,11 @@ class Sample:
     label: int | None = None
     any_value: bool = False
     group: str | None = None
+
+    @property
+    def item(self) -> str | None:
+        """The physical item, None for one of its own; see `zoo.data.groups`."""
+        return self.group or scene_of(self.image_path)
 
     @property
     def has_truth(self) -> bool:

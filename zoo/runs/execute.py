@@ -269,7 +269,7 @@ def _judge(
         say(f"{split} {index}/{len(listed)}")
         finished = finish(scored.score_map, scored.native_size, calibration, scored.score)
         truth = sample.truth(scored.native_size)
-        evaluation.update(finished, scored.score, truth, sample.label, sample.group)
+        evaluation.update(finished, scored.score, truth, sample.label, sample.item)
         cases.update(sample.image_path, finished, truth, sample.label)
         rule_scores.update(finished.score_map, truth)
         if writer:

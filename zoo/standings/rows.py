@@ -6,6 +6,7 @@ stands in the private rows of its first seed, whose masks were sent in.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 from typing_extensions import NotRequired, TypedDict
 
-from zoo.errors import ZooError, one_line
+from zoo.csv_file import read_csv
+from zoo.errors import ZooError
 from zoo.runs.damage import check_sound
 from zoo.runs.documents import (
     FAILED,
@@ -62,11 +64,7 @@ COST = ("fit_s", "total_s", "p50_ms", "peak_rss_mb", "threads", "device", "proce
 EXPECTED = "expected_false_alarms_per_1000"
 FACTS = ("vand4_admissible", "scored_by", "data_fingerprint")
 PACKAGES = ("anomalib-zoo", "anomalib", "torch", "timm")
-
-
-# Texts, also where they look like numbers.
-_TEXTS = ("recipe", "method", "object", "split", "device", "processor", "command", "config_hash")
-_TEXTS += (*FACTS, *PACKAGES)
+_NUMBERS = ("seed", *METRICS, *COST[:-2], EXPECTED)  # whatever else a CSV file holds is text
 _CSV_ROW = TypedDict(
     "_CSV_ROW",
     {
@@ -149,16 +147,22 @@ def _raise(error: ZooError) -> None:
 def _of_csv(path: Path) -> pd.DataFrame:
     """Return the rows of a CSV file that `zoo table` wrote, checked."""
     mend = "give a file that `zoo table RUNS --format csv` wrote"
-    try:
-        frame = pd.read_csv(
-            path, dtype=dict.fromkeys(_TEXTS, str), keep_default_na=False, na_values=[""]
-        )
-    except (OSError, ValueError) as error:
-        raise ZooError(f"{path} cannot be read ({one_line(error, 120)}): {mend}") from error
-    plain = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    rows = {f"line {number}": row for number, row in enumerate(plain, start=2)}
-    validated(dict[Text, _CSV_ROW], rows, path, mend)
-    return frame
+    texts = read_csv(path, (*KEY, "segf1"), _NUMBERS, mend)
+    rows = [
+        {name: _number(text) if name in _NUMBERS else text or None for name, text in row.items()}
+        for row in texts
+    ]
+    lines = {f"line {number}": row for number, row in enumerate(rows, start=2)}
+    validated(dict[Text, _CSV_ROW], lines, path, mend)
+    return pd.DataFrame(rows)
+
+
+def _number(text: str) -> float | int | str | None:
+    """Return what a cell holds, None for nothing, and a text for what must be refused."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text or None
 
 
 def _of_folder(folder: Path, on_error: OnError) -> pd.DataFrame:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from zoo.csv_file import read_csv
 from zoo.data.layout import PRIVATE_SPLITS
-from zoo.errors import ZooError, nearest, one_line
+from zoo.errors import ZooError, nearest
 from zoo.standings.published import object_names
 
 SERVER_FILE = "server.csv"
 METRICS = ("SegF1", "AucPro_0.05", "ClassF1")
 _COLUMNS = ("split", "object", *METRICS)
+_MEND = f"save what the server said as CSV in UTF-8, {','.join(_COLUMNS)}"
 _SPLITS = {name: split for split in PRIVATE_SPLITS for name in (split, split[len("test_") :])}
 
 
@@ -30,29 +32,19 @@ def read_server(path: Path, objects: tuple[str, ...] | None = None) -> pd.DataFr
         objects: What must be there; by default all objects of the benchmark.
 
     Raises:
-        ZooError: No such file, other columns, a number out of range, or a split or object that is
-            unknown, missing or there twice.
+        ZooError: No such file or no CSV, other columns, a number out of range, or a split or object
+            that is unknown, missing or there twice.
     """
     path = Path(path)
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise ZooError(
-            f"server file {path} cannot be read ({one_line(error, 120)}): give a CSV"
-        ) from error
-    missing = [name for name in _COLUMNS if name not in frame]
-    if missing:
-        raise ZooError(f"server file {path} lacks {', '.join(missing)}: {','.join(_COLUMNS)}")
-    frame = frame[list(_COLUMNS)].copy()
-    frame["split"] = [_split(path, str(name)) for name in frame["split"]]
-    frame["object"] = frame["object"].fillna("").str.strip()
+    rows = read_csv(path, _COLUMNS, numbers=METRICS, mend=_MEND)
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
+    frame["split"] = [_split(path, name) for name in frame["split"]]
     frame = frame[frame["object"] != "mean"]
     _check_rows(path, frame, objects or object_names())
     return _fractions(path, frame).sort_values(["split", "object"], ignore_index=True)
 
 
 def _split(path: Path, name: str) -> str:
-    name = name.strip()
     if name not in _SPLITS:
         raise ZooError(f"server file {path}: unknown split '{name}'{nearest(name, _SPLITS)}")
     return _SPLITS[name]
@@ -78,7 +70,7 @@ def _check_rows(path: Path, frame: pd.DataFrame, objects: tuple[str, ...]) -> No
 def _fractions(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     for name in METRICS:
         try:
-            frame[name] = frame[name].astype(float)
+            frame[name] = frame[name].replace("", "nan").astype(float)
         except ValueError as error:
             raise ZooError(f"server file {path}: {name} holds no number ({error})") from error
     needed = frame[["SegF1", "AucPro_0.05"]]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from zoo.csv_file import read_csv
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
 
@@ -29,14 +30,13 @@ def read(path: Path) -> list[dict[str, str]]:
     """Return the entries of a ledger.
 
     Raises:
-        ZooError: It is missing, or an entry has no time.
+        ZooError: It is missing or no CSV, or an entry has no time.
     """
+    entries = read_csv(path, COLUMNS, mend="mend or restore it")
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            entries = list(csv.DictReader(file))
         for entry in entries:
             _time(entry)
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except ValueError as error:
         raise ZooError(f"ledger {path} cannot be read ({error}): mend or restore it") from error
     return entries
 
