@@ -154,6 +154,8 @@ def test_other_dialects_read_a_written_text_as_text(text):
     assert yaml.safe_load(dump_yaml({"a": text}))["a"] == text
 
 
-@pytest.mark.parametrize("path", sorted(recipes_folder().rglob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(recipes_folder().rglob("*.yaml")), ids=lambda path: path.stem
+)
 def test_packaged_recipes_mean_the_same_in_every_dialect(path):
     assert read_yaml(path) == yaml.safe_load(path.read_text(encoding="utf-8"))

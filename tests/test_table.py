@@ -292,7 +292,7 @@ FIGURES = {"segf1": 1.5, "n_images": True, "image_auroc": "0.5", "n_good": -3, "
     ("name", "change", "says"),
     [
         *(("metrics.json", {key: value}, f"{key} is") for key, value in FACTS.items() if value),
-        ("metrics.json", {"splits": []}, "splits: "),
+        ("metrics.json", {"splits": []}, "splits should be fields"),
         ("metrics.json", {"splits": {"../x": {}}}, "splits.../x"),
         *(
             ("metrics.json", {"splits": {"test_private": {key: value}}}, f"test_private.{key}")

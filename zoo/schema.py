@@ -46,6 +46,9 @@ NonNegative = Annotated[Number, Field(ge=0)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 Integer = Annotated[int, Field(strict=True, ge=-_MAX_COUNT, le=_MAX_COUNT)]
 Count = Annotated[int, Field(strict=True, ge=0, le=_MAX_COUNT)]
+# Of images, in pixels: their sides, their areas. No image that can be opened has more.
+Length = Annotated[Count, Field(le=1 << 16)]
+Area = Annotated[Count, Field(le=1 << 31)]
 Flag = Annotated[bool, Field(strict=True)]
 # Plain validators: pydantic's own text type refuses bytes of file names that are no UTF-8.
 Text = Annotated[str, PlainValidator(_text)]
@@ -119,6 +122,8 @@ def _reason(error: ValidationError) -> str:
         return f"{place} is missing"
     if first["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
         return f"{place!r} is no field of it"
+    if first["type"] in {"dataclass_type", "dict_type"}:
+        return f"{place} should be fields with values, not {type(first['input']).__name__}"
     message = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
     if isinstance(first["input"], Mapping | list | tuple):
         return f"{place}: {message[:1].lower()}{message[1:]}"

@@ -32,13 +32,35 @@ FULL = ExportMetadata(
         parameters={"q": 0.999, "note": "<\"quotes\" & 'ümlaute'>"},
     ),
     ImageResize((64, 96), "bicubic"),
-    tiling={"window": [64, 64], "overlap": 0.1},
+    tiling={
+        "resize": {"scale": 0.5, "shorter_side": None, "multiple": 16, "bicubic": False},
+        "layout": {"tile": 64, "overlap": 16, "remainder": "spread", "multiple": 16},
+        "seams": "blend",
+    },
     map_reduction=4,
     precision="int8",
     made_from="0123456789abcdef",
     method="ZooPatchcore",
     versions={"torch": "2"},
 )
+
+
+TILINGS = [
+    ({"tile": -64}, "tiling.layout.tile is '-64'"),
+    ({"tile": 1 << 40}, "tiling.layout.tile is "),
+    ({"overlap": 64}, "use a tile of 1 or more and an overlap that is smaller"),
+    ({"remainder": "cut"}, "tiling.layout.remainder is 'cut'"),
+    ({"scale": 0}, "tiling.resize.scale is '0'"),
+    ({"scale": 1e300}, "tiling.resize.scale is '1e\\+300'"),
+    ({"shorter_side": 64}, "needs a scale or a shorter_side"),
+]
+
+
+def _tiling(**changes) -> dict:
+    parts = {name: dict(FULL.tiling[name]) for name in ("resize", "layout")}
+    for key, value in changes.items():
+        parts["layout" if key in parts["layout"] else "resize"][key] = value
+    return {**FULL.tiling, **parts}
 
 
 @pytest.fixture
@@ -119,8 +141,16 @@ def test_a_graph_of_somebody_else_carries_no_calibration(tmp_path):
         ({"version": 3}, "metadata of format 3"),
         ({"native_resize": "bicubic"}, "bicubic"),
         ({"calibration": {"version": 99}}, "calibration of format 99"),
-        ({"calibration": None}, "damaged"),
-        ({"unknown": 1}, "damaged"),
+        ({"calibration": None}, "calibration: the whole should be fields"),
+        ({"unknown": 1}, "'unknown' is no field of it"),
+        ({"resize": {"size": [64, 0]}}, "resize.size.1 is '0'"),
+        ({"resize": {"size": [64, 10**9]}}, "resize.size.1 is '1000000000'"),
+        ({"resize": {"size": [64, 64], "interpolation": "foo"}}, "resize.interpolation is 'foo'"),
+        ({"map_reduction": 0}, "map_reduction is '0'"),
+        ({"map_reduction": True}, "map_reduction is 'True'"),
+        ({"precision": "int4"}, "precision is 'int4'"),
+        ({"is_cut": 1}, "is_cut is '1'"),
+        *(({"tiling": _tiling(**change)}, says) for change, says in TILINGS),
     ],
 )
 def test_what_this_version_cannot_read_is_named_with_its_file(change, words):

@@ -61,13 +61,56 @@ def test_unknown_keys_are_ignored():
     assert Calibration.from_dict({**calibration.to_dict(), "note": "by hand"}) == calibration
 
 
-@pytest.mark.parametrize("version", [None, 0, 4, "2"])
+@pytest.mark.parametrize("version", [None, 0, 2, 4, "3", True])
 def test_another_version_is_refused(version):
     data = {**Calibration(0.5).to_dict(), "version": version}
     if version is None:
         del data["version"]
     with pytest.raises(ZooError, match=f"calibration of format {version}.*calibrate again"):
         Calibration.from_dict(data)
+
+
+WRONG = {
+    "threshold": ["NaN", "Infinity", "-Infinity", "true", "null", '"1"', "1e300", "[1]"],
+    "seed_threshold": ["NaN", "true", "0.25"],
+    "min_area_px": ["-1", "1.5", "true", "1e9", "9000000000"],
+    "min_mass": ["-0.5", "Infinity"],
+    "normalisation": ['"foo"', "null", "1"],
+    "spread_floor": ["-1", "1e300"],
+    "close_px": ["-1", "1000000000"],
+    "fill_holes_px": ["-1"],
+    "erode_px": ["-1", "1000000000"],
+    "border_px": ["-1", "1000000000", "2.0"],
+    "sweep": ["{}", "[]", '{"step": 0, "shortest_run": 4}', '{"step": 4, "shortest_run": -1}'],
+    "image_threshold": ["NaN", "true"],
+    "rule": ["1", "null"],
+    "parameters": ["[]", "null"],
+    "images": ["[1]", '"abc"'],
+    "given": ["1"],
+    "n_images": ["-1", "0.5"],
+    "normal_min": ["2", "NaN"],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, v) for key, vs in WRONG.items() for v in vs])
+def test_a_value_that_none_can_have_is_named_with_file_and_mend(key, value, tmp_path):
+    path = tmp_path / "calibration.json"
+    whole = Calibration(0.5).to_dict() | {key: "HERE"}
+    path.write_text(json.dumps(whole).replace('"HERE"', value))
+    with pytest.raises(ZooError) as caught:
+        Calibration.load(path)
+    said = str(caught.value)
+    assert said.startswith(f"{path}")
+    assert key in said or value in said
+    assert said.endswith("copy it again, or `zoo calibrate RUN --rule RULE` makes a new one")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", "\ufeff{}", '{"version": 3}'])
+def test_what_is_no_calibration_is_one_line(text, tmp_path):
+    (tmp_path / "calibration.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ZooError, match=r"calibration\.json"):
+        Calibration.load(tmp_path / "calibration.json")
 
 
 @pytest.mark.parametrize(

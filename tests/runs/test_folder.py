@@ -127,7 +127,7 @@ def test_damage_is_told_of_our_runs_only(tmp_path):
     assert damage(folder, with_model=False) is None
     for text, says in (
         ('{"config_ha', "is no valid JSON"),
-        ('["no", "run"]', "the whole: "),
+        ('["no", "run"]', "the whole should be fields with values, not list"),
         ('{"recipe": "../../x"}', "recipe is '../../x', a name that stands for a folder is none"),
     ):
         (folder / "metrics.json").write_text(text)

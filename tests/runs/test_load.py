@@ -164,7 +164,7 @@ def cut(name, size):
         (remove("config.yaml"), "no finished run at"),
         (remove("model.ckpt"), "kept no model: repeat it without --keep none"),
         (remove("calibration.json"), "calibration.json cannot be read"),
-        (cut("calibration.json", 20), "calibration.json cannot be read"),
+        (cut("calibration.json", 20), "calibration.json is no valid JSON"),
         (cut("config.yaml", 0), "names no model and data"),
         (cut("model.ckpt", 5000), "model.ckpt is cut off"),
         (cut("model.ckpt", 0), "model.ckpt is cut off"),

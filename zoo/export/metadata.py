@@ -8,16 +8,50 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
+from zoo.schema import Count, Flag, Length, Number, Text, parse_json, validated
+from zoo.tiling.grid import Layout, Remainder
+from zoo.tiling.stitch import Seams
 
 KEY = "anomalib_zoo"  # in `metadata_props` of ONNX and in `rt_info` of OpenVINO
 FORMAT_VERSION = 2
-_READABLE = (1, 2)  # 2 only adds fields
+MEND = "export again with `zoo export`"
 # The way of `zoo.post.to_native`; an older reader refuses another one that comes later.
 NATIVE_RESIZE = "bilinear, pixel centres at one half"
+
+Side = Annotated[Count, Field(ge=1, le=1 << 14)]  # of what a network sees, in pixels
+
+
+class Scale(TypedDict):
+    """The resize before tiles are cut, see `zoo.tiling.scaled`: by a factor or to a side."""
+
+    scale: Annotated[Number, Field(gt=0, le=64)] | None
+    shorter_side: Side | None
+    multiple: Side
+    bicubic: Flag
+
+
+class TileLayout(TypedDict):
+    """Where tiles lie, see `zoo.tiling.grid.Layout`."""
+
+    tile: Side
+    overlap: Length
+    remainder: Remainder
+    multiple: Side
+
+
+class Tiling(TypedDict):
+    """How pictures are cut and maps stitched."""
+
+    resize: Scale
+    layout: TileLayout
+    seams: Seams
 
 
 @dataclass(frozen=True)
@@ -30,9 +64,11 @@ class ImageResize:
         antialias: Shrinking averages all pixels, always.
     """
 
-    size: tuple[int, int]
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    size: tuple[Side, Side]
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
-    antialias: bool = True
+    antialias: Flag = True
 
 
 @dataclass(frozen=True)
@@ -61,17 +97,19 @@ class ExportMetadata:
         True
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
     calibration: Calibration
     resize: ImageResize | None = None
-    tiling: dict[str, Any] | None = None
-    map_reduction: int = 1
-    precision: str = "fp32"
-    made_from: str = ""
-    is_cut: bool = False
-    native_resize: str = NATIVE_RESIZE
-    method: str = ""
-    versions: dict[str, str] = field(default_factory=dict)
-    version: int = FORMAT_VERSION
+    tiling: Tiling | None = None
+    map_reduction: Annotated[Length, Field(ge=1)] = 1
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    made_from: Text = ""
+    is_cut: Flag = False
+    native_resize: Text = NATIVE_RESIZE
+    method: Text = ""
+    versions: dict[Text, Text] = field(default_factory=dict)
+    version: Count = FORMAT_VERSION
 
     def to_text(self) -> str:
         """Return the metadata as one line of JSON."""
@@ -86,25 +124,30 @@ class ExportMetadata:
             source: What an error calls the file.
 
         Raises:
-            ZooError: The text is damaged, or a later version wrote it.
+            ZooError: The text is damaged, or another version wrote it.
         """
-        try:
-            data = json.loads(text)
-            found = data["version"], data["native_resize"]
-            if found[0] not in _READABLE or found[1] != NATIVE_RESIZE:
-                raise ZooError(
-                    f"{source}: metadata of format {found[0]} ({found[1]}), this version reads "
-                    f"{FORMAT_VERSION} ({NATIVE_RESIZE}): export again with this version"
-                )
-            resize = data["resize"]
-            if resize is not None:
-                resize = ImageResize(**{**resize, "size": tuple(resize["size"])})
-            calibration = Calibration.from_dict(data["calibration"])
-            known = {"calibration": calibration, "resize": resize, "version": FORMAT_VERSION}
-            return cls(**{**data, **known})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ZooError(f"{source}: damaged metadata ({error}): export again") from error
-        except ZooError as error:
-            if str(error).startswith(source):
-                raise
-            raise ZooError(f"{source}: {error}") from error
+        data = parse_json(text, source, MEND)
+        if not isinstance(data, dict):
+            raise ZooError(f"{source}: its metadata is damaged: {MEND}")
+        found = data.get("version"), data.get("native_resize")
+        if found != (FORMAT_VERSION, NATIVE_RESIZE):
+            raise ZooError(
+                f"{source}: metadata of format {found[0]} ({str(found[1])[:60]}), this version "
+                f"reads {FORMAT_VERSION} ({NATIVE_RESIZE}): {MEND}"
+            )
+        calibration = Calibration.from_dict(data.get("calibration"), f"{source}: calibration", MEND)
+        made = validated(cls, {**data, "calibration": calibration}, source, MEND)
+        if made.tiling is not None:
+            _check_tiling(made.tiling, source)
+        return made
+
+
+def _check_tiling(tiling: Tiling, source: object) -> None:
+    """Raise where numbers that are fine by themselves make no tiles together."""
+    resize = tiling["resize"]
+    if (resize["scale"] is None) == (resize["shorter_side"] is None):
+        raise ZooError(f"{source}: tiling.resize needs a scale or a shorter_side: {MEND}")
+    try:
+        Layout(**tiling["layout"])
+    except ZooError as error:
+        raise ZooError(f"{source}: {error}; {MEND}") from error

@@ -5,23 +5,49 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from zoo.errors import ZooError
 from zoo.post.background import Normalisation, normalised
+from zoo.schema import (
+    Area,
+    Count,
+    Flag,
+    Length,
+    NonNegative,
+    Number,
+    Text,
+    read_json,
+    validated,
+)
 
 FORMAT_VERSION = 3
-_READABLE = (1, 2, 3)  # 2 and 3 only add fields
+MEND = "copy it again, or `zoo calibrate RUN --rule RULE` makes a new one"
+_LARGEST = float(np.finfo(np.float32).max)  # of a score
+
+Score = Annotated[Number, Field(ge=-_LARGEST, le=_LARGEST)]
+Spread = Annotated[NonNegative, Field(le=_LARGEST)]
+Stroke = Annotated[Length, Field(le=1 << 12)]  # side of what shapes masks
+
+
+class Sweep(TypedDict):
+    """How MEBin looks for an image's own threshold, see `zoo.post.mebin`."""
+
+    step: Annotated[Count, Field(ge=1, le=255)]
+    shortest_run: Annotated[Count, Field(ge=1, le=255)]
 
 
 @dataclass(frozen=True)
 class Calibration:
     """What turns a score map into a mask; plain numbers that travel as JSON and in checkpoints.
 
+    The types hold for whatever is read; in memory a threshold may be infinite, see `NO_THRESHOLD`.
     Lengths and areas are in pixels of the native image. Thresholds, like `normal_min` and
     `normal_max`, are in units of the normalised score, which is the raw score for "none".
 
@@ -54,50 +80,61 @@ class Calibration:
         version: Version of this format.
     """
 
-    threshold: float
-    min_area_px: int = 0
-    seed_threshold: float | None = None
-    min_mass: float = 0.0
+    threshold: Score
+    min_area_px: Area = 0
+    seed_threshold: Score | None = None
+    min_mass: NonNegative = 0.0
     normalisation: Normalisation = "none"
-    spread_floor: float = 0.0
-    close_px: int = 0
-    fill_holes_px: int = 0
-    erode_px: int = 0
-    border_px: int = 0
-    sweep: dict[str, int] | None = None
-    image_threshold: float | None = None
-    rule: str = "fixed"
-    parameters: dict[str, Any] = field(default_factory=dict)
-    findings: dict[str, Any] = field(default_factory=dict)
-    split: str = ""
-    n_images: int = 0
-    n_pixels: int = 0
-    images: tuple[str, ...] = ()
-    given: bool = False
-    normal_min: float = 0.0
-    normal_max: float = 1.0
-    version: int = FORMAT_VERSION
+    spread_floor: Spread = 0.0
+    close_px: Stroke = 0
+    fill_holes_px: Area = 0
+    erode_px: Stroke = 0
+    border_px: Length = 0
+    sweep: Sweep | None = None
+    image_threshold: Score | None = None
+    rule: Text = "fixed"
+    parameters: dict[Text, Any] = field(default_factory=dict)
+    findings: dict[Text, Any] = field(default_factory=dict)
+    split: Text = ""
+    n_images: Count = 0
+    n_pixels: Count = 0
+    images: tuple[Text, ...] = ()
+    given: Flag = False
+    normal_min: Score = 0.0
+    normal_max: Score = 1.0
+    version: Count = FORMAT_VERSION
 
     def to_dict(self) -> dict[str, Any]:
         """Return the calibration as plain data."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Calibration:
+    def from_dict(
+        cls, data: Any, source: object = "the calibration", mend: str = "calibrate again"
+    ) -> Calibration:
         """Rebuild a calibration from plain data.
 
+        Args:
+            data: What `to_dict` gave; keys that it does not know are ignored.
+            source: Where it comes from, for the error.
+            mend: What a person can do about it.
+
         Raises:
-            ZooError: The data was written by another version of this format.
+            ZooError: The data was written by another version of this format, or a value is none
+                that a calibration can have.
         """
-        if data.get("version") not in _READABLE:
+        version = data.get("version") if isinstance(data, dict) else None
+        if isinstance(data, dict) and (type(version), version) != (int, FORMAT_VERSION):
             raise ZooError(
-                f"calibration of format {data.get('version')}, this version reads "
-                f"{FORMAT_VERSION}: calibrate again"
+                f"{source}: calibration of format {version}, this version reads {FORMAT_VERSION}: "
+                "calibrate again"
             )
-        known = {entry.name for entry in fields(cls)}
-        given = {key: value for key, value in data.items() if key in known}
-        given["images"] = tuple(given.get("images", ()))  # JSON knows lists only
-        return cls(**{**given, "version": FORMAT_VERSION})
+        made = validated(cls, data, source, mend)
+        for low, high in (("threshold", "seed_threshold"), ("normal_min", "normal_max")):
+            least, value = getattr(made, low), getattr(made, high)
+            if value is not None and value < least:
+                raise ZooError(f"{source}: {high} is {value}, less than {low} ({least}): {mend}")
+        return made
 
     def save(self, path: Path) -> None:
         """Write the calibration as JSON."""
@@ -105,8 +142,12 @@ class Calibration:
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
-        """Read a calibration written by `save`."""
-        return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        """Read a calibration written by `save`.
+
+        Raises:
+            ZooError: The file cannot be read, see `from_dict`.
+        """
+        return cls.from_dict(read_json(path, MEND), path, MEND)
 
     def with_image_threshold(self, scores: Sequence[float]) -> Calibration:
         """Return the calibration with anomalib's verdict: above the largest normal image score.

@@ -73,16 +73,7 @@ def read_calibration(folder: Path, name: str | Path = CALIBRATION) -> Calibratio
     Raises:
         ZooError: It is missing, damaged or of another version.
     """
-    path = Path(folder) / name
-    try:
-        return Calibration.load(path)
-    except ZooError as error:
-        raise ZooError(f"{path}: {error}") from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ZooError(
-            f"calibration {path} cannot be read ({error}): copy it again, or `zoo calibrate RUN "
-            "--rule RULE` makes a new one"
-        ) from error
+    return Calibration.load(Path(folder) / name)
 
 
 def _hint(folder: Path) -> str:
