@@ -7,6 +7,7 @@ pydantic checks them. An error names the file, the field, the value and the mend
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,12 @@ def _name(value: object) -> str:
     return str(value)
 
 
+def _digest(value: object) -> str:
+    if not (isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value)):
+        raise ValueError("Input should be the 64 hex digits of a SHA-256")
+    return value
+
+
 def _recipe_name(value: object) -> str:
     return "/".join(map(_name, value.split("/"))) if isinstance(value, str) else _name(value)
 
@@ -52,6 +59,7 @@ Area = Annotated[Count, Field(le=1 << 31)]
 Flag = Annotated[bool, Field(strict=True)]
 # Plain validators: pydantic's own text type refuses bytes of file names that are no UTF-8.
 Text = Annotated[str, PlainValidator(_text)]
+Digest = Annotated[str, PlainValidator(_digest)]
 Name = Annotated[str, PlainValidator(_name)]
 RecipeName = Annotated[str, PlainValidator(_recipe_name)]
 

@@ -88,8 +88,8 @@ def test_the_best_estimate_within_the_budget_wins_and_ties_go_to_the_fastest():
 
 def test_what_was_found_out_is_kept_by_its_key(tmp_path):
     place = tmp_path / "deep" / "x.json"
-    assert remembered(place, "a", lambda: 1) == 1
-    assert remembered(place, "a", lambda: 2) == 1
-    assert remembered(place, "b", lambda: 3) == 3
+    assert remembered(place, "a", lambda: 1, int) == 1
+    assert remembered(place, "a", lambda: 2, int) == 1
+    assert remembered(place, "b", lambda: 3, int) == 3
     place.write_text("{", encoding="utf-8")
-    assert remembered(place, "b", lambda: 4) == 4
+    assert remembered(place, "b", lambda: 4, int) == 4

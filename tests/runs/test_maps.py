@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from zoo.errors import ZooError
+from zoo.hashes import file_sha256
 from zoo.post.resize import to_native
 from zoo.runs.maps import MapWriter, SavedMaps
 from zoo.scoring import Scored
@@ -69,5 +72,55 @@ def test_another_split_was_not_kept(run):
 
 def test_code_in_a_map_is_not_run(run):
     np.save(run / "maps/test/000000.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="allow_pickle"):
+    reindex(run, sha256=file_sha256(run / "maps/test/000000.npy"))
+    with pytest.raises(ZooError, match=r"000000.npy holds no score map .*allow_pickle"):
         SavedMaps(run, "test").read(0)
+
+
+def reindex(run, **changes) -> None:
+    path = run / "maps/test/index.json"
+    first, *others = json.loads(path.read_text())
+    path.write_text(json.dumps([first | changes, *others]))
+
+
+def test_a_flipped_byte_is_named(run):
+    path = run / "maps/test/000001.npy"
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    SavedMaps(run, "test").read(0)
+    with pytest.raises(ZooError, match=r"000001.npy is damaged, its SHA-256 is another one"):
+        SavedMaps(run, "test").read(1)
+    path.unlink()
+    with pytest.raises(ZooError, match=r"000001.npy cannot be read"):
+        SavedMaps(run, "test").read(1)
+
+
+@pytest.mark.parametrize("shape", [(8,), (1 << 40, 8), (2, 2, 2)])
+def test_another_array_is_no_map(run, shape):
+    head = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with (run / "maps/test/000000.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, head)
+        file.write(bytes(32))
+    reindex(run, sha256=file_sha256(run / "maps/test/000000.npy"))
+    with pytest.raises(ZooError, match=r"000000.npy holds"):
+        SavedMaps(run, "test").read(0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": "../../../secret.npy"},
+        {"file": "/etc/passwd"},
+        {"native_size": [0, 5]},
+        {"native_size": [4, 10**9]},
+        {"native_size": [4]},
+        {"score": "high"},
+        {"sha256": "0"},
+        {"image": 3},
+    ],
+)
+def test_a_list_that_cannot_be_is_named(run, change):
+    reindex(run, **change)
+    with pytest.raises(ZooError, match=rf"index.json: 0\.{next(iter(change))}.*copy the run again"):
+        SavedMaps(run, "test")

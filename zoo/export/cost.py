@@ -18,6 +18,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.export.model import ExportedModel
+from zoo.schema import NonNegative, parse_json, validated
 from zoo.timing import PeakMemory, measure_latency
 
 _PASSES, _SECONDS = 10, 10.0
@@ -34,10 +35,10 @@ class DeployedCost:
         file_mb: Size of the graph with its weights.
     """
 
-    latency_ms: float
-    p95_ms: float
-    memory_mb: float
-    file_mb: float
+    latency_ms: NonNegative
+    p95_ms: NonNegative
+    memory_mb: NonNegative
+    file_mb: NonNegative
 
 
 def deployed_cost(path: Path, size: tuple[int, int], device: str = "CPU") -> DeployedCost:
@@ -56,7 +57,9 @@ def deployed_cost(path: Path, size: tuple[int, int], device: str = "CPU") -> Dep
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ZooError(f"{path} does not run on {device}: {last}")
-    return DeployedCost(**json.loads(done.stdout.splitlines()[-1]))
+    answer, mend = (done.stdout.splitlines() or [""])[-1], "measure again"
+    said = parse_json(answer, f"what {path} costs", mend)
+    return validated(DeployedCost, said, f"what {path} costs", mend)
 
 
 def measure(path: Path, size: tuple[int, int], device: str) -> DeployedCost:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,9 +25,11 @@ from zoo.pick.candidates import Candidate
 from zoo.pick.choice import Row
 from zoo.pick.estimate import EstimatePicture, estimate, write_pictures
 from zoo.pick.rehearsal import rehearse
+from zoo.runs.documents import Share
 from zoo.runs.export import NormalPictures, export_run, graph_paths, precision_of
 from zoo.runs.folder import write_json
 from zoo.runs.train import carry_out
+from zoo.schema import Text, read_json, validated
 
 Say = Callable[[str], None]
 LEAST_PICTURES = 8
@@ -101,8 +103,7 @@ class Search:
             costs = rehearse(candidate, self.fit_on, self.precisions, self.device, folder)
             return {precision: asdict(cost) for precision, cost in costs.items()}
 
-        found = remembered(place, key, measured)
-        return {precision: DeployedCost(**cost) for precision, cost in found.items()}
+        return remembered(place, key, measured, dict[Text, DeployedCost])
 
     def _fitted(self, candidate: Candidate, say: Say) -> Path:
         run = self.out / RUNS / candidate.slug
@@ -115,7 +116,8 @@ class Search:
             carry_out(ZooCLI(words, parse_only=True), run, shlex.join(["zoo", *words]))
             return "fitted"
 
-        remembered(self.out / RUNS / f"{candidate.slug}.json", self._key(candidate), fitted)
+        place = self.out / RUNS / f"{candidate.slug}.json"
+        remembered(place, self._key(candidate), fitted, Literal["fitted"])
         return run
 
     def _judged(self, candidate: Candidate, path: Path, say: Say) -> Row:
@@ -128,30 +130,46 @@ class Search:
             return {"cost": asdict(cost), "segf1": estimate(graph, self.judged)}
 
         key = f"{graph.metadata.made_from} {self.device} {self.key}"
-        found = remembered(path.with_suffix(".estimate.json"), key, judged)
-        cost = DeployedCost(**found["cost"])
+        found = remembered(path.with_suffix(".estimate.json"), key, judged, _Estimated)
         place = path.relative_to(self.out).as_posix()
-        return Row(candidate.name, precision, cost, found["segf1"], place)
+        return Row(candidate.name, precision, found.cost, found.segf1, place)
 
     def _key(self, candidate: Candidate) -> str:
         text = candidate.recipe.path.read_text(encoding="utf-8")
         return hashlib.sha256(f"{self.key}{text}{candidate.size}".encode()).hexdigest()[:16]
 
 
-def remembered(place: Path, key: str, work: Callable[[], Any]) -> Any:
-    """Return what was found out before under the same key, or find it out and write it down."""
-    try:
-        known = json.loads(place.read_text(encoding="utf-8"))
-        if known["key"] == key:
-            return known["value"]
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+@dataclass(frozen=True)
+class _Estimated:
+    cost: DeployedCost
+    segf1: Share | None
+
+
+@dataclass(frozen=True)
+class _Record:
+    key: Text
+    value: Any
+
+
+def remembered(place: Path, key: str, work: Callable[[], Any], kind: Any) -> Any:
+    """Return what was found out before under the same key, or find it out and write it down.
+
+    Args:
+        place: Where it is written down.
+        key: Of all that decides it.
+        work: Finds it out, as plain data.
+        kind: What the data must be, see `validated`; what is none is found out again.
+    """
+    with contextlib.suppress(ZooError):
+        known = validated(_Record, read_json(place), place)
+        if known.key == key:
+            return validated(kind, known.value, place)
     value = work()
     place.parent.mkdir(parents=True, exist_ok=True)
     aside = place.with_name(f".{place.name}.new")
     write_json(aside, {"key": key, "value": value})
     aside.replace(place)
-    return value
+    return validated(kind, value, place)
 
 
 def prepare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import Any
 from zoo.data.layout import FIT_SPLITS, PRIVATE_SPLITS, samples
 from zoo.recipes import Recipe
 from zoo.reproduction.images import ObjectImages
-from zoo.runs.folder import COST
+from zoo.runs.documents import Cost, read_cost
 from zoo.runs.grid import plan
 from zoo.sealed.view import link
 
@@ -88,7 +87,7 @@ class _PerFit:
 
 def _pilot(
     recipe: Recipe, root: Path, name: str, folder: Path, say: Callable[[str], None]
-) -> tuple[dict[str, Any], _PerFit]:
+) -> tuple[Cost, _PerFit]:
     for split, wanted in _PILOT.items():
         for sample in samples(root, name, split)[:wanted]:
             link(sample.image_path, folder / "data" / sample.image_path.relative_to(root))
@@ -96,7 +95,7 @@ def _pilot(
     per_fit = _per_fit(spec.parse().settings.as_dict().get("trainer") or {})
     spec = replace(spec, words=(*spec.words, *per_fit.words))
     spec.run(spec.parse(), say)
-    return json.loads((spec.folder / COST).read_text(encoding="utf-8")), per_fit
+    return read_cost(spec.folder), per_fit
 
 
 def _per_fit(trainer: dict[str, Any]) -> _PerFit:

@@ -14,8 +14,11 @@ from typing_extensions import NotRequired, TypedDict
 
 from zoo.errors import ZooError
 from zoo.schema import (
+    Area,
     Count,
+    Digest,
     Flag,
+    Length,
     Name,
     NonNegative,
     Number,
@@ -147,8 +150,8 @@ class Failure(TypedDict):
     reason: Text
 
 
-Pixels = Annotated[Count, Field(le=1 << 31)]
-Box = tuple[Pixels, Pixels, Pixels, Pixels]  # x, y, width, height
+Box = tuple[Length, Length, Length, Length]  # x, y, width, height in pixels
+ImageSide = Annotated[Length, Field(ge=1)]
 
 
 class CaseBlob(TypedDict):
@@ -156,7 +159,7 @@ class CaseBlob(TypedDict):
 
     id: Count
     box: Box
-    area_px: Pixels
+    area_px: Area
     peak: Number
 
 
@@ -168,12 +171,22 @@ class CaseFacts(TypedDict):
     picture: Name
     image: Text
     value: Number
-    width: Annotated[Pixels, Field(ge=1)]
-    height: Annotated[Pixels, Field(ge=1)]
+    width: ImageSide
+    height: ImageSide
     has_truth: Flag
     n_blobs: Count
     blobs: list[CaseBlob]
     missed: list[Box]
+
+
+class MapEntry(TypedDict):
+    """One entry of `maps/<split>/index.json`: a score map that was kept."""
+
+    file: Name
+    image: Text
+    native_size: tuple[ImageSide, ImageSide]  # a list in JSON
+    score: Number
+    sha256: Digest
 
 
 def read_metrics(folder: Path) -> Metrics | None:
@@ -221,5 +234,16 @@ def read_cases(path: Path) -> list[CaseFacts]:
     return _read(list[CaseFacts], path) if path.is_file() else []
 
 
+def read_maps_index(path: Path) -> list[MapEntry]:
+    """Return what a split's folder of score maps holds, from its `index.json`.
+
+    Raises:
+        ZooError: The file is missing or damaged.
+    """
+    return _read(list[MapEntry], path)
+
+
 def _read(kind: Any, path: Path) -> Any:
-    return validated(kind, read_json(path, MEND), path, MEND)
+    data = read_json(path, MEND)
+    validated(kind, data, path, MEND)
+    return data  # as it was, so that writing it again changes nothing

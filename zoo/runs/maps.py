@@ -5,6 +5,8 @@ They make thresholds cheap to try: another rule needs no model and no images.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, one_line
+from zoo.hashes import file_sha256
 from zoo.post.resize import to_native
+from zoo.runs.documents import MEND, MapEntry, read_maps_index
 from zoo.runs.folder import MAPS as FOLDER
 
 if TYPE_CHECKING:  # reading maps needs no torch
@@ -33,7 +37,7 @@ class MapWriter:
     def __init__(self, folder: Path, split: str) -> None:
         self.folder = Path(folder) / FOLDER / split
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._entries: list[dict] = []
+        self._entries: list[MapEntry] = []
 
     def append(self, scored: Scored) -> None:
         """Write one map, (h, w) float32."""
@@ -45,12 +49,18 @@ class MapWriter:
                 "image": scored.path.name,
                 "native_size": list(scored.native_size),
                 "score": scored.score,
+                "sha256": file_sha256(self.folder / name),
             }
         )
 
     def close(self) -> None:
         """Write the index: a split without it is not complete."""
         (self.folder / _INDEX).write_text(json.dumps(self._entries), encoding="utf-8")
+
+
+def kept_maps(folder: Path, split: str) -> bool:
+    """Whether a run kept the score maps of a split."""
+    return (Path(folder) / FOLDER / split / _INDEX).is_file()
 
 
 class SavedMaps:
@@ -61,17 +71,16 @@ class SavedMaps:
         split: Name of the split.
 
     Raises:
-        ZooError: The run kept no maps of that split.
+        ZooError: The run kept no maps of that split, or the list of them is damaged.
     """
 
     def __init__(self, folder: Path, split: str) -> None:
         self.folder = Path(folder) / FOLDER / split
-        try:
-            self.entries = json.loads((self.folder / _INDEX).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        if not kept_maps(folder, split):
             raise ZooError(
                 f"run {folder} kept no score maps of '{split}': repeat it with --keep maps"
-            ) from None
+            )
+        self.entries = read_maps_index(self.folder / _INDEX)
 
     def __len__(self) -> int:
         """Return the number of maps."""
@@ -83,8 +92,28 @@ class SavedMaps:
         return [entry["score"] for entry in self.entries]
 
     def read(self, index: int) -> np.ndarray:
-        """Return one map at model size, (h, w) float32."""
-        return np.load(self.folder / self.entries[index]["file"], allow_pickle=False)
+        """Return one map at model size, (h, w) float32.
+
+        Raises:
+            ZooError: The file is gone or damaged.
+        """
+        entry = self.entries[index]
+        path = self.folder / entry["file"]
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ZooError(f"{path} cannot be read ({error.strerror}): {MEND}") from error
+        if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            raise ZooError(f"{path} is damaged, its SHA-256 is another one: {MEND}")
+        try:
+            score_map = np.load(io.BytesIO(data), allow_pickle=False)
+        except (ValueError, EOFError, OSError, MemoryError) as error:
+            raise ZooError(f"{path} holds no score map ({one_line(error, 80)}): {MEND}") from error
+        if score_map.dtype != np.float32 or score_map.ndim != 2:
+            raise ZooError(
+                f"{path} holds {score_map.dtype} of shape {score_map.shape}, no score map: {MEND}"
+            )
+        return score_map
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield every map at native size, (H, W) float32."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
+from zoo.errors import ZooError
 from zoo.runs.damage import damage
-from zoo.runs.folder import COST, METRICS, read_metrics
+from zoo.runs.documents import METRICS, read_cost, read_metrics
 from zoo.runs.progress import duration
 from zoo.runs.spec import RunSpec
 
@@ -123,9 +123,9 @@ def _past(folder: Path) -> list[tuple[str, int, float]]:
     found = []
     for path in sorted(folder.glob(f"*/*/{METRICS}")):
         try:
-            cost = json.loads(path.with_name(COST).read_text(encoding="utf-8"))
-            found.append((path.parent.parent.name, cost["threads"], float(cost["total_s"])))
-        except (OSError, ValueError, KeyError, TypeError):
+            cost = read_cost(path.parent)
+            found.append((path.parent.parent.name, cost["threads"], cost["total_s"]))
+        except (ZooError, KeyError):
             continue  # a run without its cost tells nothing
     return found
 

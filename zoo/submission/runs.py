@@ -15,7 +15,7 @@ from zoo.post.calibration import Calibration
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.folder import CONFIG, METRICS, MODEL, UNFINISHED, read_metrics
 from zoo.runs.identity import deciding
-from zoo.runs.maps import SavedMaps
+from zoo.runs.maps import SavedMaps, kept_maps
 from zoo.submission.tree import SPLITS, Expected, Image, on_disk
 
 _OF_AN_OBJECT = {("data", "init_args", "category"), ("seed_everything",)}
@@ -61,10 +61,7 @@ class ObjectRun:
 
     def saved(self, split: str) -> SavedMaps | None:
         """Return the score maps of a split, if the run kept them."""
-        try:
-            return SavedMaps(self.folder, split)
-        except ZooError:
-            return None
+        return SavedMaps(self.folder, split) if kept_maps(self.folder, split) else None
 
     @property
     def has_maps(self) -> bool:

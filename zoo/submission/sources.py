@@ -6,7 +6,6 @@ time, so that a result depends neither on other images nor on where an interrupt
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from zoo.data import layout
 from zoo.errors import ZooError
 from zoo.post.finish import Finished, finish
-from zoo.runs.folder import COST
+from zoo.runs.documents import read_cost
 from zoo.submission.affine import Affine
 from zoo.submission.runs import ObjectRun
 from zoo.submission.tree import SPLITS, Image
@@ -128,14 +127,14 @@ def seconds_per_image(run: ObjectRun) -> float:
     if run.has_maps:
         return 0.0
     try:
-        cost = json.loads((run.folder / COST).read_text(encoding="utf-8"))
+        cost = read_cost(run.folder)
         seconds = [
             cost["phases"][split]["wall_s"] / run.metrics["splits"][split]["n_images"]
             for split in (*SPLITS, "test_public")
             if split in cost["phases"]
         ]
         return seconds[0] if seconds else cost["latency"]["mean_ms"] / 1000
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+    except (ZooError, KeyError, TypeError, ZeroDivisionError):  # not all of it was measured
         return 0.0
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from zoo.errors import ZooError
+from zoo.schema import read_json
 
 FINISHED = "tiny.json"
 # stands there while a set is being written, and becomes FINISHED by renaming
@@ -57,8 +58,8 @@ def finish(root: Path) -> None:
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:  # cut off in the middle
+        found = read_json(path)
+    except ZooError:  # cut off in the middle
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from zoo.card import Card
-from zoo.runs.folder import COST
+from zoo.runs.documents import read_cost
 from zoo.submission.kit.manifest import card_of
 from zoo.submission.runs import ObjectRun
 
@@ -119,17 +118,17 @@ def _cost(runs: Sequence[ObjectRun]) -> Iterator[str]:
     yield "|---|---:|---:|---:|---:|---:|---|---:|"
     for run in runs:
         try:
-            cost = json.loads((run.folder / COST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            cost = read_cost(run.folder)
+            latency, memory = cost["latency"], cost["memory"]
+            peak = memory["peak_device_mb"] or memory["peak_rss_mb"]
+            device = cost["processor"] if cost["device"] == "cpu" else cost["device"]
+            yield (
+                f"| {run.object_name} | {latency['p50_ms']:.1f} | {latency['p95_ms']:.1f} "
+                f"| {latency['passes']} | {peak:.0f} | {cost['parameters']} | {device} "
+                f"| {cost['threads']} |"
+            )
+        except KeyError:  # not all of it was measured
             continue
-        latency, memory = cost["latency"], cost["memory"]
-        peak = memory["peak_device_mb"] or memory["peak_rss_mb"]
-        device = cost["processor"] if cost["device"] == "cpu" else cost["device"]
-        yield (
-            f"| {run.object_name} | {latency['p50_ms']:.1f} | {latency['p95_ms']:.1f} "
-            f"| {latency['passes']} | {peak:.0f} | {cost['parameters']} | {device} "
-            f"| {cost['threads']} |"
-        )
 
 
 def _weights(facts: dict[str, Any]) -> Iterator[str]:

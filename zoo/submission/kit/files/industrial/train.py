@@ -8,26 +8,42 @@ Reads train/good and validation/good. The models go to `runs/`; the final ones i
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.cli import main
+from zoo.errors import ZooError
+from zoo.schema import Count, Flag, Name, read_json, validated
 
 KIT = Path(__file__).resolve().parents[1]
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What of `manifest.json` a repetition needs."""
+
+    recipe_file: Name
+    seed: Count
+    sealed: Flag
+
+
 def train(words: list[str] | None = None) -> int:
     """Run the recipe on every object and return the exit code."""
-    facts = json.loads((KIT / "manifest.json").read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data.root", dest="root", required=True, metavar="DIR")
     parser.add_argument("--out", default=str(KIT / "runs"), metavar="DIR")
     args = parser.parse_args(words)
-    command = ["bench", str(KIT / facts["recipe_file"]), "--data.root", args.root]
-    command += ["--seeds", str(facts["seed"]), "--out", args.out]
+    manifest = KIT / "manifest.json"
+    try:
+        facts = validated(Facts, read_json(manifest), manifest)
+    except ZooError as error:
+        print(error, file=sys.stderr)
+        return 1
+    command = ["bench", str(KIT / facts.recipe_file), "--data.root", args.root]
+    command += ["--seeds", str(facts.seed), "--out", args.out]
     # `--sealed` shuts out all other splits while fitting; then test_public is judged.
-    command += ["--sealed"] if facts["sealed"] else []
+    command += ["--sealed"] if facts.sealed else []
     return main([*command, "--splits", "test_public"])
 
 
