@@ -37,6 +37,8 @@ PACKAGES = (
     "timm",
     "kornia",
     "numpy",
+    "opencv-python-headless",
+    "pillow",
 )
 _SAMPLE_SECONDS = 0.02
 _MB = 1e6

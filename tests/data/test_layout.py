@@ -182,12 +182,49 @@ def _rename(folder, texture, write_image):
     path.rename(path.with_name("901_regular.png"))
 
 
+def _name_groups(folder, texture, write_image):
+    lines = "object,split,file,group\npart,test_private,000_regular.png,plate 7\n"
+    (folder.parent / "manifest.csv").write_text(lines)
+
+
+def _move_to_bad(folder, texture, write_image):
+    path = folder / "test_public/good/000_regular.png"
+    path.rename(folder / "test_public/bad/009_regular.png")
+    write_image(folder / "test_public/ground_truth/bad/009_regular_mask.png", texture(1) * 0)
+
+
 @pytest.mark.parametrize(
-    "change", [_edit, _edit_at_equal_size, _edit_truth, _add, _remove, _rename]
+    "change",
+    [
+        _edit,
+        _edit_at_equal_size,
+        _edit_truth,
+        _add,
+        _remove,
+        _rename,
+        _name_groups,
+        _move_to_bad,
+    ],
 )
 def test_the_fingerprint_changes_with_the_data(mini, texture, write_image, change):
     before = layout.fingerprint(mini, "part")
     change(mini / "part", texture, write_image)
+    assert layout.fingerprint(mini, "part") != before
+
+
+def test_what_no_split_lists_does_not_count(mini, texture, write_image):
+    before = layout.fingerprint(mini, "part")
+    write_image(mini / "part/stray.png", texture(1))
+    write_image(mini / "part/test_public/later/000.png", texture(2))
+    write_image(mini / "part/train/bad/000.png", texture(3))
+    (mini / "manifest.csv").write_text("object,split,file,group\nother,test_private,0.png,a\n")
+    assert layout.fingerprint(mini, "part") == before
+
+
+def test_a_split_that_cannot_be_listed_does_not_hide_the_others(mini, texture, write_image):
+    (mini / "part/test_public/ground_truth/bad/000_regular_mask.png").unlink()
+    before = layout.fingerprint(mini, "part")
+    _edit(mini / "part", texture, write_image)
     assert layout.fingerprint(mini, "part") != before
 
 

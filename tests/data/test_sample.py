@@ -112,6 +112,7 @@ def _edit(folder, at):
 CHANGES = {
     "begin": lambda folder: _edit(folder, 0),
     "middle": lambda folder: _edit(folder, 10_001),
+    "elsewhere": lambda folder: _edit(folder, 6_000),
     "end": lambda folder: _edit(folder, -1),
     "longer": lambda folder: (folder / "1.bin").write_bytes(b"\1" * 20_001),
     "renamed": lambda folder: (folder / "1.bin").rename(folder / "9.bin"),

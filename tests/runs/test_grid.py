@@ -79,6 +79,22 @@ def test_runs_of_one_recipe_share_the_hash_of_their_settings(recipe, mini, out, 
     assert other["settings_hash"] != found[0]["settings_hash"]
 
 
+def test_other_splits_are_no_other_run(recipe, mini, out, calls, capsys):
+    path = out / "quick/part/seed0/metrics.json"
+    assert bench(recipe, mini, out, "--splits", "test_public", "test_private") == 0
+    for splits in (["test_private"], ["test_public"]):
+        assert bench(recipe, mini, out, "--splits", *splits) == 0
+    assert len(calls) == 1
+    assert bench(recipe, mini, out, "--splits", "test_private_mixed") == 0
+    assert len(calls) == 2
+    known = ["test_public", "test_private", "test_private_mixed"]
+    assert list(json.loads(path.read_text())["splits"]) == known  # none is lost
+    shutil.copy(mini / "part/train/good/000_regular.png", mini / "part/stray.png")
+    recipe.write_text(recipe.read_text() + "trainer:\n  enable_model_summary: false\n")
+    assert bench(recipe, mini, out) == 0
+    assert len(calls) == 2
+
+
 def test_shards_share_the_work(recipe, mini, tmp_path, calls, capsys):
     words = ("--seeds", "0", "1", "2", "--shard")
     names = []

@@ -14,7 +14,7 @@ from zoo.data.images import image_size
 from zoo.data.known_images import check_no_test_folder
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.data.pictures import copies, few, match_masks, object_name, pictures
-from zoo.data.sample import Sample, fingerprint
+from zoo.data.sample import Sample
 from zoo.errors import ZooError, nearest
 
 TEST = "test"
@@ -107,15 +107,6 @@ class PictureFolders(NativeDataModule):
     def test_splits(self) -> list[str]:
         """Return `test` where there are bad pictures."""
         return [split for split in self._splits if split == TEST]
-
-    def fingerprint(self) -> str:
-        """Return 16 hex digits that change when a picture, a mask or a split changes."""
-        files = []
-        for split, samples in self._splits.items():
-            for index, sample in enumerate(samples):
-                paths = [path for path in (sample.image_path, sample.mask_path) if path]
-                files += [(f"{split}/{index}/{path.name}", path) for path in paths]
-        return fingerprint(files)
 
     def source(self, split: str) -> str:
         """Return where the pictures of a split come from."""

@@ -8,12 +8,12 @@ where somebody has it, it lies in `private_ground_truth/<split>/<stem>_mask.png`
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 from zoo.data.groups import manifest_groups
-from zoo.data.sample import Sample
-from zoo.data.sample import fingerprint as fingerprint_files
+from zoo.data.sample import Sample, split_fingerprint
 from zoo.errors import ZooError, nearest
 
 FIT_SPLITS = ("train", "validation")
@@ -107,10 +107,19 @@ def _listed(root: Path, object_name: str, split: str) -> list[Sample]:
 
 
 def fingerprint(root: Path, object_name: str) -> str:
-    """Return 16 hex digits that change when an image of the object is added, removed or altered."""
-    folder = Path(root) / object_name
-    images = _all_images(folder)
-    return fingerprint_files((path.relative_to(folder).as_posix(), path) for path in images)
+    """Return 16 hex digits that change when an image, a mask or a group of the object changes.
+
+    Files that no split lists do not count.
+    """
+    root = Path(root)
+    prints = {}
+    for split in (*FIT_SPLITS, *splits_on_disk(root, object_name)):
+        try:
+            listed = samples(root, object_name, split)
+            prints[split] = split_fingerprint(listed, root / object_name)
+        except ZooError:  # whoever reads this split says what is wrong with it
+            prints[split] = ""
+    return hashlib.sha256(repr(prints).encode()).hexdigest()[:16]
 
 
 def n_images(root: Path, object_name: str) -> int:

@@ -6,6 +6,7 @@ need no more than this, so that every source of data is judged alike.
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from typing import Any
 
@@ -16,7 +17,7 @@ from torchvision.transforms.v2 import CenterCrop, Compose, Resize, Transform
 
 from zoo.data.cache import DEFAULT_BUDGET_MB, ImageCache
 from zoo.data.dataset import LayoutDataset
-from zoo.data.sample import Sample
+from zoo.data.sample import Sample, split_fingerprint
 from zoo.errors import ZooError
 from zoo.tiling.dataset import TileDataset
 from zoo.tiling.grid import Layout
@@ -78,9 +79,11 @@ class NativeDataModule(AnomalibDataModule):
     def test_splits(self) -> list[str]:
         """Return the names of the test splits that are there."""
 
-    @abstractmethod
     def fingerprint(self) -> str:
-        """Return 16 hex digits that change when an image changes."""
+        """Return 16 hex digits that change when an image, a mask or a split changes."""
+        splits = (TRAIN, VALIDATION, *self.test_splits())
+        prints = {split: split_fingerprint(self.listed(split)) for split in splits}
+        return hashlib.sha256(repr(prints).encode()).hexdigest()[:16]
 
     def source(self, split: str) -> str:
         """Return where the images of a split come from, in words, for records."""

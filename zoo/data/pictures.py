@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.data.file_hashes import file_digests
 from zoo.data.layout import IMAGE_SUFFIXES
-from zoo.data.sample import fingerprint
 from zoo.errors import ZooError
 
 _VIDEO = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp"}
@@ -122,13 +121,10 @@ def match_masks(
 
 def copies(paths: Iterable[Path]) -> dict[Path, Path]:
     """Return each file that repeats an earlier one byte by byte, and that earlier one."""
-    first: dict[str, Path] = {}
-    found = {}
-    for path in paths:
-        other = first.setdefault(fingerprint([("", path)]), path)
-        if other is not path and filecmp.cmp(other, path, shallow=False):
-            found[path] = other
-    return found
+    paths = list(paths)
+    digests, first = file_digests(paths), {}
+    originals = {path: first.setdefault(digests[path], path) for path in paths}
+    return {path: other for path, other in originals.items() if other is not path}
 
 
 def object_name(folder: Path | str) -> str:

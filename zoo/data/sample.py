@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from zoo.data.file_hashes import file_digests
 from zoo.data.groups import scene_of
 from zoo.data.images import read_mask
-
-# Of every file, from its beginning, middle and end: enough to tell two images apart.
-_BLOCK_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,11 @@ class Sample:
         """Whether the right mask of this image is known."""
         return self.label == 0 or self.mask_path is not None
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The image, and its ground truth where there is one."""
+        return (self.image_path, self.mask_path) if self.mask_path else (self.image_path,)
+
     def truth(self, native_size: tuple[int, int]) -> np.ndarray | None:
         """Return the right mask, bool (H, W), all False for a good image; None if unknown.
 
@@ -61,18 +65,42 @@ class Sample:
 def fingerprint(files: Iterable[tuple[str, Path]]) -> str:
     """Return 16 hex digits that change when a file is added, removed, renamed or altered.
 
-    Name, size and three blocks of 4 KiB of every file count; neither the location nor the time
-    stamp does, so that a copied data set is the same data set.
+    Name and content of every file count; neither the location nor the time stamp does, so that a
+    copied data set is the same data set.
 
     Args:
         files: Pairs of a name (unique, the same wherever the data lies) and the file.
+
+    Raises:
+        ZooError: A file cannot be read.
     """
-    digest = hashlib.sha256()
-    for name, path in sorted(files):
-        size = path.stat().st_size
-        digest.update(f"{name}:{size}:".encode())
-        with path.open("rb") as file:
-            for start in (0, size // 2, size - _BLOCK_BYTES):
-                file.seek(max(0, start))
-                digest.update(file.read(_BLOCK_BYTES))
-    return digest.hexdigest()[:16]
+    listed = sorted(files)
+    digests = file_digests(path for _, path in listed)
+    return _hash([(name, digests[path]) for name, path in listed])
+
+
+def split_fingerprint(samples: Sequence[Sample], root: Path | None = None) -> str:
+    """Return 16 hex digits that change with anything that is known about a split's images.
+
+    Args:
+        samples: The split, in the order in which it is read.
+        root: Folder below which the places of files count; by default their names alone do.
+
+    Raises:
+        ZooError: A file cannot be read.
+    """
+    digests = file_digests(path for sample in samples for path in sample.files)
+
+    def place(path: Path) -> str:
+        return path.relative_to(root).as_posix() if root else path.name
+
+    return _hash(
+        [
+            [[(place(path), digests[path]) for path in each.files], each.label, each.group]
+            for each in samples
+        ]
+    )
+
+
+def _hash(data: object) -> str:
+    return hashlib.sha256(json.dumps(data).encode()).hexdigest()[:16]

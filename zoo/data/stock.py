@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from anomalib.data import AnomalibDataModule
 
 from zoo.data.calibration_images import choose, without
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
-from zoo.data.sample import Sample, fingerprint
+from zoo.data.sample import Sample
 from zoo.data.stock_setup import set_up
 from zoo.errors import ZooError, nearest
 
@@ -88,19 +86,6 @@ class AdoptedData(NativeDataModule):
         """Return `test` where there are test images."""
         return [TEST] if self._splits[TEST] else []
 
-    def fingerprint(self) -> str:
-        """Return 16 hex digits that change when an image, a mask or a split changes."""
-        files = []
-        for split, samples in self._splits.items():
-            for index, sample in enumerate(samples):
-                files += [(f"{split}/{index}/{path.name}", path) for path in _files(sample)]
-        return fingerprint(files)
-
     def source(self, split: str) -> str:
         """Return where the calibration images come from."""
         return self._source if split == VALIDATION else split
-
-
-def _files(sample: Sample) -> list[Path]:
-    masks = [sample.mask_path, *getattr(sample, "more_masks", ())]
-    return [sample.image_path, *filter(None, masks)]

@@ -36,6 +36,11 @@ class ManyMasks(Sample):
 
     more_masks: tuple[Path, ...] = ()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """See `Sample`."""
+        return (*super().files, *self.more_masks)
+
     def truth(self, native_size: tuple[int, int]) -> np.ndarray | None:
         """See `Sample`."""
         masks = [self.mask_path, *self.more_masks]

@@ -95,6 +95,7 @@ def _locked(spec: RunSpec, command: ZooCLI, say: Say) -> Outcome:
         # Somebody may have finished it before the lock was ours.
         if before := _finished_before(spec, command):
             return before
+        spec = spec.with_known_splits(command)
         begin = time.perf_counter()
         metrics = (run_sealed if spec.is_sealed else RunSpec.run)(spec, command, say)
         seconds = time.perf_counter() - begin

@@ -1,44 +1,68 @@
-"""What a run is recognised by: hashes of everything that decides its numbers."""
+"""What a run is recognised by: hashes of everything that decides its numbers.
+
+Files that a setting names count by their content, wherever they lie. Which splits are judged does
+not count: a run that was judged on more than is wanted need not be made again.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import Any
 
-# Where something is read from, written to or cached never changes a number.
+from zoo.data.file_hashes import file_digests, folder_digest
+from zoo.paths import written_path
+
+# Where something is read from, written to, cached or shown never changes a number.
 _WITHOUT_EFFECT = {
-    ("data", "init_args", "root"),
-    ("data", "init_args", "good"),
-    ("data", "init_args", "bad"),
-    ("data", "init_args", "masks"),
-    ("data", "init_args", "cache_mb"),
-    ("data", "init_args", "num_workers"),
-    ("default_root_dir",),
-    ("trainer", "default_root_dir"),
-    ("trainer", "enable_progress_bar"),
-    ("logging",),
     ("config",),
+    ("data", "init_args", "bad"),
+    ("data", "init_args", "cache_mb"),
+    ("data", "init_args", "good"),
+    ("data", "init_args", "masks"),
+    ("data", "init_args", "num_workers"),
+    ("data", "init_args", "root"),
+    ("data", "init_args", "test_split"),
+    ("default_root_dir",),
     ("keep",),
+    ("logging",),
+    ("model", "init_args", "visualizer"),
+    ("trainer", "default_root_dir"),
+    ("trainer", "detect_anomaly"),
+    ("trainer", "enable_autolog_hparams"),
+    ("trainer", "enable_checkpointing"),
+    ("trainer", "enable_model_summary"),
+    ("trainer", "enable_progress_bar"),
+    ("trainer", "limit_predict_batches"),
+    ("trainer", "limit_test_batches"),
+    ("trainer", "log_every_n_steps"),
+    ("trainer", "logger"),
+    ("trainer", "model_registry"),
+    ("trainer", "profiler"),
 }
 # What may differ among the runs that make one row of a table: objects and seeds.
 _OF_ONE_RUN = {
     ("data", "init_args", "category"),
     ("data", "init_args", "name"),
     ("data", "init_args", "seed"),
-    ("data", "init_args", "test_split"),
     ("seed_everything",),
 }
+_DATA = ("data", "init_args")  # whose folders are those of the images, which are hashed themselves
+_FOLDERS = ("images", "folder", "dir", "path")  # endings of settings that name a folder
 
 
 def config_hash(config: dict[str, Any], **facts: Any) -> str:
     """Return 16 hex digits of everything that decides the numbers of a run.
 
     Args:
-        config: The full configuration; paths and settings without effect are left out.
-        **facts: What else decides: object, seed, data fingerprint, versions, threads, splits.
+        config: The full configuration; settings without effect are left out.
+        **facts: What else decides: object, seed, data fingerprint, versions, code, threads.
+
+    Raises:
+        ZooError: A file that a setting names cannot be read.
     """
-    return _hash([deciding(config), facts])
+    return _hash([_with_contents(deciding(config)), facts])
 
 
 def settings_hash(config: dict[str, Any]) -> str:
@@ -46,8 +70,11 @@ def settings_hash(config: dict[str, Any]) -> str:
 
     Args:
         config: The full configuration.
+
+    Raises:
+        ZooError: A file that a setting names cannot be read.
     """
-    return _hash(_without(deciding(config), _OF_ONE_RUN))
+    return _hash(_with_contents(_without(deciding(config), _OF_ONE_RUN)))
 
 
 def deciding(config: dict[str, Any]) -> dict[str, Any]:
@@ -66,3 +93,31 @@ def _without(value: Any, paths: set[tuple[str, ...]], here: tuple[str, ...] = ()
         return value
     kept = {key: inner for key, inner in value.items() if (*here, key) not in paths}
     return {key: _without(inner, paths, (*here, key)) for key, inner in kept.items()}
+
+
+def _with_contents(value: Any, here: tuple[str, ...] = ()) -> Any:
+    """Return nested data with the hash of its content in the place of every path."""
+    if isinstance(value, dict):
+        return {key: _with_contents(inner, (*here, key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_contents(inner, here) for inner in value]
+    if isinstance(value, str | os.PathLike) and here[:-1] != _DATA:
+        return _content(value, here[-1]) or str(value)
+    return value
+
+
+def _content(text: str | os.PathLike[str], key: str) -> str | None:
+    """Return the hash of the file or folder that a setting names, or None if it names none.
+
+    A bare word such as `normal` may also be the name of somebody's folder: it counts as one only
+    where the setting's name says so.
+    """
+    path = written_path(str(text))
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except (OSError, ValueError):  # a text that cannot be a path
+        return None
+    if is_file:
+        return file_digests([path])[path]
+    is_meant = len(path.parts) > 1 or key.endswith(_FOLDERS)
+    return folder_digest(path) if is_folder and is_meant else None

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from anomalib.models import AnomalibModule
-from jsonargparse._util import import_object
 
 from zoo import __version__
 from zoo.command import ZooCLI
-from zoo.data.layout import PRIVATE_SPLITS
+from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.data.native import NativeDataModule
 from zoo.data.stock import adopt
 from zoo.registry import Method, methods
+from zoo.runs.code import code_facts
 from zoo.runs.damage import damage
 from zoo.runs.execute import Say, execute
 from zoo.runs.folder import (
@@ -83,10 +81,9 @@ class RunSpec:
             command.settings.as_dict(),
             object=self.object_name,
             seed=self.seed,
-            splits=self.splits,
             data=self.data_fingerprint,
             zoo=__version__,
-            code=code_fingerprint(command.settings["model"]["class_path"]),
+            code=code_facts(command.settings.as_dict()),
             threads=self.threads or torch.get_num_threads(),
         )
 
@@ -97,6 +94,13 @@ class RunSpec:
             return None
         metrics = read_metrics(self.folder)
         return metrics if set(self.splits) <= set(metrics.get("splits") or ()) else None
+
+    def with_known_splits(self, command: ZooCLI) -> RunSpec:
+        """Return the run with the splits as well that it was judged on before: none gets lost."""
+        if not is_finished(self.folder, self.hash(command)):
+            return self
+        known = (read_metrics(self.folder) or {}).get("splits") or ()
+        return replace(self, splits=tuple(sorted({*self.splits, *known}, key=TEST_SPLITS.index)))
 
     def facts(
         self, command: ZooCLI, model: AnomalibModule, run_hash: str | None = None
@@ -144,28 +148,6 @@ class RunSpec:
             )
         resume.clear()
         return metrics
-
-
-def code_fingerprint(class_path: str) -> str:
-    """Return 16 hex digits that change when the source of a class's package folder changes.
-
-    So an author who edits a method is not told that its runs are finished. What it inherits from
-    other folders of its distribution, such as those of a family, counts as well.
-    """
-    found = import_object(class_path)
-    own = found.__module__.partition(".")[0]
-    family = [base for base in inspect.getmro(found) if base.__module__.partition(".")[0] == own]
-    digest = hashlib.sha256()
-    for path in dict.fromkeys(path for base in family for path in _sources(base)):
-        digest.update(f"{path.name}:".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _sources(found: type) -> list[Path]:
-    """Return the files of a class's package folder, or its own file where there is no package."""
-    source = Path(inspect.getfile(found))
-    package = source.with_name("__init__.py").is_file()
-    return sorted(source.parent.glob("*.py")) if package else [source]
 
 
 def method_name(model_class: type) -> str:

