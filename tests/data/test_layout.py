@@ -217,8 +217,21 @@ def test_what_no_split_lists_does_not_count(mini, texture, write_image):
     write_image(mini / "part/stray.png", texture(1))
     write_image(mini / "part/test_public/later/000.png", texture(2))
     write_image(mini / "part/train/bad/000.png", texture(3))
-    (mini / "manifest.csv").write_text("object,split,file,group\nother,test_private,0.png,a\n")
     assert layout.fingerprint(mini, "part") == before
+
+
+def test_groups_of_another_object_do_not_count(mini):
+    shutil.copytree(mini / "part", mini / "other")
+    prints = []
+    for group in ("a", "b"):
+        lines = [
+            f"{name},test_private,000_regular.png,{g}"
+            for name, g in (("part", "a"), ("other", group))
+        ]
+        (mini / "manifest.csv").write_text("\n".join(["object,split,file,group", *lines]))
+        prints.append([layout.fingerprint(mini, name) for name in ("part", "other")])
+    assert prints[0][0] == prints[1][0]
+    assert prints[0][1] != prints[1][1]
 
 
 def test_a_split_that_cannot_be_listed_does_not_hide_the_others(mini, texture, write_image):

@@ -19,6 +19,7 @@ ROOT = Path(zoo.__file__).parent
 DECIDES_NOTHING = {"errors", "names", "paths", "schema", "hashes", "timing", "visualizer"}
 DECIDES_NOTHING |= {"prediction", "runs.cases", "runs.case_picture", "runs.folder", "runs.maps"}
 DECIDES_NOTHING |= {"runs.progress", "runs.counted", "__init__"}
+DECIDES_NOTHING |= {"csv_file"}  # groups of images are hashed as they are read
 # What parses, finds or checks recipes and methods: the configuration that comes out is hashed.
 DECIDES_NOTHING |= {"engine", "parse_errors", "recipes", "registry", "card", "trust"}
 

@@ -92,6 +92,7 @@ class Metrics(TypedDict):
     seed: Count
     splits: dict[Name, Figures]
     config_hash: NotRequired[Text]
+    settings_hash: NotRequired[Text]
     data_fingerprint: NotRequired[Text]
     vand4_admissible: NotRequired[Text]
     command: NotRequired[Text]
