@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from torchvision.transforms.v2 import Normalize, Resize
 
+from zoo.data import MVTecAD2Layout
 from zoo.detector import Detector
 from zoo.errors import ZooError
 from zoo.post import Calibration
+from zoo.tiling import Scaled, ScaledPreProcessor
+from zoo.training.check import check_headers
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +100,13 @@ def test_a_camera_may_use_its_buffer_again(detector, texture):
 @pytest.mark.parametrize(
     ("picture", "says"),
     [
-        (np.zeros((8, 8, 3), np.float32), "holds uint8 values 0..255, this array holds float32"),
+        (np.zeros((8, 8, 3), np.float32), "holds values uint8 0..255 or uint16, this array holds float32"),
         (np.zeros((8, 8, 3), bool), "this array holds bool"),
-        (np.zeros((2, 8, 8, 3), np.uint8), r"an array of shape \(2, 8, 8, 3\) is no picture"),
-        (np.zeros((8, 8, 2), np.uint8), "is no picture"),
-        (np.zeros((0, 8, 3), np.uint8), "is no picture"),
+        (np.zeros((2, 8, 8, 3), np.uint8), r"an array of shape \(2, 8, 8, 3\) is no image"),
+        (np.zeros((8, 8, 2), np.uint8), "is no image"),
+        (np.zeros((0, 8, 3), np.uint8), "is no image"),
         (Path("nowhere.png"), "no image at nowhere.png"),
-        (Path(), "is a folder: give its pictures"),
+        (Path(), "is a folder: give its images"),
     ],
 )
 def test_what_is_no_picture_is_named(detector, picture, says):
@@ -219,3 +224,57 @@ def test_methods_without_a_resize_take_several_sizes_in_one_batch(fitted, folder
     for each in found:
         np.testing.assert_allclose(each.score_map, each.image.mean(2) / 255, atol=1e-6)
         assert each.score == pytest.approx(each.score_map.max())
+
+
+@pytest.fixture
+def keeping_aspect(detector):
+    model = copy.deepcopy(detector.model)
+    model.pre_processor = ScaledPreProcessor(Scaled(shorter_side=64), Normalize([0.5], [0.5]))
+    return Detector(model, detector.calibration)
+
+
+@pytest.mark.parametrize("size", [(8, 16400), (1, 5000), (5000, 1)])
+def test_a_strip_is_one_error_and_the_stream_goes_on(
+    keeping_aspect, folder, write_image, tmp_path, size
+):
+    strip = write_image(tmp_path / "strip.png", np.zeros(size, np.uint8))
+    with pytest.raises(ZooError, match=r"strip\.png: an image of \d+x\d+ px would be resized"):
+        keeping_aspect.predict(strip)
+    failed = []
+    found = keeping_aspect.predict(
+        [folder[0], strip, folder[1]], on_error=lambda path, error: failed.append((path, error))
+    )
+    assert [each.path for each in found] == folder[:2]
+    assert [path for path, _ in failed] == [strip]
+
+
+@pytest.mark.parametrize("resize", [Resize(64), Scaled(shorter_side=64)])
+def test_a_strip_of_a_fit_is_named_before_anything_is_computed(
+    mini, write_image, monkeypatch, resize
+):
+    data = MVTecAD2Layout(mini, "part")
+    data.follow(resize)
+    check_headers(data, ("train", "validation", "test_public"))
+    strip = write_image(mini / "part/validation/good/strip.png", np.zeros((4, 9000), np.uint8))
+    monkeypatch.setattr("zoo.data.dataset.read_image", lambda *given: pytest.fail("decoded"))
+    with pytest.raises(ZooError, match=r"strip\.png: an image of 9000x4 px would"):
+        check_headers(data, ("train", "validation"))
+    strip.unlink()
+    strip.symlink_to("nowhere.png")
+    with pytest.raises(ZooError, match="the link leads nowhere"):
+        check_headers(data, ("train", "validation"))
+
+
+def test_what_fails_in_the_network_ends_no_stream(detector, folder, monkeypatch):
+    score_images = detector.score_images
+
+    def without_memory(images, native_sizes, paths=None):
+        if folder[1] in paths:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 GB")
+        return score_images(images, native_sizes, paths)
+
+    monkeypatch.setattr(detector, "score_images", without_memory)
+    failed = []
+    found = detector.predict(folder, batch_size=3, on_error=lambda path, error: failed.append(path))
+    assert [each.path for each in found] == [folder[0], *folder[2:]]
+    assert failed == [folder[1]]

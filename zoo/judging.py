@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
@@ -123,7 +124,7 @@ class Judge(ABC):
                 [each.pixels.shape[:2] for each in read],
                 [each.path or FROM_MEMORY for each in read],
             )
-        except ZooError as error:  # scores that are not finite
+        except Exception as error:  # scores that are not finite, or no memory for so large an image
             if on_error is None:
                 raise
             if len(read) == 1:
@@ -137,7 +138,8 @@ class Judge(ABC):
     def _read(self, picture: Picture, on_error: OnError | None) -> _Read | None:
         try:
             path, pixels = _pixels(picture)
-            return _Read(picture, path, pixels, self.at_model_size(pixels))
+            with _named(path):
+                return _Read(picture, path, pixels, self.at_model_size(pixels))
         except Exception as error:  # a damaged file may fail in any way
             if on_error is None:
                 raise
@@ -164,11 +166,17 @@ def check_finite(path: Path, score_map: np.ndarray, score: float) -> None:
         )
 
 
+@contextmanager
+def _named(path: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except ZooError as error:
+        raise ZooError(f"{path or FROM_MEMORY}: {error}") from error
+
+
 def _pixels(picture: Picture) -> tuple[Path | None, np.ndarray]:
     if isinstance(picture, str | os.PathLike):
         path = Path(picture).expanduser()
-        if path.is_dir():
-            raise ZooError(f"{path} is a folder: give its pictures, such as Path(...).glob('*')")
         return path, read_image(path)
     if isinstance(picture, PIL.Image.Image | np.ndarray):
         return None, np.array(as_rgb(picture))  # a copy: cameras use their buffers again

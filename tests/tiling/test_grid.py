@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from zoo.errors import ZooError
 from zoo.tiling import Layout
+from zoo.tiling.grid import MAX_TILED_PIXELS, scaled_size
 
 SIZES = [(2048, 2448), (1056, 4224), (1024, 2232), (1520, 2100), (1900, 1400)]
 
@@ -101,3 +102,12 @@ def test_tiles_that_cannot_start_on_the_patches_are_refused():
 def test_an_unknown_remainder_names_the_others():
     with pytest.raises(ZooError, match="did you mean 'shift'"):
         Layout(8, remainder="shft")
+
+
+def test_a_strip_gets_no_more_pixels_than_a_network_takes():
+    assert scaled_size((2048, 2448), shorter_side=1024) == (1024, 1224)
+    with pytest.raises(ZooError, match="4096x16 px would be resized to 73728x288, more than 8 mil"):
+        scaled_size((16, 4096), shorter_side=288)
+    assert scaled_size((16, 4096), shorter_side=288, max_pixels=MAX_TILED_PIXELS) == (288, 73728)
+    with pytest.raises(ZooError, match="more than 134 million pixels"):
+        scaled_size((1, 5000), shorter_side=288, max_pixels=MAX_TILED_PIXELS)

@@ -18,6 +18,8 @@ from zoo.data.batch import NativeBatch, NativeItem
 from zoo.data.cache import ImageCache
 from zoo.data.images import image_size, read_image
 from zoo.data.sample import Sample
+from zoo.tiling.grid import check_pixels
+from zoo.tiling.scaled import Scaled
 
 
 class LayoutDataset(AnomalibDataset):
@@ -128,18 +130,31 @@ def to_model_size(pixels: np.ndarray, resize: Resize | None) -> np.ndarray:
     """Return an image (H, W, 3) uint8 at the model's size, (h, w, 3) uint8.
 
     Everything that feeds a model resizes here, so that equal pixels give equal maps.
+
+    Raises:
+        ZooError: It would have too many pixels there.
     """
     if resize is None:
         return pixels
+    size_at(pixels.shape[:2], resize)
     channels_first = torch.from_numpy(pixels).permute(2, 0, 1)
     return np.ascontiguousarray(resize(Image(channels_first)).permute(1, 2, 0).numpy())
 
 
 def size_at(native_size: tuple[int, int], resize: Resize | None) -> tuple[int, int]:
-    """Return (h, w) that an image of native size (H, W) has at the model's size."""
+    """Return (h, w) that an image of native size (H, W) has at the model's size.
+
+    Raises:
+        ZooError: They are too many pixels.
+    """
     if resize is None:
         return native_size
+    if isinstance(resize, Scaled):
+        return resize.size_of(native_size)
+    if resize.size is not None and len(resize.size) == 2:
+        return tuple(resize.size)
     height, width = resize(torch.empty(native_size, device="meta")[None]).shape[-2:]
+    check_pixels(native_size, (height, width))
     return height, width
 
 

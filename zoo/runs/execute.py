@@ -41,7 +41,7 @@ from zoo.runs.scenes import scenes
 from zoo.scoring import score_batch, score_split
 from zoo.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
 from zoo.training.callbacks import learns_long, training_callbacks
-from zoo.training.check import check_data
+from zoo.training.check import check_data, check_headers
 from zoo.training.precision import with_precision
 from zoo.training.resume import ResumePoint
 
@@ -84,8 +84,9 @@ def execute(
     """
     watch = Stopwatch()
     with PeakMemory() as memory:
+        datamodule.follow_model(model)
+        check_headers(datamodule, (TRAIN, VALIDATION, *splits))
         if learns_long(model, trainer_settings):
-            datamodule.follow_model(model)
             check_data(datamodule, splits, say)
         false_alarms = fit_and_calibrate(
             model, datamodule, trainer_settings, folder, watch, say, ckpt_path, keep, resume
@@ -116,6 +117,7 @@ def fit_and_calibrate(
     if not isinstance(post_processor, BlobPostProcessor):
         post_processor = BlobPostProcessor()
     datamodule.follow_model(model)
+    check_headers(datamodule, (TRAIN, VALIDATION))
     say("fit")
     with watch.phase("fit"):
         if learns_long(model, trainer_settings):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.resize import resize_picture
-from zoo.tiling.grid import Layout, scaled_size
+from zoo.tiling.grid import MAX_TILED_PIXELS, Layout, scaled_size
 from zoo.tiling.stitch import cut, stitch
 
 # Tiles, float32 (B, 3, t, t) in [0, 1], to their maps (B, 1, h, w) or (B, h, w) and scores (B,).
@@ -21,10 +21,14 @@ def to_scale(pixels: np.ndarray, tiling: dict[str, Any]) -> np.ndarray:
     Args:
         pixels: The picture.
         tiling: `TilingPreProcessor.tiling` of the model that was exported.
+
+    Raises:
+        ZooError: It would have too many pixels there.
     """
     resize = dict(tiling["resize"])
     interpolation = "bicubic" if resize.pop("bicubic") else "bilinear"
-    return resize_picture(pixels, scaled_size(pixels.shape[:2], **resize), interpolation)
+    size = scaled_size(pixels.shape[:2], **resize, max_pixels=MAX_TILED_PIXELS)
+    return resize_picture(pixels, size, interpolation)
 
 
 def score_in_tiles(

@@ -15,6 +15,10 @@ from zoo.errors import ZooError, nearest
 
 Remainder = Literal["spread", "shift", "pad"]
 
+# Of an image that is resized with its aspect kept: a strip of 16 x 4096 would get 21 million at a
+# shorter side of 288, and a network 14 GB. Tiles go through it one after the other.
+MAX_WHOLE_PIXELS, MAX_TILED_PIXELS = 2**23, 2**27
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -142,6 +146,7 @@ def scaled_size(
     scale: float | None = None,
     shorter_side: int | None = None,
     multiple: int = 1,
+    max_pixels: int = MAX_WHOLE_PIXELS,
 ) -> tuple[int, int]:
     """Return (h, w) of an image of (H, W) pixels that is resized with its aspect ratio kept.
 
@@ -150,6 +155,10 @@ def scaled_size(
         scale: Factor of both sides.
         shorter_side: Pixels of the shorter side; instead of `scale`.
         multiple: Both sides are rounded to multiples of this.
+        max_pixels: How many the result may have.
+
+    Raises:
+        ZooError: It would have more.
 
     Example:
         >>> scaled_size((2048, 2448), scale=0.625, multiple=16)
@@ -157,4 +166,21 @@ def scaled_size(
     """
     factor = scale or shorter_side / min(native_size)
     height, width = (max(1, round(side * factor / multiple)) * multiple for side in native_size)
+    check_pixels(native_size, (height, width), max_pixels)
     return height, width
+
+
+def check_pixels(
+    native_size: tuple[int, int], size: tuple[int, int], max_pixels: int = MAX_WHOLE_PIXELS
+) -> None:
+    """Raise where an image of one size, (H, W), would get more pixels at another than is allowed.
+
+    Raises:
+        ZooError: It would.
+    """
+    if size[0] * size[1] > max_pixels:
+        raise ZooError(
+            f"an image of {native_size[1]}x{native_size[0]} px would be resized to "
+            f"{size[1]}x{size[0]}, more than {max_pixels / 1e6:.0f} million pixels: cut it into "
+            "pieces, or resize it to a fixed height and width"
+        )

@@ -25,7 +25,7 @@ from torchvision.tv_tensors import Image, Mask
 
 from zoo.data.batch import native_sizes
 from zoo.errors import ZooError
-from zoo.tiling.grid import Grid, Layout
+from zoo.tiling.grid import MAX_TILED_PIXELS, Grid, Layout
 from zoo.tiling.scaled import Scaled
 from zoo.tiling.stitch import Seams, check_seams, cut, stitch
 
@@ -159,6 +159,10 @@ class TilingPreProcessor(ScaledPreProcessor):
         self.seams: Seams = seams
         self.tiles_per_step = tiles_per_step
         self._whole: Tensor | None = None  # images of the batch whose tiles are under way
+
+    def _set(self, resize: Scaled, transform: Transform | None, map_reduction: int) -> None:
+        resize.max_pixels = MAX_TILED_PIXELS
+        super()._set(resize, transform, map_reduction)
 
     @property
     def tiling(self) -> dict[str, Any]:

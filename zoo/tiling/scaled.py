@@ -9,7 +9,7 @@ from torchvision.transforms.v2 import Resize
 from torchvision.transforms.v2.functional import resize
 
 from zoo.errors import ZooError
-from zoo.tiling.grid import scaled_size
+from zoo.tiling.grid import MAX_WHOLE_PIXELS, scaled_size
 
 
 class Scaled(Resize):
@@ -23,6 +23,9 @@ class Scaled(Resize):
         shorter_side: Pixels of the shorter side; instead of `scale`.
         multiple: Both sides become multiples of this.
         bicubic: Bicubic instead of bilinear interpolation.
+
+    Attributes:
+        max_pixels: How many an image may have after it.
 
     Raises:
         ZooError: Not exactly one of scale and shorter_side, or a number out of range.
@@ -49,10 +52,16 @@ class Scaled(Resize):
         self.shorter_side = shorter_side
         self.multiple = multiple
         self.bicubic = bicubic
+        self.max_pixels = MAX_WHOLE_PIXELS
 
     def size_of(self, native_size: tuple[int, int]) -> tuple[int, int]:
-        """Return (h, w) of an image whose native size is (H, W), all in pixels."""
-        return scaled_size(native_size, self.scale, self.shorter_side, self.multiple)
+        """Return (h, w) of an image whose native size is (H, W), all in pixels.
+
+        Raises:
+            ZooError: They are more than `max_pixels`.
+        """
+        rule = self.scale, self.shorter_side, self.multiple
+        return scaled_size(native_size, *rule, self.max_pixels)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> torch.Tensor:
         """Resize an image or a mask of native size."""

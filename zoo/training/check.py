@@ -1,11 +1,33 @@
-"""All images of a run are read before the first step, so that none can end it hours later."""
+"""All images of a run are looked at before the first step, so that none can end it hours later."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from zoo.data.dataset import size_at
 from zoo.data.images import image_size
 from zoo.data.native import NativeDataModule
+from zoo.errors import ZooError
+
+
+def check_headers(datamodule: NativeDataModule, splits: Sequence[str]) -> None:
+    """Read the header of every image once; nothing is decoded.
+
+    Args:
+        datamodule: Data of one object, resizing as the model does.
+        splits: Which splits.
+
+    Raises:
+        ZooError: An image is none that can be read, or it would be too large for the model.
+    """
+    for split in splits:
+        resize = datamodule.dataset(split).resize
+        for sample in datamodule.listed(split):
+            native_size = image_size(sample.image_path)
+            try:
+                size_at(native_size, resize)
+            except ZooError as error:
+                raise ZooError(f"{sample.image_path}: {error}, or remove it") from error
 
 
 def check_data(

@@ -14,6 +14,10 @@ import torch
 from torch import Tensor
 
 _TRUNCATE = 4.0  # SciPy's default
+_BLOCK = 2048  # pixels of an axis per matrix, which grows with their square otherwise
+
+# First and last (exclusive) patch that a block of pixels takes its scores from, and how.
+_Block = tuple[int, int, np.ndarray]
 
 
 def smooth_map(patch_scores: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
@@ -27,41 +31,59 @@ def smooth_map(patch_scores: Tensor, size: tuple[int, int], sigma: float) -> Ten
     Returns:
         Shape (B, 1, H, W).
     """
-    down, right = (
-        torch.from_numpy(_axis_matrix(int(patches), int(pixels), sigma)).to(patch_scores)
-        for patches, pixels in zip(patch_scores.shape[1:], size, strict=True)
-    )
-    return (down @ patch_scores @ right.T).unsqueeze(1)
+    height, width = (int(patches) for patches in patch_scores.shape[1:])
+    down = [
+        torch.from_numpy(matrix).to(patch_scores) @ patch_scores[:, first:last]
+        for first, last, matrix in _axis(height, int(size[0]), sigma)
+    ]
+    rows = torch.cat(down, 1)  # (B, H, w)
+    right = [
+        rows[..., first:last] @ torch.from_numpy(matrix).to(patch_scores).T
+        for first, last, matrix in _axis(width, int(size[1]), sigma)
+    ]
+    return torch.cat(right, 2).unsqueeze(1)
 
 
 @lru_cache(maxsize=64)
-def _axis_matrix(patches: int, pixels: int, sigma: float) -> np.ndarray:
-    """Return the matrix from a row of patches to blurred pixels, float32 (pixels, patches)."""
-    matrix = _bilinear(patches, pixels)
+def _axis(patches: int, pixels: int, sigma: float) -> list[_Block]:
+    """Return the way from a row of patches to blurred pixels, in blocks of pixels."""
+    starts = range(0, pixels, _BLOCK)
+    return [_block(patches, pixels, sigma, each, min(each + _BLOCK, pixels)) for each in starts]
+
+
+def _block(patches: int, pixels: int, sigma: float, start: int, stop: int) -> _Block:
+    """Return the pixels from start to stop; the matrix is float32 (stop - start, last - first)."""
+    radius = int(_TRUNCATE * sigma + 0.5)
+    before, after = max(start - radius, 0), min(stop + radius, pixels)
+    places = np.maximum((np.arange(before, after) + 0.5) * patches / pixels - 0.5, 0)
+    first = min(int(places[0]), patches - 1)
+    last = min(int(places[-1]) + 2, patches)
+    matrix = _bilinear(places - first, last - first)
     if sigma > 0:
-        matrix = _gaussian(pixels, sigma) @ matrix
-    return matrix.astype(np.float32)
+        matrix = _gaussian(pixels, radius, sigma, start, stop, before, after) @ matrix
+    return first, last, matrix.astype(np.float32)
 
 
-def _bilinear(patches: int, pixels: int) -> np.ndarray:
-    """Return bilinear upsampling of one axis, (pixels, patches)."""
-    places = np.maximum((np.arange(pixels) + 0.5) * patches / pixels - 0.5, 0)
+def _bilinear(places: np.ndarray, patches: int) -> np.ndarray:
+    """Return bilinear upsampling of one axis to pixels at places in patches, (pixels, patches)."""
     low = np.minimum(places.astype(int), patches - 1)
     share = places - low  # of the patch after it
-    matrix = np.zeros((pixels, patches))
-    np.add.at(matrix, (np.arange(pixels), low), 1 - share)
-    np.add.at(matrix, (np.arange(pixels), np.minimum(low + 1, patches - 1)), share)
+    matrix = np.zeros((len(places), patches))
+    pixels = np.arange(len(places))
+    np.add.at(matrix, (pixels, low), 1 - share)
+    np.add.at(matrix, (pixels, np.minimum(low + 1, patches - 1)), share)
     return matrix
 
 
-def _gaussian(pixels: int, sigma: float) -> np.ndarray:
-    """Return the blur of one axis with mirrored borders, (pixels, pixels)."""
-    radius = int(_TRUNCATE * sigma + 0.5)
+def _gaussian(
+    pixels: int, radius: int, sigma: float, start: int, stop: int, before: int, after: int
+) -> np.ndarray:
+    """Return the blur of one axis with mirrored borders, (stop - start, after - before)."""
     offsets = np.arange(-radius, radius + 1)
     weights = np.exp(-0.5 * (offsets / sigma) ** 2)
     # d c b a | a b c d | d c b a
-    sources = (np.arange(pixels)[:, None] + offsets) % (2 * pixels)
+    sources = (np.arange(start, stop)[:, None] + offsets) % (2 * pixels)
     sources = np.where(sources < pixels, sources, 2 * pixels - 1 - sources)
-    matrix = np.zeros((pixels, pixels))
-    np.add.at(matrix, (np.arange(pixels)[:, None], sources), weights / weights.sum())
+    matrix = np.zeros((stop - start, after - before))
+    np.add.at(matrix, (np.arange(stop - start)[:, None], sources - before), weights / weights.sum())
     return matrix

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torchvision.transforms.v2 import Normalize, Resize
-from zoo_plugins.patchcore import ZooPatchcore
+from zoo_plugins.patchcore import ZooPatchcore, score_map
 
 from zoo.errors import ZooError
 from zoo.post import BlobPostProcessor
@@ -208,3 +208,15 @@ def test_numbers_out_of_range_are_one_line(arguments, says):
 def test_statistics_follow_the_weights(arguments, mean):
     normalize = ZooPatchcore(*arguments).pre_processor.transform.transforms[1]
     assert normalize.mean == pytest.approx(mean)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 4.0])
+def test_a_long_axis_is_smoothed_as_a_short_one(monkeypatch, sigma):
+    patch_scores = torch.rand(2, 5, 40, generator=torch.Generator().manual_seed(0))
+    whole = score_map.smooth_map(patch_scores, (40, 320), sigma)
+    monkeypatch.setattr(score_map, "_BLOCK", 70)
+    score_map._axis.cache_clear()
+    blocks = score_map.smooth_map(patch_scores, (40, 320), sigma)
+    score_map._axis.cache_clear()
+    assert blocks.shape == (2, 1, 40, 320)
+    torch.testing.assert_close(blocks, whole, rtol=0, atol=1e-6)
