@@ -8,7 +8,8 @@ import pytest
 
 from zoo.cli import main
 from zoo.data import layout
-from zoo.data.images import image_size, read_image, read_mask
+from zoo.data.images import image_size, read_image
+from zoo.data.masks import read_mask
 
 OBJECT = "hazelnut_toy"
 

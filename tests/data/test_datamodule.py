@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader
 from torchvision.transforms.v2 import Compose, Normalize, RandomHorizontalFlip, Resize
 from torchvision.transforms.v2.functional import resize
 
-from zoo.data.images import read_image, read_mask
+from zoo.data.images import read_image
+from zoo.data.masks import read_mask
 
 
 def _items(dataset):

@@ -1,4 +1,4 @@
-"""Reading images and masks: every pixel format that cameras write, and every way a file breaks."""
+"""Reading images: every pixel format that cameras write, and every way a file breaks."""
 
 import struct
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data.images import image_size, read_image, read_mask
+from zoo.data.images import image_size, read_image
 from zoo.errors import ZooError
 
 SIZE = (20, 30)
@@ -61,7 +61,7 @@ def test_a_dark_16_bit_image_is_not_stretched(tmp_path):
     assert np.unique(read_image(path)).tolist() == [2]
 
 
-def test_16_bit_colour_is_within_one_grey_level(tmp_path):
+def test_16_bit_colour_is_scaled_from_all_its_bits(tmp_path):
     wide = np.random.default_rng(0).integers(0, 65536, (*SIZE, 3), np.uint16)
     wide[0, 0], wide[0, 1] = 0, 65535
     path = tmp_path / "image.png"
@@ -69,7 +69,7 @@ def test_16_bit_colour_is_within_one_grey_level(tmp_path):
     read = read_image(path)
     assert read[0, 0].tolist() == [0, 0, 0]
     assert read[0, 1].tolist() == [255, 255, 255]
-    assert np.abs(read - wide / 257.0).max() <= 1
+    np.testing.assert_array_equal(read, np.rint(wide / 257.0))
 
 
 def test_jpg_is_read_as_rgb(tmp_path, pixels):
@@ -164,44 +164,3 @@ def test_numbers_without_a_known_range_are_refused(tmp_path, dtype):
     Image.fromarray(np.full(SIZE, 100_000, dtype)).save(path)
     with pytest.raises(ZooError, match="8 or 16 bits"):
         read_image(path)
-
-
-@pytest.fixture
-def truth():
-    mask = np.zeros(SIZE, bool)
-    mask[3:9, 5:20] = True
-    return mask
-
-
-@pytest.mark.parametrize("mode", ["L", "1", "P", "RGB", "RGBA", "LA"])
-def test_masks_of_every_mode_are_the_same_truth(tmp_path, truth, mode):
-    path = tmp_path / "mask.png"
-    Image.fromarray(np.uint8(truth) * 255).convert(mode).save(path)
-    read = read_mask(path, SIZE)
-    assert read.dtype == bool
-    np.testing.assert_array_equal(read, truth)
-
-
-def test_a_mask_of_another_size_names_both_sizes(tmp_path, truth):
-    path = tmp_path / "mask.png"
-    Image.fromarray(np.uint8(truth) * 255).save(path)
-    with pytest.raises(ZooError, match="is 30x20, its image is 20x30"):
-        read_mask(path, SIZE[::-1])
-
-
-@pytest.mark.parametrize("values", [[1], [0, 1, 255], [254]])
-def test_a_mask_with_other_values_lists_them(tmp_path, values):
-    path = tmp_path / "mask.png"
-    mask = np.zeros(SIZE, np.uint8)
-    mask.flat[: len(values)] = values
-    Image.fromarray(mask).save(path)
-    other = [value for value in values if value not in {0, 255}]
-    with pytest.raises(ZooError, match=f"holds the values \\{other}"):
-        read_mask(path, SIZE)
-
-
-def test_a_16_bit_mask_is_refused(tmp_path, truth):
-    path = tmp_path / "mask.png"
-    cv2.imwrite(str(path), truth.astype(np.uint16) * 65535)
-    with pytest.raises(ZooError, match="65535"):
-        read_mask(path, SIZE)

@@ -11,7 +11,8 @@ from small_recipes import PATCHCORE
 import zoo
 from zoo.cli import main
 from zoo.data.dataset import to_model_size
-from zoo.data.images import read_image, read_mask
+from zoo.data.images import read_image
+from zoo.data.masks import read_mask
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.post.calibration import Calibration
 from zoo.post.finish import finish

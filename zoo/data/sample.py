@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo.data.file_hashes import file_digests
 from zoo.data.groups import scene_of
-from zoo.data.images import read_mask
+from zoo.data.masks import read_mask
 
 
 @dataclass(frozen=True)

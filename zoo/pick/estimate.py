@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from zoo.data.images import read_image
+from zoo.data.masks import read_mask
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.synthetic import KINDS, defects, put_defect
 from zoo.judging import Judge
@@ -70,7 +71,9 @@ def estimate(judge: Judge, pictures: Sequence[EstimatePicture]) -> float | None:
     counts = PixelCounts()
     for each in counted(pictures, len(pictures), "pictures of the estimate"):
         mask = judge.predict(each.path).mask
-        truth = np.zeros(mask.shape, bool) if each.mask is None else _read_mask(each.mask)
+        truth = (
+            np.zeros(mask.shape, bool) if each.mask is None else read_mask(each.mask, mask.shape)
+        )
         counts.update(mask, truth)
     return counts.segf1
 
@@ -88,7 +91,3 @@ def _save(path: Path, pixels: np.ndarray) -> None:
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
-
-
-def _read_mask(path: Path) -> np.ndarray:
-    return read_image(path)[..., 0] > 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from zoo.data.images import read_image
 from zoo.errors import ZooError
 from zoo.runs.documents import CASES_LIST, CaseFacts, read_cases
 from zoo.runs.folder import CASES
@@ -112,11 +113,13 @@ def chosen(cases: Sequence[Case], most: int) -> list[Case]:
 
 def panels(case: Case) -> tuple[str, ...]:
     """Return image, score map and mask as data URIs, none if the picture cannot be read."""
-    encoded = np.frombuffer(case.picture.read_bytes(), np.uint8)
-    picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    if picture is None or picture.shape[1] < 3:
+    try:
+        picture = read_image(case.picture)[..., ::-1]
+    except ZooError:
         return ()
     width = picture.shape[1] // 3
+    if not width:
+        return ()
     return tuple(_data_uri(picture[:, n * width : (n + 1) * width]) for n in range(3))
 
 
