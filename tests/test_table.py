@@ -9,47 +9,13 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from run_folders import write_run
 
 from zoo.cli import main
 from zoo.errors import ZooError
-from zoo.table import render, rows_of, summary
+from zoo.table import render, rows_of, standings
 
 ROOT = Path(__file__).parents[1]
-
-
-def write_run(
-    folder: Path,
-    object_name: str,
-    seed: int,
-    private: float | None,
-    mixed: float | None,
-    recipe: str = "m/quick",
-    vand4_admissible: str = "yes",
-    data_fingerprint: str = "0000",
-    cost: tuple[float, float] = (20.0, 1000.0),
-    processor: str = "a",
-    **values: float,
-):
-    folder = folder / recipe.replace("/", "-") / object_name / f"seed{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
-    splits = {
-        "test_private": {"segf1": private, "n_images": 4, **values},
-        "test_private_mixed": {"segf1": mixed, "n_images": 4, **values},
-    }
-    facts = {"recipe": recipe, "method": "m", "object": object_name, "seed": seed}
-    facts |= {"vand4_admissible": vand4_admissible, "data_fingerprint": data_fingerprint}
-    (folder / "metrics.json").write_text(json.dumps({**facts, "command": "c", "splits": splits}))
-    costs = {
-        "phases": {"fit": {"wall_s": 2.0}},
-        "total_s": 3.0,
-        "latency": {"p50_ms": cost[0]},
-        "memory": {"peak_rss_mb": cost[1]},
-        "device": "cpu",
-        "processor": processor,
-        "threads": 2,
-        "versions": {"torch": "2"},
-    }
-    (folder / "cost.json").write_text(json.dumps(costs))
 
 
 @pytest.fixture
@@ -60,11 +26,9 @@ def runs(tmp_path):
 
 
 def test_means_over_objects_and_the_relative_drop(runs):
-    [row] = summary(rows_of([runs])).to_dict("records")
-    assert row["test_private"] == pytest.approx(0.4)
-    assert row["test_private_mixed"] == pytest.approx(0.3)
-    assert row["drop"] == pytest.approx(0.25)
-    assert row["test_public"] is None
+    [row] = standings(rows_of([runs]))
+    assert row.means == pytest.approx((0.4, 0.3))
+    assert row.mean("test_public") is None
     assert (
         "| m/quick | m | yes | 2 | 1 | - | 40.0 % | 30.0 % | 25.0 % | - | 3 | 20 | 1000 |"
         in render(rows_of([runs]))
@@ -74,15 +38,14 @@ def test_means_over_objects_and_the_relative_drop(runs):
 def test_seeds_are_averaged_with_their_spread(runs):
     for name, private in (("a", 0.7), ("b", 0.5)):
         write_run(runs, name, 1, private, 0.3)
-    assert "50.0 % ± 10.0" in render(rows_of([runs]))
+    assert "50.0 % ± 14.1" in render(rows_of([runs]))
 
 
 def test_a_withheld_truth_is_the_servers_and_never_a_mean_of_some(runs):
     write_run(runs, "c", 0, None, 0.1)
-    assert "| 3 | 1 | - | server | 23.3 % | - | - |" in render(rows_of([runs]))
-    [row] = summary(rows_of([runs])).to_dict("records")
-    assert pd.isna(row["test_private"])
-    assert pd.isna(row["drop"])
+    assert "| 3 | 1 | - | 2 of 3 | 23.3 % | - | - |" in render(rows_of([runs]))
+    [row] = standings(rows_of([runs]))
+    assert row.mean("test_private") is None
 
 
 def test_unfinished_folders_are_not_rows(runs):

@@ -14,6 +14,7 @@ from zoo.registry import Method
 from zoo.standings.by_object import method_table
 from zoo.standings.markdown import grid
 from zoo.standings.published import results_folder
+from zoo.standings.rows import rows_of
 
 MEASURED = "real_photographs.csv"
 
@@ -38,7 +39,7 @@ def _parts(method: Method, card: Card, recipes: list[Recipe]) -> Iterator[str]:
         yield "`zoo bench RECIPE --data.root DIR` runs one on every object of a data set."
         head = ("recipe", "what it is", "needs")
         yield grid(head, [_recipe(recipe) for recipe in recipes], 3)
-    measured = pd.read_csv(results_folder() / MEASURED)
+    measured = rows_of([results_folder() / MEASURED])
     measured = measured[measured["method"] == method.name]
     yield f"## Results\n\n{_results(measured)}"
     for heading, items in lists(card):

@@ -98,7 +98,7 @@ class _OfMasks(_Streaming):
         for mask, truth in _pairs(predicted, masks):
             self.state.update(mask > 0, truth > 0)
 
-    def _value(self) -> float:
+    def _value(self) -> float | None:
         return getattr(self.state, self.counted)
 
 

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 import pandas as pd
 
 from zoo.data.layout import TEST_SPLITS
+from zoo.standings.aggregate import standings
 from zoo.standings.board import boards
 from zoo.standings.markdown import Table, percent, whole
-from zoo.standings.means import means_table, summary
+from zoo.standings.means import means_table
 from zoo.standings.rows import COST, EXPECTED, KEY, METRICS, rows_of
 from zoo.standings.tables import details, published_tables
 
-__all__ = ["image_table", "render", "rows_of", "summary", "tables"]
+__all__ = ["image_table", "render", "rows_of", "standings", "tables"]
 
 
 def render(
@@ -57,11 +58,10 @@ def tables(rows: pd.DataFrame, means_only: bool = False) -> Iterator[Table]:
 def _in_layout(rows: pd.DataFrame, means_only: bool) -> Iterator[Table]:
     *mine, theirs = boards(rows)
     for board in mine:
-        part = rows[rows["recipe"].isin([standing.name for standing in board.standings])]
-        yield means_table(part, board)
+        yield means_table(board)
         if not means_only:
-            yield from details(board, part)
-    yield from published_tables(mine, theirs, rows, means_only)
+            yield from details(board)
+    yield from published_tables(mine, theirs, means_only)
 
 
 def image_table(rows: pd.DataFrame) -> Table:

@@ -32,7 +32,7 @@ def _masks(seed: int, mask_share: float, truth_share: float, dtype: type, high: 
     ("counts", "expected"),
     [
         ((13, 6, 11), 26 / 43),
-        ((0, 0, 0), 0.0),
+        ((0, 0, 0), None),
         ((0, 5, 0), 0.0),
         ((0, 0, 5), 0.0),
         ((7, 0, 0), 1.0),
@@ -68,10 +68,14 @@ def test_agrees_with_scikit_learn(mask_share, truth_share, dtype, high):
     counts = _count(pairs)
     mask = np.concatenate([pair[0].ravel() for pair in pairs]) != 0
     truth = np.concatenate([pair[1].ravel() for pair in pairs]) != 0
-    assert counts.segf1 == pytest.approx(f1_score(truth, mask, zero_division=0.0), abs=1e-15)
-    assert counts.recall == pytest.approx(recall_score(truth, mask, zero_division=0.0), abs=1e-15)
-    precision = precision_score(truth, mask, zero_division=0.0)
-    assert counts.precision == pytest.approx(precision, abs=1e-15)
+    for score, found in (
+        (f1_score, counts.segf1),
+        (recall_score, counts.recall),
+        (precision_score, counts.precision),
+    ):
+        expected = score(truth, mask, zero_division=np.nan)
+        assert (found is None) == np.isnan(expected)
+        assert found is None or found == pytest.approx(expected, abs=1e-15)
     everything = f1_score(truth, np.ones_like(truth), zero_division=0.0)
     assert counts.segf1_all_positive == pytest.approx(everything, abs=1e-15)
     assert counts.flagged_fraction == pytest.approx(mask.mean(), abs=1e-15)
@@ -97,10 +101,17 @@ def test_counts_are_python_integers():
     assert {type(value) for value in vars(counts).values()} == {int}
 
 
-def test_nothing_counted_is_zero_everywhere():
+def test_nothing_counted_has_no_figure():
     empty = PixelCounts()
     values = [empty.segf1, empty.precision, empty.recall]
-    assert [*values, empty.segf1_all_positive, empty.flagged_fraction] == [0.0] * 5
+    assert [*values, empty.segf1_all_positive, empty.flagged_fraction] == [None] * 5
+
+
+def test_a_good_set_has_a_segf1_only_with_a_false_alarm():
+    truth, mask = np.zeros((2, 4, 5), bool)
+    quiet, loud = _count([(mask, truth)]), _count([(~mask, truth)])
+    assert (quiet.segf1, quiet.precision, quiet.recall) == (None, None, None)
+    assert (loud.segf1, loud.precision, loud.recall) == (0.0, 0.0, None)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from zoo.post import Calibration, finish
 from zoo.runs import evaluate as module
+from zoo.runs.documents import is_scored
 from zoo.runs.evaluate import SplitEvaluation
 
 SIZE = (20, 30)
@@ -114,6 +115,33 @@ def test_good_pictures_alone_have_nothing_to_find():
     assert result["reasons"]["image_auroc"] == module.ONE_CLASS
     assert result["false_alarm_rate"] == 0.5
     assert result["flagged_fraction"] == pytest.approx(36 / 1200)
+
+
+def test_a_good_set_without_a_false_alarm_has_no_segf1():
+    result = evaluated((False, GOOD, 0), (False, GOOD, 0))
+    reasons = result["reasons"]
+    assert [reasons[key] for key in ("segf1", "segf1_low", "segf1_high")] == [module.NO_PIXEL] * 3
+    assert reasons["precision"] == module.NO_MARK
+    assert reasons["recall"] == reasons["oracle_segf1"] == reasons["au_pro_005"] == module.NO_DEFECT
+    assert reasons["image_f1_max"] == module.NO_BAD
+    assert result["false_alarm_rate"] == 0
+    assert is_scored(result)
+
+
+def test_a_good_set_with_a_false_alarm_has_a_segf1_of_zero():
+    result = evaluated((True, GOOD, 0), (False, GOOD, 0))
+    assert (result["segf1"], result["precision"]) == (0.0, 0.0)
+    assert result["reasons"]["recall"] == module.NO_DEFECT
+
+
+def test_defects_everywhere_leave_nothing_to_tell_them_from():
+    result = evaluated((True, np.ones(SIZE, bool), 1))
+    assert result["reasons"]["pixel_auroc"] == result["reasons"]["au_pro_005"] == module.NO_NORMAL
+
+
+def test_what_is_not_known_is_not_scored():
+    assert not is_scored(evaluated((False, None, None)))
+    assert not is_scored(evaluated((True, None, 1), (False, GOOD, 0)))
 
 
 def test_an_empty_split_is_all_reasons():

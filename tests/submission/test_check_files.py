@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zlib
 
 import numpy as np
 import pytest
@@ -182,36 +181,6 @@ def test_another_format_under_the_name_of_a_png(submission, mask, finding, form)
 def test_a_truncated_mask(submission, finding, keep):
     submission.mask.write_bytes(submission.mask.read_bytes()[:keep])
     assert finding().kind in {"damaged mask", "no PNG"}
-
-
-def test_directories_of_a_map_that_form_a_circle(submission, finding):
-    data = bytearray(submission.map.read_bytes())
-    first = int.from_bytes(data[4:8], "little")
-    following = first + 2 + 12 * int.from_bytes(data[first : first + 2], "little")
-    data[following : following + 4] = first.to_bytes(4, "little")
-    submission.map.write_bytes(data)
-    assert "form a circle" in finding().what
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    checksum = zlib.crc32(kind + data).to_bytes(4, "big")
-    return len(data).to_bytes(4, "big") + kind + data + checksum
-
-
-@pytest.mark.parametrize("where", ["inside", "behind"])
-def test_a_mask_with_surplus_data_is_none(submission, mask, finding, where):
-    rows = b"".join(b"\0" + row.tobytes() for row in mask * np.uint8(255))
-    surplus = bytes(30_000_000)
-    header = submission.mask.read_bytes()[16:29]
-    inside = _chunk(b"IDAT", zlib.compress(rows + surplus * (where == "inside"), 1))
-    whole = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + inside + _chunk(b"IEND", b"")
-    submission.mask.write_bytes(whole + surplus[:1000] * (where == "behind"))
-    assert finding().kind == "surplus"
-
-
-def test_postscript_under_the_name_of_a_png_is_not_opened(submission, finding):
-    submission.mask.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-    assert finding().what == "no PNG but no image at all: masks are PNG"
 
 
 def test_a_mask_below_the_rest_is_a_warning(submission, mask, write_png, finding):

@@ -173,3 +173,27 @@ def test_runs_without_models_make_no_kit(grid, capsys):
     assert main(["submit", str(grid.runs), "--kit", "entry"]) == 1
     assert "kept no model: repeat it without --keep none" in capsys.readouterr().err
     assert not Path("entry").exists()
+
+
+def test_a_kit_of_given_images_is_not_admissible(grid, capsys):
+    for run in (grid.gear, grid.lid):
+        calibration = run / "calibration.json"
+        calibration.write_text(json.dumps({**json.loads(calibration.read_text()), "given": True}))
+    assert main(["submit", str(grid.runs), "--kit", "entry"]) == 0
+    assert "VAND 4.0: no: thresholds from given images" in capsys.readouterr().out
+    verdicts = json.loads(Path("entry/manifest.json").read_text())["vand4_admissible"]
+    assert all(verdict.startswith("no: thresholds from given") for verdict in verdicts.values())
+
+
+def test_a_kit_is_written_in_its_place_and_no_link_is_followed(grid, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    Path("entry.unfinished").symlink_to(tmp_path / "elsewhere")
+    assert main(["submit", str(grid.runs), "--kit", "entry"]) == 0
+    assert not list((tmp_path / "elsewhere").iterdir())
+    Path("other").symlink_to(tmp_path / "elsewhere")
+    assert main(["submit", str(grid.runs), "--kit", "other"]) == 1
+    metrics = grid.lid / "metrics.json"
+    named = {**json.loads(metrics.read_text()), "object": "../../../../X"}
+    metrics.write_text(json.dumps(named))
+    assert main(["submit", str(grid.runs), "--kit", "third"]) == 1
+    assert not list(tmp_path.rglob("X"))

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from zoo.data.known_images import image_digests
 from zoo.errors import ZooError
-from zoo.submission.runs import expected_of, find_runs
-from zoo.submission.tree import on_disk
+from zoo.submission.runs import check_calibrations, expected_of, find_runs
+from zoo.submission.tree import Image, on_disk
 
 
 def edit(path: Path, **values: object) -> None:
@@ -116,3 +117,48 @@ def test_runs_on_several_data_sets(grid):
     reconfigure(grid.lid, change)
     with pytest.raises(ZooError, match="several data sets"):
         expected_of(find_runs([grid.runs]))
+
+
+def given(run: Path, *images: str) -> None:
+    edit(run / "calibration.json", given=True, images=list(images), split="lamp")
+
+
+def test_runs_that_were_calibrated_in_different_ways(grid):
+    given(grid.lid, "0" * 16)
+    with pytest.raises(ZooError, match="lid was calibrated on given images, gear on images of the"):
+        find_runs([grid.runs])
+    given(grid.gear, "1" * 16)
+    assert len(find_runs([grid.runs])) == 2
+
+
+def test_a_run_that_was_calibrated_on_a_test_image(grid):
+    """The data set may have been away when `zoo calibrate` looked for it."""
+    found = find_runs([grid.runs])
+    check_calibrations(found, grid.data)
+    wanted = grid.data / "lid" / "test_private_mixed" / "001_mixed.png"
+    for run in (grid.gear, grid.lid):
+        given(run, "0" * 16, *image_digests([wanted]))
+    with pytest.raises(ZooError, match=r"was calibrated on .*, a test image"):
+        check_calibrations(find_runs([grid.runs]), grid.data)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../../X", "/etc", "..", "", "a/b", "a\\b", "a\nb", 3, None]
+)
+def test_names_of_metrics_lead_nowhere(grid, name):
+    edit(grid.lid / "metrics.json", object=name)
+    with pytest.raises(ZooError) as error:
+        find_runs([grid.runs])
+    assert "\n" not in str(error.value)
+    edit(grid.lid / "metrics.json", object="lid", recipe=name)
+    if name != "a/b":  # recipes have folders
+        with pytest.raises(ZooError):
+            find_runs([grid.lid])
+
+
+@pytest.mark.parametrize("stem", ["..", "a/b", "", "a\0b"])
+def test_names_of_images_lead_nowhere(stem):
+    with pytest.raises(ZooError, match="image"):
+        Image("lid", "test_private", stem, (4, 4))
+    with pytest.raises(ZooError, match="object"):
+        Image(stem, "test_private", "000", (4, 4))

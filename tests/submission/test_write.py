@@ -202,3 +202,37 @@ def test_scores_beyond_half_precision_are_said(grid):
     said = []
     submitted(grid, "sub", said=said)
     assert any("scores lie more than 65,504 normal ranges away" in line for line in said)
+
+
+@pytest.mark.parametrize("link", ["sub.unfinished", "sub.unfinished/sub", "sub.unfinished/sub/x"])
+def test_a_link_in_what_was_begun_is_not_followed(grid, tmp_path, link):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    Path(link).parent.mkdir(parents=True, exist_ok=True)
+    Path(link).symlink_to(elsewhere)
+    with pytest.raises(ZooError, match="is a link, and writing would follow it"):
+        submitted(grid, "sub")
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_state_that_cannot_be_is_refused(grid):
+    state = Path("sub.unfinished/state.json")
+    state.parent.mkdir()
+    found = find_runs([grid.runs])
+    print_of_all = write_module.fingerprint(found, expected_of(found))
+    for scale in ("0", "NaN", "-1", "true", '"1"'):
+        text = f'{{"fingerprint": "{print_of_all}", "affine": {{"lid": [0, {scale}]}}}}'
+        state.write_text(text)
+        with pytest.raises(ZooError, match="the beginning of a submission of other runs"):
+            submitted(grid, "sub")
+
+
+def test_links_in_the_place_of_the_result_are_not_followed(grid, tmp_path):
+    target = tmp_path / "target"
+    Path("sub.tar.gz.unfinished.gz").symlink_to(target)
+    submitted(grid, "sub.tar.gz")
+    assert not target.exists()
+    assert not Path("sub.tar.gz").is_symlink()
+    Path("other.tar.gz").symlink_to(target)  # leads to nothing
+    with pytest.raises(ZooError, match="is there already"):
+        submitted(grid, "other.tar.gz")

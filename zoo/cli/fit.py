@@ -126,13 +126,15 @@ def report(metrics: dict[str, Any], folder: Path) -> list[str]:
 def _judged(values: dict[str, Any]) -> str:
     n_good = values["n_good"]
     n_bad = values["n_images"] - n_good
-    found, alarms = values["detection_rate"] * n_bad, values["false_alarm_rate"] * n_good
+    found = (values["detection_rate"] or 0) * n_bad
+    alarms = (values["false_alarm_rate"] or 0) * n_good
     text = (
         f"found {found:.0f} of {n_bad} bad pictures, false alarms on {alarms:.0f} of {n_good} good "
-        f"ones (image AUROC {values['image_auroc']:.3f}"
+        "ones"
     )
-    segf1 = values["segf1"]
-    return f"{text})" if segf1 is None else f"{text}, SegF1 {segf1:.3f})"
+    known = {"image AUROC": values["image_auroc"], "SegF1": values["segf1"]}
+    said = ", ".join(f"{name} {value:.3f}" for name, value in known.items() if value is not None)
+    return f"{text} ({said})" if said else text
 
 
 def _said(args: argparse.Namespace) -> str:

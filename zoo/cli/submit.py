@@ -49,8 +49,10 @@ def run(args: argparse.Namespace) -> int:
     from zoo.submission.runs import expected_of, find_runs
 
     found = find_runs(args.runs, args.seed)
+    root = args.root or next((each.root for each in found if each.root), None)
+    root = root if root and root.is_dir() else None
     if args.kit:
-        return _kit(found, args.kit)
+        return _kit(found, args.kit, root)
     from zoo.submission.tree import check_published
     from zoo.submission.workplace import check_free
     from zoo.submission.write import submit
@@ -58,25 +60,33 @@ def run(args: argparse.Namespace) -> int:
     check_free(args.out)
     expected = expected_of(found, args.root)
     check_published(expected)
-    root = args.root or next((each.root for each in found if each.root), None)
-    root = root if root and root.is_dir() else None
     submit(found, expected, root, args.out, args.device)
+    _say_admissible(found)
     told = f" --data.root {root}" if root else ""
     print(f"check it: zoo submit --check {args.out}{told}")
     return 0
 
 
-def _kit(runs: list[ObjectRun], folder: Path) -> int:
+def _kit(runs: list[ObjectRun], folder: Path, root: Path | None) -> int:
     from zoo.submission.kit.make import make_kit
-    from zoo.submission.kit.manifest import admissible, is_sealed
+    from zoo.submission.kit.manifest import is_sealed
+    from zoo.submission.runs import check_calibrations
 
+    if root is not None:
+        check_calibrations(runs, root)
     make_kit(runs, folder)
     print(f"written to {folder}: README.md says how to run it, report.md is a draft")
-    for verdict in sorted({admissible(run) for run in runs}):
-        print(f"admissible to VAND 4.0: {verdict}")
+    _say_admissible(runs)
     if not is_sealed(runs):
         print("no attestation: not every run was sealed")
     return 0
+
+
+def _say_admissible(runs: list[ObjectRun]) -> None:
+    from zoo.submission.kit.manifest import admissible
+
+    for verdict in sorted({admissible(run) for run in runs}):
+        print(f"admissible to VAND 4.0: {verdict}")
 
 
 def _check(path: Path, root: Path | None) -> int:

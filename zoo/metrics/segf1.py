@@ -14,8 +14,10 @@ import numpy as np
 from zoo.errors import ZooError
 
 
-def segf1(true_positives: int, false_positives: int, false_negatives: int) -> float:
-    """Return 2 TP / (2 TP + FP + FN), in 0..1, and 0.0 where that is undefined.
+def segf1(true_positives: int, false_positives: int, false_negatives: int) -> float | None:
+    """Return 2 TP / (2 TP + FP + FN), in 0..1; None where no pixel is marked and none is to be.
+
+    The server's own 0 for that case would say of a perfect answer that it is the worst one.
 
     Args:
         true_positives: Defect pixels that the masks mark.
@@ -25,8 +27,8 @@ def segf1(true_positives: int, false_positives: int, false_negatives: int) -> fl
     Example:
         >>> round(segf1(13, 6, 11), 6)
         0.604651
-        >>> segf1(0, 0, 0)
-        0.0
+        >>> segf1(0, 0, 0) is None
+        True
     """
     return _ratio(2 * true_positives, 2 * true_positives + false_positives + false_negatives)
 
@@ -109,32 +111,35 @@ class PixelCounts:
         )
 
     @property
-    def segf1(self) -> float:
-        """SegF1 of the masks, 0..1; 0.0 when neither truth nor masks mark a pixel."""
+    def segf1(self) -> float | None:
+        """SegF1 of the masks, 0..1; None when neither truth nor masks mark a pixel."""
         return segf1(self.tp, self.fp, self.fn)
 
     @property
-    def precision(self) -> float:
-        """Share of the marked pixels that are defect, 0..1; 0.0 when none is marked."""
+    def precision(self) -> float | None:
+        """Share of the marked pixels that are defect, 0..1; None when none is marked."""
         return _ratio(self.tp, self.tp + self.fp)
 
     @property
-    def recall(self) -> float:
-        """Share of the defect pixels that are marked, 0..1; 0.0 when there is none."""
+    def recall(self) -> float | None:
+        """Share of the defect pixels that are marked, 0..1; None when there is none."""
         return _ratio(self.tp, self.tp + self.fn)
 
     @property
-    def segf1_all_positive(self) -> float:
-        """SegF1 of masks that mark every pixel, 0..1: what a method must beat to say anything."""
+    def segf1_all_positive(self) -> float | None:
+        """SegF1 of masks that mark every pixel, 0..1: what a method must beat to say anything.
+
+        None before the first image.
+        """
         defect = self.tp + self.fn
         return segf1(defect, self.fp + self.tn, 0)
 
     @property
-    def flagged_fraction(self) -> float:
-        """Share of all pixels that the masks mark, 0..1; 0.0 before the first image."""
+    def flagged_fraction(self) -> float | None:
+        """Share of all pixels that the masks mark, 0..1; None before the first image."""
         marked = self.tp + self.fp
         return _ratio(marked, marked + self.fn + self.tn)
 
 
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

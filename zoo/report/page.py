@@ -21,9 +21,10 @@ from zoo.report.dumbbells import Pair, drops
 from zoo.report.pictures import panels
 from zoo.report.runs import RunShown, read_run, short_split
 from zoo.report.scatter import Point, pareto_chart
-from zoo.standings.board import Board, Standing, boards
+from zoo.standings.aggregate import Scores, Standing
+from zoo.standings.board import Board, boards
 from zoo.standings.markdown import Table
-from zoo.standings.means import means_table, summary
+from zoo.standings.means import means_table
 from zoo.standings.rows import OnError, failed_runs, finished_runs, rows_of
 from zoo.standings.tables import details, published_tables
 from zoo.table import image_table
@@ -76,8 +77,8 @@ def page(
     context["data_sets"], context["published"] = [], []
     if in_layout.any():
         *mine, theirs = boards(rows[in_layout])
-        context["data_sets"] = [_data_set(board, rows[in_layout]) for board in mine]
-        context["published"] = list(published_tables(mine, theirs, rows[in_layout]))
+        context["data_sets"] = [_data_set(board) for board in mine]
+        context["published"] = list(published_tables(mine, theirs))
     return _template().render(context)
 
 
@@ -112,37 +113,35 @@ def _facts(rows: pd.DataFrame, shown: list[RunShown]) -> list[str]:
     return said
 
 
-def _data_set(board: Board, rows: pd.DataFrame) -> DataSet:
+def _data_set(board: Board) -> DataSet:
     names = [standing.name for _, _, standing in board.ranked()]
     colours = {name: index % COLOURS for index, name in enumerate(names)}
-    part = rows[rows["recipe"].isin(names)]
-    more = list(details(board, part))
-    charts = [*_bars(board, part, colours), *_drops(board, colours), *_pareto(board, part, colours)]
-    return DataSet(board.data_set, means_table(part, board), list(colours.items()), charts, more)
+    charts = [*_bars(board, colours), *_drops(board, colours), *_pareto(board, colours)]
+    name = f"{board.data_set} ({board.splits})"
+    return DataSet(name, means_table(board), list(colours.items()), charts, list(details(board)))
 
 
-def _bars(board: Board, rows: pd.DataFrame, colours: dict[str, int]) -> Iterator[Chart]:
-    """Yield the bars of every split; recipes of which an object is not known are left out."""
+def _bars(board: Board, colours: dict[str, int]) -> Iterator[Chart]:
+    """Yield the bars of every split, of what is known of each object."""
     for split in TEST_SPLITS:
-        known = [name for name in colours if _standing(board, name).segf1.get(split)]
-        if not known:
+        scores = {name: _standing(board, name).scores(split) for name in colours}
+        if not any(each.by_object for each in scores.values()):
             continue
-        part = rows[rows["split"] == split]
         groups = {
-            each: [
-                _bar(name, colours[name], part[(part["recipe"] == name) & (part["object"] == each)])
-                for name in known
-                if each in _standing(board, name).segf1[split]
+            name: [
+                _bar(recipe, colours[recipe], each, name)
+                for recipe, each in scores.items()
+                if name in each.by_object
             ]
-            for each in board.objects
+            for name in board.objects
         }
         heading = f"SegF1 of every object, {short_split(split)}"
         yield Chart(heading, object_bars(heading, groups))
 
 
-def _bar(name: str, colour: int, rows: pd.DataFrame) -> Bar:
-    seeds = rows["segf1"].astype(float)
-    return Bar(name, colour, seeds.mean(), seeds.min(), seeds.max(), len(seeds))
+def _bar(recipe: str, colour: int, scores: Scores, name: str) -> Bar:
+    seeds = scores.by_seed[name].values()
+    return Bar(recipe, colour, scores.by_object[name], min(seeds), max(seeds), len(seeds))
 
 
 def _drops(board: Board, colours: dict[str, int]) -> Iterator[Chart]:
@@ -156,21 +155,18 @@ def _drops(board: Board, colours: dict[str, int]) -> Iterator[Chart]:
         yield Chart(heading, drops(heading, pairs))
 
 
-def _pareto(board: Board, rows: pd.DataFrame, colours: dict[str, int]) -> Iterator[Chart]:
+def _pareto(board: Board, colours: dict[str, int]) -> Iterator[Chart]:
     """Yield SegF1 against latency and against memory, among rows that compare."""
     split, fronts = board.accuracy_split, board.fronts()
-    table = summary(rows).set_index("recipe")
     costs = (("ms per image", "latency_ms"), ("MB peak memory", "peak_mb"))
     for index, (label, attribute) in enumerate(costs):
         points = []
         for name, colour in colours.items():
             standing = _standing(board, name)
             cost, segf1 = getattr(standing.cost, attribute), standing.mean(split)
-            if cost is None or segf1 is None:
-                continue
-            several = table.loc[name, "seeds"] > 1
-            spread = table.loc[name, f"{split}_spread"] if several else None
-            points.append(Point(name, colour, cost, segf1, spread, fronts[name][index]))
+            if cost is not None and segf1 is not None:
+                spread = standing.scores(split).spread
+                points.append(Point(name, colour, cost, segf1, spread, fronts[name][index]))
         if points:
             heading = f"SegF1 against {'latency' if index == 0 else 'memory'}"
             yield Chart(heading, pareto_chart(heading, points, label, short_split(split)))

@@ -58,8 +58,8 @@ def differences(
         for split in PRIVATE_SPLITS:
             known = mean_of(theirs.scores[split]) if theirs else None
             if known is not None:
-                ours = float(answer.loc[answer["split"] == split, column].mean())
-                found.append(Difference(metric, split, ours, known))
+                values = answer[answer["split"] == split].set_index("object")[column]
+                found.append(Difference(metric, split, mean_of(values.to_dict()), known))
     return found
 
 

@@ -34,8 +34,8 @@ class LightScore:
         object: The object.
         family: A family of light, or "clean" for the images as they are.
         severity: 1 to 5; 0 for clean.
-        segf1: In [0, 1].
-        drop: Relative loss from clean; None where clean is 0.
+        segf1: In [0, 1]; None where no pixel is marked and none is to be.
+        drop: Relative loss from clean; None where clean is 0 or None.
         n_images: How many images.
         seen: Where the run has seen the family: "", "calibration", "training" or both.
     """
@@ -44,7 +44,7 @@ class LightScore:
     object: str
     family: str
     severity: int
-    segf1: float
+    segf1: float | None
     drop: float | None
     n_images: int
     seen: str
@@ -60,7 +60,7 @@ def under_lights(
     families: Sequence[str],
     severities: Sequence[int],
     seed: int,
-) -> dict[tuple[str, int], float]:
+) -> dict[tuple[str, int], float | None]:
     """Return SegF1 by (family, severity), with ("clean", 0) for the images as they are.
 
     Args:
@@ -105,7 +105,7 @@ def labelled(datamodule: NativeDataModule, split: str, most: int | None) -> list
 
 
 def light_scores(
-    scores: dict[tuple[str, int], float],
+    scores: dict[tuple[str, int], float | None],
     recipe: str,
     object_name: str,
     n_images: int,

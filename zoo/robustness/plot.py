@@ -36,7 +36,7 @@ def plot(rows: pd.DataFrame, path: Path) -> None:
         figure.suptitle(f"{recipe}: SegF1 under other lights, {n_images} images")
         figure.supxlabel("severity (0: as they are)")
         figure.supylabel("SegF1, %")
-        top = 100 * rows["segf1"].max()
+        top = 100 * rows["segf1"].fillna(0.0).max()
         figure.axes[0].set_ylim(0, min(100, 10 * math.ceil(max(top, 5) / 9)))  # shared by all
         figure.savefig(path, dpi=130)
 

@@ -35,7 +35,8 @@ def label(family: str, seen: str) -> str:
 
 
 def _of_recipe(recipe: str, rows: pd.DataFrame) -> str:
-    means = rows.groupby(["family", "severity"], sort=False)["segf1"].mean()
+    of_objects = rows.groupby(["family", "severity", "object"], sort=False)["segf1"].mean()
+    means = of_objects.groupby(["family", "severity"], sort=False).mean()  # seeds come first
     clean = means["clean", 0]
     lit = rows[rows["severity"] > 0]
     severities = sorted(lit["severity"].unique())
@@ -49,4 +50,8 @@ def _of_recipe(recipe: str, rows: pd.DataFrame) -> str:
 
 
 def _cell(segf1: float, clean: float) -> str:
-    return percent(segf1) if not clean else f"{percent(segf1)} ({percent((clean - segf1) / clean)})"
+    return (
+        percent(segf1)
+        if not clean or pd.isna(clean)
+        else f"{percent(segf1)} ({percent((clean - segf1) / clean)})"
+    )

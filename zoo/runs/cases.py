@@ -104,7 +104,7 @@ class CaseCollector:
             if truth is not None:
                 counts = PixelCounts()
                 counts.update(finished.mask, truth)
-                value = counts.segf1
+                value = counts.segf1 or 0.0
             self._offer(self.worst, path, value, finished, truth, smallest=True)
             self._offer(self.best, path, value, finished, truth, smallest=False)
 

@@ -32,6 +32,9 @@ METRICS = "metrics.json"
 COST = "cost.json"
 FAILED = "failed.json"
 CASES_LIST = "cases.json"  # in each folder of pictures
+# Why a figure is not known here; any other reason for a null says that it has no value.
+NO_TRUTH = "no ground truth on this machine"
+NO_MASKS = "defective images without masks"
 MEND = "copy the run again, or repeat the command that made it, which makes it anew"
 
 # An area under a curve is a sum of many floats, and may end an ulp above one.
@@ -248,3 +251,9 @@ def _read(kind: Any, path: Path) -> Any:
     data = read_json(path, MEND)
     validated(kind, data, path, MEND)
     return data  # as it was, so that writing it again changes nothing
+
+
+def is_scored(figures: Figures) -> bool:
+    """Whether SegF1 of a split is known, or is known to have no value there."""
+    reason = (figures.get("reasons") or {}).get("segf1", NO_TRUTH)
+    return figures.get("segf1") is not None or reason not in (NO_TRUTH, NO_MASKS)

@@ -11,14 +11,15 @@ import numpy as np
 from zoo.metrics import PixelCounts, PixelScores, image_auroc, image_f1_max
 from zoo.metrics.bootstrap import interval, resampled_auroc, resampled_f1
 from zoo.post.finish import Finished
+from zoo.runs.documents import NO_MASKS, NO_TRUTH
 
-NO_TRUTH = "no ground truth on this machine"
-NO_MASKS = "defective images without masks"
 ONE_CLASS = "needs good and defective images"
 NO_DEFECT = "no defective pixel in the ground truth"
+NO_NORMAL = "no normal pixel in the ground truth"
 NO_GOOD = "no good image in the split"
 NO_BAD = "no defective image in the split"
 NO_PIXEL = "no pixel is marked, and none is to be"
+NO_MARK = "no pixel is marked"
 
 _OF_ANY_IMAGE = {"flagged_fraction", "n_images"}
 _OF_LABELS = {
@@ -133,7 +134,8 @@ class SplitEvaluation:
             "n_good": n_good,
         }
         reasons = dict.fromkeys(("false_blobs_per_good_image", "false_alarm_rate"), NO_GOOD)
-        reasons |= dict.fromkeys(("segf1_low", "segf1_high"), NO_PIXEL)
+        reasons |= dict.fromkeys(("segf1", "segf1_low", "segf1_high"), NO_PIXEL)
+        reasons |= {"precision": NO_MARK, "recall": NO_DEFECT}
         reasons |= dict.fromkeys(("image_auroc", "image_auroc_low", "image_auroc_high"), ONE_CLASS)
         reasons |= {"image_f1_max": NO_BAD, "detection_rate": NO_BAD}
         if self.n_with_truth < self.n_images:
@@ -142,8 +144,9 @@ class SplitEvaluation:
             reason = NO_MASKS if labelled else NO_TRUTH
             reasons |= {key: reason for key in values if key not in known}
             values = {key: value if key in known else None for key, value in values.items()}
+        one_kind = NO_NORMAL if self.counts.tp + self.counts.fn else NO_DEFECT
         missing = {
-            key: reasons.get(key, NO_DEFECT) for key, value in values.items() if value is None
+            key: reasons.get(key, one_kind) for key, value in values.items() if value is None
         }
         return {**values, "reasons": missing}
 

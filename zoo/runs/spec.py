@@ -18,6 +18,7 @@ from zoo.data.stock import adopt
 from zoo.registry import Method, methods
 from zoo.runs.code import code_facts
 from zoo.runs.damage import damage
+from zoo.runs.documents import is_scored
 from zoo.runs.execute import Say, execute
 from zoo.runs.folder import (
     ATTESTATION,
@@ -189,7 +190,8 @@ def splits_text(splits: Sequence[str], metrics: dict[str, Any]) -> str:
         if values["segf1"] is None and values["image_auroc"] is not None:
             parts.append(f"{name} image AUROC {values['image_auroc']:.3f}")
         else:
-            unknown = SERVER if split in PRIVATE_SPLITS else "-"
+            is_withheld = split in PRIVATE_SPLITS and not is_scored(values)
+            unknown = SERVER if is_withheld else "-"
             segf1 = values["segf1"]
             parts.append(f"{name} SegF1 {unknown if segf1 is None else f'{segf1:.3f}'}")
     return ", ".join(parts) or "no test images"

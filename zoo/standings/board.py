@@ -1,8 +1,8 @@
-"""The board of one data set: every method with its means and objects, ranked among those shown."""
+"""The board of one data set: every row with its means and objects, ranked among those shown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,42 +10,9 @@ import pandas as pd
 
 from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.pareto import pareto_front
-from zoo.standings.cost import Cost, cost_of
+from zoo.standings.aggregate import HERE, SERVER, Scores, Standing, splits_text, standings
 from zoo.standings.published import DATA_SET, Published, object_names, published
-from zoo.standings.ranks import drop, mean_of, places, r_final
-
-HERE, SERVER = "here", "server"  # who compared the masks with the truth
-
-
-@dataclass(frozen=True)
-class Standing:
-    """One line of a board.
-
-    Attributes:
-        name: Recipe of ours, or the published name.
-        method: Method of ours; of published rows the same as the name.
-        is_ours: Whether it was run here.
-        segf1: {split: {object: SegF1 in [0, 1]}}; only splits whose every object is known.
-        sources: Where published values were read.
-        cost: What it cost here; nothing is known of published rows.
-    """
-
-    name: str
-    method: str
-    is_ours: bool
-    segf1: dict[str, dict[str, float]]
-    sources: tuple[str, ...] = ()
-    cost: Cost = field(default_factory=Cost)
-
-    def mean(self, split: str) -> float | None:
-        """Return the unweighted mean over objects, None where it is not known."""
-        return mean_of(self.segf1.get(split, {}))
-
-    @property
-    def means(self) -> tuple[float | None, float | None]:
-        """Mean SegF1 on private and on private_mixed."""
-        private, mixed = (self.mean(split) for split in PRIVATE_SPLITS)
-        return private, mixed
+from zoo.standings.ranks import drop, places, r_final
 
 
 @dataclass(frozen=True)
@@ -56,11 +23,16 @@ class Board:
         data_set: Name of the data set, or its objects.
         objects: Names of its objects.
         standings: Ours first, then published ones.
+        splits: The splits that ours were run on, in words.
+        in_part: Of published rows: ours that the server scored on some objects only, with
+            their count. They have no place among means of all objects.
     """
 
     data_set: str
     objects: tuple[str, ...]
     standings: list[Standing] = field(default_factory=list)
+    splits: str = ""
+    in_part: tuple[tuple[str, str], ...] = ()
 
     @property
     def accuracy_split(self) -> str:
@@ -107,6 +79,7 @@ class Board:
             private, mixed = standing.means
             row: dict[str, Any] = {
                 "data_set": self.data_set,
+                "splits": self.splits or None,
                 "place": place,
                 "r_final": rank,
                 "name": standing.name,
@@ -122,54 +95,56 @@ class Board:
             }
             for split in TEST_SPLITS:
                 short = split.removeprefix("test_")
-                known = standing.segf1.get(split, {})
+                known = standing.scores(split).by_object
                 row |= {f"segf1_{short}:{each}": known.get(each) for each in self.objects}
             rows.append(row | {"source": "; ".join(standing.sources) or None})
         return rows
 
 
 def boards(rows: pd.DataFrame) -> list[Board]:
-    """Return a board per data set that was run here, and last that of the published rows.
+    """Return a board for all rows that compare, and last that of the published rows.
 
-    Only those of our rows stand beside published ones whose private numbers came from the benchmark
-    server, for all of its objects: nobody else has that truth.
+    Rows compare if they were run on the same images and splits of the same objects. Only those of
+    ours stand beside published ones whose private numbers came from the benchmark server, for all
+    of its objects: nobody else has that truth.
     """
-    found = [Board(name, objects, ours(part)) for name, objects, part in data_sets(rows)]
-    return [*found, published_board(rows)]
+    mine = standings(rows)
+    alike: dict[object, list[Standing]] = {}
+    for standing in mine:
+        alike.setdefault(standing.compares, []).append(standing)
+    return [*map(_board, alike.values()), published_board(mine)]
 
 
-def published_board(rows: pd.DataFrame) -> Board:
-    """Return the published rows, with those of ours that the server scored."""
-    scored = rows[rows["scored_by"] == SERVER]
-    mine = [each for each in ours(scored) if None not in each.means]
-    # A published mean without both splits is nobody to be ranked with.
+def published_board(mine: Sequence[Standing]) -> Board:
+    """Return the published rows, with those of ours that the server scored as a whole."""
+    whole, in_part = [], []
+    for each in mine:
+        scored = each.on(each.rows["scored_by"] == SERVER)
+        if scored is None:
+            continue
+        count = min(len(scored.scores(split).by_object) for split in PRIVATE_SPLITS)
+        if count == len(object_names()):
+            whole.append(scored)
+        else:
+            in_part.append((each.name, f"{count} of {len(object_names())} objects"))
     theirs = [_standing(each) for each in published("SegF1")]
-    return Board(DATA_SET, object_names(), [*mine, *theirs])
+    return Board(DATA_SET, object_names(), [*whole, *theirs], in_part=tuple(in_part))
 
 
-def data_sets(rows: pd.DataFrame) -> Iterator[tuple[str, tuple[str, ...], pd.DataFrame]]:
-    """Yield name, objects and rows of every data set: recipes that were run on the same images."""
-    images = rows["object"] + " " + rows["data_fingerprint"].fillna("").astype(str)
-    whose = {name: tuple(sorted(set(group))) for name, group in images.groupby(rows["recipe"])}
-    for key in dict.fromkeys(whose.values()):
-        part = rows[rows["recipe"].map(whose) == key]
-        objects = tuple(sorted(part["object"].unique()))
-        withheld = part["split"].isin(PRIVATE_SPLITS) & (part["scored_by"] == HERE)
-        is_benchmark = objects == object_names() and not withheld.any()
-        yield DATA_SET if is_benchmark else ", ".join(objects), objects, part
-
-
-def ours(rows: pd.DataFrame) -> list[Standing]:
-    """Return our rows as standings; seeds are averaged within an object."""
-    found = []
-    for (recipe, method), group in rows.groupby(["recipe", "method"], sort=False):
-        segf1 = {}
-        for split, part in group.groupby("split"):
-            if part["segf1"].notna().all():
-                segf1[str(split)] = part.groupby("object")["segf1"].mean().to_dict()
-        found.append(Standing(str(recipe), str(method), True, segf1, cost=cost_of(group)))
-    return found
+def _board(mine: Sequence[Standing]) -> Board:
+    """Return the board of rows that compare."""
+    first = mine[0]
+    withheld = [each.rows["split"].isin(PRIVATE_SPLITS) for each in mine]
+    here = [each.rows["scored_by"] == HERE for each in mine]
+    has_truth = any((a & b).any() for a, b in zip(withheld, here, strict=True))
+    is_benchmark = first.objects == object_names() and not has_truth
+    name = DATA_SET if is_benchmark else ", ".join(first.objects)
+    return Board(name, first.objects, list(mine), splits_text(first))
 
 
 def _standing(entry: Published) -> Standing:
-    return Standing(entry.method, entry.method, False, entry.scores, entry.sources)
+    segf1 = {
+        split: Scores({k: v for k, v in values.items() if k != "mean"}, stated=values.get("mean"))
+        for split, values in entry.scores.items()
+    }
+    return Standing(entry.method, entry.method, segf1, entry.sources)

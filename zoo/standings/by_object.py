@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from zoo.standings.aggregate import standings
 from zoo.standings.markdown import grid
-from zoo.standings.means import HEAD, cells_of, summary
+from zoo.standings.means import HEAD, cells_of
 
 _LEFT_OUT = ("method", "VAND 4", "objects", "R_final", "Pareto")
 
@@ -18,9 +19,10 @@ def method_table(rows: pd.DataFrame) -> str:
     """
     kept = [index for index, name in enumerate(HEAD) if name not in _LEFT_OUT]
     lines = []
-    for (_, name), part in rows.groupby(["recipe", "object"]):
-        [entry] = summary(part).to_dict("records")
-        recipe, *others = (cells_of(entry, is_ranking=False)[index] for index in kept)
-        lines.append([f"`{recipe}`", name, *others])
+    for standing in sorted(standings(rows), key=lambda each: each.name):
+        for name in standing.objects:
+            cells = cells_of(standing.on(standing.rows["object"] == name))
+            recipe, *others = (cells[index] for index in kept)
+            lines.append([f"`{recipe}`", name, *others])
     recipe, *others = (HEAD[index] for index in kept)
     return grid([recipe, "object", *others], lines, 2)

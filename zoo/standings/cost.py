@@ -14,8 +14,8 @@ class Cost:
     """Cost of one recipe over its runs; None where no run measured it.
 
     Attributes:
-        seconds: Fit, calibration and all splits of one object, mean over the runs.
-        latency_ms: One image, median; mean over the runs.
+        seconds: Fit, calibration and all splits of one object; mean over seeds, then over objects.
+        latency_ms: One image, median; the same mean.
         peak_mb: Largest resident memory of any run's process, MB of 10**6 bytes.
         machines: Device, processor and threads of the runs, as one text each.
     """
@@ -40,9 +40,10 @@ def cost_of(rows: pd.DataFrame) -> Cost:
         columns=["total_s", "p50_ms", "peak_rss_mb", *_MACHINE]
     )
     known = runs[list(_MACHINE)].dropna(how="all").drop_duplicates()
+    means = runs[["total_s", "p50_ms"]].astype(float).groupby(rows["object"]).mean().mean()
     return Cost(
-        _or_none(runs["total_s"].astype(float).mean()),
-        _or_none(runs["p50_ms"].astype(float).mean()),
+        _or_none(means["total_s"]),
+        _or_none(means["p50_ms"]),
         _or_none(runs["peak_rss_mb"].astype(float).max()),
         frozenset(" ".join(map(str, each)) for each in known.to_numpy().tolist()),
     )

@@ -1,95 +1,58 @@
-"""The means of one board: our rows per recipe, over objects and seeds, with ranks and cost."""
+"""The means of one board: our rows, over seeds and objects, with ranks and cost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-import pandas as pd
+from collections.abc import Iterator, Sequence
 
 from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.recipes import DEMO
 from zoo.registry import methods
 from zoo.reproduction.rows import PAPER_RECIPE
-from zoo.standings.board import SERVER, Board
-from zoo.standings.cost import cost_of
+from zoo.standings.aggregate import Standing, undefined_text
+from zoo.standings.board import Board
 from zoo.standings.markdown import Table, percent, whole
 from zoo.standings.published import DATA_SET
-from zoo.standings.ranks import drop, places, r_final
+from zoo.standings.ranks import drop
 from zoo.vand4 import NO, YES
 
 HEAD = ("recipe", "method", "VAND 4", "objects", "seeds", "public", "private", "private_mixed")
 HEAD += ("drop", "R_final", "seconds", "ms", "peak MB", "Pareto")
 
 
-def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """Average SegF1 over objects, per recipe and split, with the drop under mixed light and cost.
-
-    Seeds are averaged within an object first; the spread is the standard deviation of the object
-    means over seeds. Where the server scored one seed, that one counts.
-    """
-    found = []
-    for (recipe, method), group in rows.groupby(["recipe", "method"], sort=False):
-        entry: dict[str, object] = {
-            "recipe": recipe,
-            "method": method,
-            "vand4": _vand4(group),
-            "objects": group["object"].nunique(),
-            "seeds": group["seed"].nunique(),
-        }
-        for split in TEST_SPLITS:
-            part = group[group["split"] == split]
-            if (part["scored_by"] == SERVER).any():
-                part = part[part["scored_by"] == SERVER]
-            by_seed = part.groupby("seed")["segf1"].mean()
-            complete = len(part) > 0 and part["segf1"].notna().all()
-            entry[split] = by_seed.mean() if complete else None
-            entry[f"{split}_spread"] = by_seed.std(ddof=0) if complete else None
-            entry[f"{split}_images"] = len(part)
-        entry["drop"] = drop(entry["test_private"], entry["test_private_mixed"])
-        found.append(entry | cost_of(group).record())
-    table = pd.DataFrame(found)
-    means = [tuple(row) for row in table[list(PRIVATE_SPLITS)].to_numpy(dtype=object)]
-    table["r_final"] = pd.Series(r_final(means), dtype=float)
-    table["place"] = pd.Series(places(means), dtype=float)
-    return table
-
-
-def means_table(rows: pd.DataFrame, board: Board) -> Table:
+def means_table(board: Board) -> Table:
     """Return the means of one data set, ranked among its rows, and who is not admitted and why.
 
     Args:
-        rows: Of the board's recipes.
         board: Ours of one data set.
     """
-    table = summary(rows).sort_values("place", kind="stable")
-    is_ranking = table["place"].notna().sum() > 1
+    ranked = list(board.ranked())
+    is_ranking = sum(place is not None for place, _, _ in ranked) > 1
     fronts = board.fronts()
-    entries = table.to_dict("records")
-    lines = [[*cells_of(each, is_ranking), _front(*fronts[each["recipe"]])] for each in entries]
+    lines = [
+        [*cells_of(each, rank if is_ranking else None), _front(*fronts[each.name])]
+        for _, rank, each in ranked
+    ]
     where = f"{board.data_set}: " if board.data_set == DATA_SET else ""
+    names = ", ".join(board.objects)
     before = (
         "SegF1 at native resolution, one fixed mask per image, mean over objects "
-        f"({where}{', '.join(board.objects)}).\n"
+        f"({where}{names}; {board.splits}).\n"
         "Drop: relative loss from private to private_mixed. R_final: mean of the ranks in both, "
         "among these rows.\nSeconds: fit, calibration and all splits of one object. ms: one image, "
         f"median. {_pareto_note(board)}"
     )
-    after = "\n\n".join(_notes(rows, entries))
-    return Table(f"Means over {', '.join(board.objects)}", HEAD, lines, 3, before, after)
+    after = "\n\n".join(_notes(board))
+    return Table(f"Means over {names}; {board.splits}", HEAD, lines, 3, before, after)
 
 
-def cells_of(entry: dict[str, Any], is_ranking: bool) -> list[str]:
-    """Return one recipe of the summary as texts."""
-    cells = [entry["recipe"], entry["method"], entry["vand4"].partition(":")[0]]
-    cells += [str(entry["objects"]), str(entry["seeds"])]
-    for split in TEST_SPLITS:
-        unknown = "server" if entry[f"{split}_images"] and split in PRIVATE_SPLITS else "-"
-        spread = entry[f"{split}_spread"] if entry["seeds"] > 1 else None
-        cells.append(unknown if pd.isna(entry[split]) else _score(entry[split], spread))
-    rank = f"{entry['r_final']:g}" if is_ranking and not pd.isna(entry["place"]) else "-"
-    cost = [whole(entry[name]) for name in ("total_s", "p50_ms", "peak_rss_mb")]
-    return [*cells, percent(entry["drop"]), rank, *cost]
+def cells_of(standing: Standing, rank: float | None = None) -> list[str]:
+    """Return one of our rows as texts, without its place on the Pareto fronts."""
+    cells = [standing.name, standing.method, verdict_of(standing).partition(":")[0]]
+    cells += [str(len(standing.objects)), standing.seeds]
+    cells += [_score(standing, split) for split in TEST_SPLITS]
+    cost = standing.cost
+    cells += [percent(drop(*standing.means)), "-" if rank is None else f"{rank:g}"]
+    return cells + [whole(each) for each in (cost.seconds, cost.latency_ms, cost.peak_mb)]
 
 
 def _front(by_ms: bool | None, by_mb: bool | None) -> str:
@@ -106,35 +69,58 @@ def _pareto_note(board: Board) -> str:
     return note
 
 
-def _notes(rows: pd.DataFrame, entries: list[dict[str, Any]]) -> Iterator[str]:
-    if any(str(entry["recipe"]).endswith(DEMO) for entry in entries):
+def _notes(board: Board) -> Iterator[str]:
+    found = board.standings
+    if any(each.recipe.endswith(DEMO) for each in found):
         yield "Recipes named demo: small or under-trained on purpose, no comparison of methods."
-    refused = [entry for entry in entries if entry["vand4"].startswith(NO)]
+    if left_out := undefined_text(found):
+        yield f"Left out of means, because no pixel is marked and none is to be: {left_out}."
+    apart = [each for each in found if each.name != each.recipe]
+    if apart:
+        said = "\n".join(f"- {each.name}: {_made(each)}" for each in apart)
+        yield f"Runs of one recipe with other settings stand apart:\n\n{said}"
+    verdicts = {each.name: verdict_of(each) for each in found}
+    refused = {name: said for name, said in verdicts.items() if said.startswith(NO)}
     if refused:
-        said = "\n".join(f"- {each['recipe']}: {each['vand4'][len(NO) :]}" for each in refused)
+        said = "\n".join(f"- {name}: {why[len(NO) :]}" for name, why in refused.items())
         yield f"Not admitted by VAND 4, because\n\n{said}"
-    if assumed := list(_assumed(rows)):
+    if assumed := list(_assumed(found)):
         yield "\n".join(["Assumed where the papers are silent:", "", *assumed])
 
 
-def _vand4(group: pd.DataFrame) -> str:
-    """Return the verdict of a recipe's runs: yes if all say so, the first no, or a dash."""
-    said = group["vand4_admissible"].dropna().astype(str)
+def verdict_of(standing: Standing) -> str:
+    """Return the verdict of a row's runs: yes if all say so, the first no, or a dash."""
+    rows = standing.rows["vand4_admissible"]
+    said = rows.dropna().astype(str)
     refused = [each for each in said if each.startswith(NO)]
     if refused:
         return refused[0]
-    return YES if len(said) == len(group) else "-"
+    return YES if len(said) == len(rows) else "-"
 
 
-def _assumed(rows: pd.DataFrame) -> Iterator[str]:
+def _made(standing: Standing) -> str:
+    """Return which runs a row holds, and the command of the first."""
+    runs = standing.rows.drop_duplicates(["object", "seed"])
+    named = [f"{each.object} seed {each.seed}" for each in runs.itertuples()]
+    command = next(iter(runs["command"].dropna()), None)
+    return ", ".join(named) + (f", by `{command}`" if command else "")
+
+
+def _assumed(found: Sequence[Standing]) -> Iterator[str]:
     """Yield what the cards assume where recipes mimic a paper that leaves something open."""
-    mimics = rows[rows["recipe"].astype(str).str.endswith(PAPER_RECIPE)]
-    known = methods() if len(mimics) else {}
-    for name in dict.fromkeys(mimics["method"]):
+    mimics = [each for each in found if each.recipe.endswith(PAPER_RECIPE)]
+    known = methods() if mimics else {}
+    for name in dict.fromkeys(each.method for each in mimics):
         if name in known and known[name].card:
             yield from (f"- {name}: {each}" for each in known[name].card.assumed)
 
 
-def _score(value: float, spread: float | None) -> str:
-    text = percent(value)
-    return text if spread is None or pd.isna(spread) else f"{text} ± {100 * spread:.1f}"
+def _score(standing: Standing, split: str) -> str:
+    """Return the mean with its spread, or what there is instead: whose it is, or a count."""
+    scores = standing.scores(split)
+    if scores.mean is None:
+        if scores.missing and scores.by_object:
+            return scores.count
+        return "server" if split in PRIVATE_SPLITS and scores.missing else "-"
+    spread = scores.spread
+    return percent(scores.mean) + ("" if spread is None else f" ± {100 * spread:.1f}")

@@ -24,13 +24,14 @@ from zoo.runs.documents import (
     Metrics,
     Share,
     check_metrics,
+    is_scored,
     read_cost,
     read_failure,
 )
 from zoo.runs.documents import METRICS as METRICS_FILE
 from zoo.runs.folder import UNFINISHED, has_metrics_of_ours
 from zoo.schema import Count, Name, NonNegative, RecipeName, Text, read_json, validated
-from zoo.standings.board import HERE, SERVER
+from zoo.standings.aggregate import HERE, SERVER
 from zoo.standings.server import SERVER_FILE, read_server
 
 OnError = Callable[[ZooError], None]
@@ -62,7 +63,7 @@ _FACTS = {"recipe", "method", "object", "seed", "splits"}  # of every run's metr
 _COUNTS = {"false_blobs_per_good_image", "n_images", "n_good"}
 COST = ("fit_s", "total_s", "p50_ms", "peak_rss_mb", "threads", "device", "processor")
 EXPECTED = "expected_false_alarms_per_1000"
-FACTS = ("vand4_admissible", "scored_by", "data_fingerprint")
+FACTS = ("vand4_admissible", "scored_by", "data_fingerprint", "settings_hash")
 PACKAGES = ("anomalib-zoo", "anomalib", "torch", "timm")
 _NUMBERS = ("seed", *METRICS, *COST[:-2], EXPECTED)  # whatever else a CSV file holds is text
 _CSV_ROW = TypedDict(
@@ -240,6 +241,7 @@ def _rows(run: _Run) -> list[dict[str, object]]:
         **{package: version.get(package) for package in PACKAGES},
         "vand4_admissible": metrics.get("vand4_admissible"),
         "data_fingerprint": metrics.get("data_fingerprint"),
+        "settings_hash": metrics.get("settings_hash"),
         "command": metrics.get("command"),
     }
     return [
@@ -247,7 +249,7 @@ def _rows(run: _Run) -> list[dict[str, object]]:
             **{key: metrics[key] for key in KEY if key != "split"},
             "split": split,
             **{name: values.get(name) for name in METRICS},
-            "scored_by": None if values.get("segf1") is None else HERE,
+            "scored_by": HERE if is_scored(values) else None,
             **shared,
         }
         for split, values in (metrics["splits"] or {None: {}}).items()

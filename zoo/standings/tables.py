@@ -7,13 +7,11 @@ SegF1, never one limit of AU-PRO beside the other. Where rows of ours stand, the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
-
-import pandas as pd
 
 from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
-from zoo.standings.board import SERVER, Board, Standing
-from zoo.standings.cost import Cost, cost_of
+from zoo.standings.aggregate import Standing
+from zoo.standings.board import Board
+from zoo.standings.cost import Cost
 from zoo.standings.markdown import Table, percent, whole
 from zoo.standings.published import DATA_SET, Published, published
 from zoo.standings.ranks import drop, mean_of
@@ -34,21 +32,21 @@ _BESIDE_NOTE = (
 _AU_PRO_NOTE = "AU-PRO, not ranked. † is second-hand: a transcription by others."
 
 
-def details(board: Board, rows: pd.DataFrame) -> Iterator[Table]:
-    """Yield what stands beside the means of one data set; rows are those of its recipes."""
+def details(board: Board) -> Iterator[Table]:
+    """Yield what stands beside the means of one data set."""
     yield from by_object(board)
-    if diagnostics := beside(rows):
+    if diagnostics := beside(board):
         yield diagnostics
 
 
 def published_tables(
-    mine: Sequence[Board], theirs: Board, rows: pd.DataFrame, means_only: bool = False
+    mine: Sequence[Board], theirs: Board, means_only: bool = False
 ) -> Iterator[Table]:
     """Yield the published rows; more than means only where somebody here ran their data set."""
     yield published_means(theirs)
     if not means_only and any(board.data_set == DATA_SET for board in mine):
         yield from by_object(theirs)
-        yield from published_au_pro(rows)
+        yield from published_au_pro(theirs)
 
 
 def published_means(board: Board) -> Table:
@@ -72,6 +70,9 @@ def published_means(board: Board) -> Table:
         *_COST[: 2 * has_ours],
     ]
     note = "Rows of this zoo are in bold." if has_ours else _OTHER_DATA
+    if board.in_part:
+        said = ", ".join(f"{name} ({count})" for name, count in board.in_part)
+        note += f"\nNot among them, scored by the server in part: {said}."
     title = f"Published on {DATA_SET}"
     return Table(title, head, lines, 2, f"{_PUBLISHED_NOTE}{note}", notes.text())
 
@@ -80,67 +81,62 @@ def by_object(board: Board) -> Iterator[Table]:
     """Yield one table per split: SegF1 of every object, and the mean."""
     has_ours = any(standing.is_ours for standing in board.standings)
     for split in TEST_SPLITS:
-        standings = [each for _, _, each in board.ranked() if _is_known(each, split)]
+        standings = [each for _, _, each in board.ranked() if each.scores(split).by_object]
         if not standings:
             continue
         lines = []
         for standing in standings:
-            values = standing.segf1[split]
-            cells = [percent(values.get(each)) for each in board.objects]
-            cells += [percent(standing.mean(split)), *_cost(standing.cost, has_ours)]
+            scores = standing.scores(split)
+            cells = [percent(scores.by_object.get(each)) for each in board.objects]
+            cells += [scores.count if scores.missing else percent(scores.mean)]
+            cells += _cost(standing.cost, has_ours)
             lines.append([_board_name(standing), *cells])
         short = split.removeprefix("test_")
         head = [f"SegF1 {short}", *board.objects, "mean", *_COST[: 2 * has_ours]]
         yield Table(f"SegF1 {short}, by object", head, lines)
 
 
-def beside(rows: pd.DataFrame) -> Table | None:
+def beside(board: Board) -> Table | None:
     """Return what is measured beside the ranking, means over objects; None where nothing is."""
-    table = {}
+    table: dict[str, list[float | None]] = {}
     for name, label in _BESIDE.items():
-        if name not in rows:
-            continue
         for split in TEST_SPLITS:
-            part = rows[(rows["split"] == split)]
-            means = part.groupby("recipe")[name].apply(lambda v: v.mean(skipna=False))
-            if means.notna().any():
+            means = [_mean(each, split, name) for each in board.standings]
+            if any(mean is not None for mean in means):
                 table[f"{label} {split.removeprefix('test_')}"] = means
     if not table:
         return None
-    lines = []
-    for recipe, group in rows.groupby("recipe", sort=False):
-        cells = [percent(means.get(recipe)) for means in table.values()]
-        lines.append([str(recipe), *cells, *_cost(cost_of(group))])
+    lines = [
+        [standing.name, *(percent(means[row]) for means in table.values()), *_cost(standing.cost)]
+        for row, standing in enumerate(board.standings)
+    ]
     head = ["recipe", *table, *_COST]
     return Table("Beside the ranking", head, lines, before=_BESIDE_NOTE)
 
 
-def published_au_pro(rows: pd.DataFrame) -> Iterator[Table]:
+def published_au_pro(board: Board) -> Iterator[Table]:
     """Yield one table per limit of AU-PRO: ours that the server scored, and published ones."""
     for index, (column, metric) in enumerate(_LIMITS.items()):
         notes = _Notes()
-        scored = list(_scored(rows, column))
-        lines = [_au_pro_of_ours(recipe, part, column) for recipe, part in scored]
+        lines = []
+        for standing in board.standings:
+            means = [_mean(standing, split, column) for split in PRIVATE_SPLITS]
+            if standing.is_ours and any(mean is not None for mean in means):
+                cells = [*map(percent, means), *_cost(standing.cost)]
+                lines.append([_board_name(standing), "this zoo, server", *cells])
+        has_ours = bool(lines)
         for entry in published(metric):
             means = [percent(mean_of(entry.scores[split])) for split in PRIVATE_SPLITS]
-            cost = _cost(Cost(), bool(scored))
+            cost = _cost(Cost(), has_ours)
             lines.append([_name(entry), notes.mark(entry.sources), *means, *cost])
-        head = [metric, "source", "private", "private_mixed", *_COST[: 2 * bool(scored)]]
+        head = [metric, "source", "private", "private_mixed", *_COST[: 2 * has_ours]]
         before = "" if index else _AU_PRO_NOTE
         yield Table(f"{metric}, published on {DATA_SET}", head, lines, 2, before, notes.text())
 
 
-def _scored(rows: pd.DataFrame, column: str) -> Iterator[tuple[Any, pd.DataFrame]]:
-    scored = rows[rows["scored_by"] == SERVER]
-    if column in scored and scored[column].notna().any():
-        yield from scored.groupby("recipe", sort=False)
-
-
-def _au_pro_of_ours(recipe: str, part: pd.DataFrame, column: str) -> list[str]:
-    means = [
-        part.loc[part["split"] == split, column].mean(skipna=False) for split in PRIVATE_SPLITS
-    ]
-    return [f"**{recipe}**", "this zoo, server", *map(percent, means), *_cost(cost_of(part))]
+def _mean(standing: Standing, split: str, metric: str) -> float | None:
+    known = standing.is_ours and metric in standing.rows
+    return standing.scores(split, metric).mean if known else None
 
 
 def _cost(cost: Cost, is_wanted: bool = True) -> list[str]:
@@ -154,10 +150,6 @@ def _board_name(standing: Standing) -> str:
 
 def _name(entry: Published) -> str:
     return f"{entry.method} {_SECOND_HAND}" if entry.second_hand else entry.method
-
-
-def _is_known(standing: Standing, split: str) -> bool:
-    return bool(set(standing.segf1.get(split, {})) - {"mean"})
 
 
 class _Notes:

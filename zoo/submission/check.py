@@ -16,19 +16,20 @@ from typing import TypeVar
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.submission.archive_files import ArchiveFiles
-from zoo.submission.check_map import check_map
-from zoo.submission.check_mask import check_mask
+from zoo.submission.check_images import check_map, check_mask
 from zoo.submission.check_polarity import Polarity
 from zoo.submission.check_tree import check_tree
+from zoo.submission.files import ArchiveFiles, FolderFiles
 from zoo.submission.finding import Finding
-from zoo.submission.folder_files import FolderFiles
 from zoo.submission.tree import MAPS, MASKS, Expected, Image
 
 _Item = TypeVar("_Item")
 Count = Callable[[Iterable[_Item], int, str], Iterable[_Item]]
 # No honest file is larger: float64 without compression, and room for a header.
 _MOST_BYTES_PER_PIXEL, _HEADER_BYTES = 8, 1 << 20
+# Of a whole archive: maps of float64, masks of RGBA, and the notes that systems leave beside files.
+_MOST_BYTES_OF_PAIR, _MOST_OTHER_BYTES = 12, 64 << 20
+_MOST_MEMBERS_PER_FILE, _MOST_OTHER_MEMBERS = 8, 1000
 
 
 def check(
@@ -44,9 +45,10 @@ def check(
         count: Wraps what is worked through, to show how far it is.
 
     Raises:
-        ZooError: Nothing is there, it is no gzip file, or it is truncated.
+        ZooError: Nothing is there, it is no gzip file, it is truncated, or it unpacks to far more
+            than a submission.
     """
-    files = _files(path)
+    files = _files(path, expected)
     total = len(expected.images)
     with MaskSpool() as masks:
         names, found = _look_at_masks(files, expected, masks, count)
@@ -134,9 +136,11 @@ class MaskSpool:
         self._file.close()
 
 
-def _files(path: Path) -> FolderFiles | ArchiveFiles:
+def _files(path: Path, expected: Expected) -> FolderFiles | ArchiveFiles:
     if path.is_file():
-        return ArchiveFiles(path)
+        most_members = _MOST_MEMBERS_PER_FILE * len(expected.by_place) + _MOST_OTHER_MEMBERS
+        most_bytes = _MOST_BYTES_OF_PAIR * expected.n_pixels + _MOST_OTHER_BYTES
+        return ArchiveFiles(path, most_members, most_bytes)
     if not path.is_dir():
         raise ZooError(f"no submission at {path}: it does not exist")
     inner = [each for each in path.iterdir() if (each / MAPS).is_dir()]

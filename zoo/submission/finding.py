@@ -26,9 +26,13 @@ class Finding:
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
-        """Return the finding as one line; names in an archive may try to steer terminals."""
-        text = f"{self.severity}: {self.where}: {self.what}"
-        return "".join(each if each.isprintable() else "?" for each in text)
+        """Return the finding as one line."""
+        return printable(f"{self.severity}: {self.where}: {self.what}")
+
+
+def printable(text: str) -> str:
+    """Return a text that steers no terminal, as names in an archive may try to."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:

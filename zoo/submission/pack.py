@@ -35,9 +35,10 @@ def pack(folder: Path, archive: Path, name: str, count: Count = iter) -> Path:
     """
     files = check_pairs(folder)
     aside = check_free(archive).with_name(archive.name + f"{UNFINISHED}.gz")
+    aside.unlink(missing_ok=True)  # what an interrupted command left, or a link
     try:
         with (
-            aside.open("wb") as raw,
+            aside.open("xb") as raw,
             gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as packed,
             tarfile.open(fileobj=packed, mode="w") as tar,
         ):

@@ -26,6 +26,8 @@ def judge_public(
 ) -> dict[str, float]:
     """Return SegF1 per object, and say it line by line with the mean at the end.
 
+    Objects on which it has no value are left out.
+
     Args:
         runs: One run per object.
         root: The data set.
@@ -41,7 +43,11 @@ def judge_public(
         for sample, prediction in counted(pairs, len(listed), run.object_name):
             truth = sample.truth(prediction.mask.shape)
             counts.update(prediction.mask, truth)
+        if counts.segf1 is None:
+            say(f"{run.object_name}: no SegF1, since no pixel is marked and none is to be")
+            continue
         scores[run.object_name] = counts.segf1
         say(f"{run.object_name}: SegF1 {100 * counts.segf1:.2f} %")
-    say(f"mean of {len(scores)} objects: SegF1 {100 * mean(scores.values()):.2f} %")
+    if scores:
+        say(f"mean of {len(scores)} objects: SegF1 {100 * mean(scores.values()):.2f} %")
     return scores

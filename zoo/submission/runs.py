@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import layout
+from zoo.data.known_images import image_digests, images_of_tests
 from zoo.errors import ZooError
+from zoo.names import check_name, check_recipe_name
 from zoo.plain_yaml import read_yaml
 from zoo.post.calibration import Calibration
 from zoo.runs.check import check_run, read_calibration
@@ -36,7 +38,12 @@ class ObjectRun:
     @property
     def object_name(self) -> str:
         """The object that it was fitted on."""
-        return self.metrics["object"]
+        return check_name(self.metrics["object"], "object", self.folder / METRICS)
+
+    @property
+    def recipe(self) -> str:
+        """Its recipe."""
+        return check_recipe_name(self.metrics["recipe"], self.folder / METRICS)
 
     @property
     def seed(self) -> int:
@@ -82,7 +89,8 @@ def find_runs(given: Sequence[Path], seed: int | None = None) -> list[ObjectRun]
         seed: Which of several seeds.
 
     Raises:
-        ZooError: No run; runs of several recipes, seeds or rules; two runs of one object.
+        ZooError: No run; runs of several recipes, seeds, rules or sources of the images that
+            calibrated them; two runs of one object.
     """
     runs = [run for path in given for run in _below(path)]
     seeds = sorted({run.seed for run in runs})
@@ -90,7 +98,7 @@ def find_runs(given: Sequence[Path], seed: int | None = None) -> list[ObjectRun]
         runs = [run for run in runs if run.seed == seed]
         if not runs:
             raise ZooError(f"no run of seed {seed} there, only {_words(seeds)}")
-    recipes = sorted({run.metrics["recipe"] for run in runs})
+    recipes = sorted({run.recipe for run in runs})
     if len(recipes) > 1:
         raise ZooError(
             f"runs of several recipes ({_words(recipes)}): a submission is of one; give its folder"
@@ -139,6 +147,24 @@ def expected_of(runs: Sequence[ObjectRun], root: Path | None = None) -> Expected
     return Expected("data set of the runs", tuple(_kept(runs)))
 
 
+def check_calibrations(runs: Sequence[ObjectRun], root: Path) -> None:
+    """Raise where a run was calibrated on a file that is a test image of the data set.
+
+    `zoo calibrate` refuses those too, where it finds the data set. Images that runs held out by
+    themselves are none.
+    """
+    given = {
+        digest: run for run in runs if run.calibration.given for digest in run.calibration.images
+    }
+    for path in images_of_tests(root) if given else []:
+        for digest in image_digests([path]):
+            if digest in given:
+                raise ZooError(
+                    f"run {given[digest].folder} was calibrated on {path}, a test image: "
+                    "`zoo calibrate RUN` without --good takes the run's own"
+                )
+
+
 def _kept(runs: Sequence[ObjectRun]) -> Iterator[Image]:
     for run in runs:
         for split in SPLITS:
@@ -180,6 +206,13 @@ def _check_alike(runs: Sequence[ObjectRun]) -> None:
                 f"{rules[1][0]} or with other parameters: one rule must serve all objects; use "
                 "`zoo calibrate RUN --rule RULE` on each"
             )
+    given = [run.object_name for run in runs if run.calibration.given]
+    own = [run.object_name for run in runs if not run.calibration.given]
+    if given and own:
+        raise ZooError(
+            f"{_words(given)} was calibrated on given images, {_words(own)} on images of the run: "
+            "one way must serve all objects; `zoo calibrate RUN` without --good takes the run's own"
+        )
 
 
 def _flat(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:

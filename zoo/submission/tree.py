@@ -16,6 +16,7 @@ from pathlib import Path
 
 from zoo.data import layout
 from zoo.errors import ZooError
+from zoo.names import check_name
 
 MAPS, MASKS = "anomaly_images", "anomaly_images_thresholded"
 SUFFIXES = {MAPS: ".tiff", MASKS: ".png"}
@@ -45,12 +46,21 @@ class Image:
         split: test_private or test_private_mixed.
         stem: Its file name without suffix, such as 000_regular.
         native_size: (H, W) in pixels.
+
+    Raises:
+        ZooError: One of its names could lead out of the submission's folder.
     """
 
     object_name: str
     split: str
     stem: str
     native_size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        """Check the names, which runs and data sets of strangers give."""
+        check_name(self.object_name, "object")
+        check_name(self.split, "split")
+        check_name(self.stem, "image")
 
     def place(self, tree: str) -> str:
         """Return the path of its map (`MAPS`) or mask (`MASKS`) below the submission's folder."""

@@ -5,17 +5,30 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from zoo.errors import ZooError
 from zoo.runs.folder import UNFINISHED, write_json
+from zoo.schema import Name, Number, Text, read_json, validated
 from zoo.submission.affine import Affine
 from zoo.submission.pair import remove_begun
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
 _STATE = "state.json"
+
+
+@dataclass
+class _State:
+    """What `state.json` holds: of which submission, and the affine maps of objects so far."""
+
+    fingerprint: Text
+    affine: dict[Name, tuple[Number, Annotated[Number, Field(gt=0)]]] = field(default_factory=dict)
 
 
 class Workplace:
@@ -38,9 +51,10 @@ class Workplace:
         self.out = check_free(out)
         self.aside = _aside(out)
         self.folder = self.aside / submission_name(out)
-        self._state = {"fingerprint": fingerprint, "affine": {}}
-        self.is_resumed = self.aside.exists()
+        self._state = _State(fingerprint)
+        self.is_resumed = os.path.lexists(self.aside)
         if self.is_resumed:
+            self._check_no_link()
             self._state = self._read(fingerprint)
             remove_begun(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -48,12 +62,12 @@ class Workplace:
 
     def affine(self, object_name: str) -> Affine | None:
         """Return the affine map that was noted for an object, if any was."""
-        noted = self._state["affine"].get(object_name)
+        noted = self._state.affine.get(object_name)
         return None if noted is None else Affine(*noted)
 
     def note_affine(self, object_name: str, affine: Affine) -> None:
         """Keep the affine map of an object, so that all of its images get the same one."""
-        self._state["affine"][object_name] = [affine.offset, affine.scale]
+        self._state.affine[object_name] = (affine.offset, affine.scale)
         self._save()
 
     def give_folder(self) -> None:
@@ -65,13 +79,21 @@ class Workplace:
         """Remove what is aside."""
         shutil.rmtree(self.aside)
 
-    def _read(self, fingerprint: str) -> dict:
+    def _check_no_link(self) -> None:
+        """Raise where writing would lead out of the folder aside."""
+        for path in (self.aside, *self.aside.rglob("*")):
+            if path.is_symlink():
+                raise ZooError(
+                    f"{path} is a link, and writing would follow it: remove {self.aside}"
+                )
+
+    def _read(self, fingerprint: str) -> _State:
         try:
-            state = json.loads((self.aside / _STATE).read_text(encoding="utf-8"))
-            same = state["fingerprint"] == fingerprint
-        except (OSError, ValueError, KeyError, TypeError):
-            same = False
-        if not same:
+            place = self.aside / _STATE
+            state = validated(_State, read_json(place), place)
+        except ZooError:
+            state = _State("")
+        if state.fingerprint != fingerprint:
             raise ZooError(
                 f"{self.aside} holds the beginning of a submission of other runs or thresholds: "
                 "remove it, or give another --out"
@@ -80,7 +102,7 @@ class Workplace:
 
     def _save(self) -> None:
         new = self.aside / f"{_STATE}.new"
-        write_json(new, self._state)
+        write_json(new, asdict(self._state))
         new.replace(self.aside / _STATE)
 
 
@@ -106,7 +128,7 @@ def check_free(out: Path) -> Path:
     Raises:
         ZooError: Something is there, or it is the place of another kind of archive.
     """
-    if out.exists():
+    if os.path.lexists(out):
         raise ZooError(
             f"{out} is there already and nothing is overwritten: remove it, or give another --out; "
             f"`zoo submit --check {out}` says whether it is complete"

@@ -16,7 +16,7 @@ from zoo.submission.affine import Affine
 from zoo.submission.estimate import PACK_SECONDS, check_space, estimate, size
 from zoo.submission.pack import check_pairs, pack
 from zoo.submission.pair import is_written, write_pair
-from zoo.submission.runs import ObjectRun
+from zoo.submission.runs import ObjectRun, check_calibrations
 from zoo.submission.sources import Source, source_of
 from zoo.submission.tree import MAPS, Expected, Image
 from zoo.submission.workplace import Workplace, begun_bytes, is_archive, submission_name
@@ -46,14 +46,17 @@ def submit(
         `out`.
 
     Raises:
-        ZooError: `out` is taken, a run offers no maps, or the disk is too small.
+        ZooError: `out` is taken, a run offers no maps or was calibrated on test images, or the
+            disk is too small.
     """
+    if root is not None:
+        check_calibrations(runs, root)
     sources = {run.object_name: source_of(run, root, device) for run in runs}
     needs = estimate(runs, expected, packs=is_archive(out))
     free = check_space(out, needs.needed_bytes - begun_bytes(out))
     work = Workplace(out, fingerprint(runs, expected))
     first = runs[0]
-    say(f"{first.metrics['recipe']}, seed {first.seed}, {len(runs)} objects: {needs.describe()}")
+    say(f"{first.recipe}, seed {first.seed}, {len(runs)} objects: {needs.describe()}")
     say(f"{size(free)} are free; Ctrl-C keeps what is finished, the same command goes on")
     todo = [image for image in expected.images if not is_written(work.folder, image)]
     if work.is_resumed:

@@ -30,28 +30,35 @@ def make_kit(runs: Sequence[ObjectRun], folder: Path) -> Path:
     Raises:
         ZooError: Something is there, or a run kept no model.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise ZooError(f"{folder} is there already and nothing is overwritten: give a new folder")
     for run in runs:
         if not run.has_model:
             raise ZooError(f"run {run.folder} kept no model: repeat it without --keep none")
     folder = folder.resolve()
     aside = folder.with_name(folder.name + UNFINISHED)
-    shutil.rmtree(aside, ignore_errors=True)
+    _remove(aside)
     try:
         _write(runs, aside)
         if folder.exists():
             folder.rmdir()
         aside.replace(folder)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        _remove(aside)
     return folder
+
+
+def _remove(folder: Path) -> None:
+    """Remove what is in the way, a link itself and not what it leads to."""
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(runs: Sequence[ObjectRun], folder: Path) -> None:
     shutil.copytree(_FILES, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "gitignore").rename(folder / ".gitignore")
-    recipe = folder / f"{runs[0].metrics['recipe'].replace('/', '-')}.yaml"
+    recipe = folder / f"{runs[0].recipe.replace('/', '-')}.yaml"
     recipe.write_text(recipe_text(runs[0]), encoding="utf-8")
     places = {}
     for run in runs:
@@ -73,7 +80,7 @@ def recipe_text(run: ObjectRun) -> str:
     for key in ("root", "category"):
         init_args.pop(key, None)
     config["data"] = {**config["data"], "init_args": init_args}
-    head = f"# {run.metrics['recipe']}, every setting spelt out.\n"
+    head = f"# {run.recipe}, every setting spelt out.\n"
     return head + dump_yaml(config)
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo import __version__
-from zoo.card import Card, vand4_admissible
+from zoo.card import Card
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
 from zoo.registry import find
 from zoo.submission.runs import ObjectRun
+from zoo.vand4 import with_calibration
 
 ATTESTATION = "attestation.json"
 # What of a run a kit carries; the attestation is that of a sealed run.
@@ -31,15 +32,11 @@ def card_of(run: ObjectRun) -> Card | None:
 
 
 def admissible(run: ObjectRun) -> str:
-    """Return whether VAND 4.0 admits a run: "yes", or "no: " and the reasons."""
+    """Return whether VAND 4.0 admits a run as it is calibrated now: "yes", or "no: " and why."""
     noted = run.metrics.get("vand4_admissible")
-    if noted:
-        return noted
-    card = card_of(run)
-    if card is None:
-        return "no: the method has no card"
-    yes, reason = vand4_admissible(card)
-    return "yes" if yes else f"no: {reason}"
+    if not noted:  # nobody has looked at what its recipe does
+        noted = "no: the run does not say"
+    return with_calibration(noted, run.calibration.given)
 
 
 def is_sealed(runs: Sequence[ObjectRun]) -> bool:
@@ -70,7 +67,7 @@ def manifest(
     modules = {each.config["model"]["class_path"].rpartition(".")[0] for each in runs}
     return {
         "track": "industrial",
-        "recipe": first.metrics["recipe"],
+        "recipe": first.recipe,
         "recipe_file": recipe.name,
         "recipe_sha256": file_sha256(recipe),
         "method": first.metrics["method"],

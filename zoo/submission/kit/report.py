@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from zoo.card import Card
-from zoo.runs.documents import read_cost
+from zoo.runs.documents import is_scored, read_cost
+from zoo.standings.markdown import percent
 from zoo.submission.kit.manifest import card_of
 from zoo.submission.runs import ObjectRun
 
@@ -98,15 +99,14 @@ def _results(runs: Sequence[ObjectRun]) -> Iterator[str]:
     yield ""
     yield "Server: [SegF1 private, SegF1 private_mixed, from the leaderboard]"
     public = {run.object_name: run.metrics["splits"].get("test_public") for run in runs}
-    if all(values and values["segf1"] is not None for values in public.values()):
+    if all(values and is_scored(values) for values in public.values()):
         yield ""
         yield "On test_public, which decided nothing; SegF1 of the masks, pooled over all pixels:"
         yield ""
         yield "| object | SegF1 | AU-PRO 0.05 |"
         yield "|---|---:|---:|"
         for name, values in public.items():
-            segf1, au_pro = 100 * values["segf1"], 100 * values["au_pro_005"]
-            yield f"| {name} | {segf1:.1f} % | {au_pro:.1f} % |"
+            yield f"| {name} | {percent(values['segf1'])} | {percent(values['au_pro_005'])} |"
 
 
 def _cost(runs: Sequence[ObjectRun]) -> Iterator[str]:
