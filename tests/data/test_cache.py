@@ -1,5 +1,6 @@
 """The image cache: what is found again, what is made anew, and that it stays within its budget."""
 
+import io
 import os
 import subprocess
 import sys
@@ -56,13 +57,26 @@ def _touch(path):
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
 
 
+def _overwrite_with_old_time(path):
+    stat = path.stat()
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def _replace_with_old_time(path):
+    stat, other = path.stat(), path.with_name("other")
+    other.write_bytes(path.read_bytes()[::-1])
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    other.replace(path)
+
+
 def _grow(path):
     stat = path.stat()
     path.write_bytes(path.read_bytes() + b"!")
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
-@pytest.mark.parametrize("alter", [_touch, _grow])
+@pytest.mark.parametrize("alter", [_touch, _grow, _overwrite_with_old_time, _replace_with_old_time])
 def test_an_altered_image_is_made_again(cache, image, alter):
     cache.get(image, "a", lambda: _array(1))
     alter(image)
@@ -92,16 +106,53 @@ def test_a_torn_entry_is_made_again_and_mended(cache, image, left):
     np.testing.assert_array_equal(cache.get(image, "a", _never), _array(1))
 
 
-def test_an_entry_that_would_run_code_is_not_loaded(cache, image):
-    cache.get(image, "a", lambda: _array(1))
+def _saved(array):
+    def damage(content):
+        file = io.BytesIO()
+        np.save(file, array)
+        return file.getvalue()
+
+    return damage
+
+
+DAMAGES = {
+    "a flipped pixel": lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+    "another shape": lambda content: content[:40] + content[44:48] + content[40:44] + content[48:],
+    "a flipped key": lambda content: content[:9] + bytes([content[9] ^ 1]) + content[10:],
+    "one byte more": lambda content: content + b"x",
+    "of another program": lambda content: b"x" * len(content),
+    "floats": _saved(np.zeros((16, 16, 3), np.float32)),
+    "pixels of an older version": _saved(np.zeros((16, 16, 3), np.uint8)),
+    "code": _saved(np.array([{"a": 1}], dtype=object)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_entry_is_made_again_and_mended(cache, image, damage):
+    array = np.random.default_rng(0).integers(0, 256, (8, 32, 3), np.uint8)
+    cache.get(image, "a", lambda: array)
     [entry] = _entries(cache.folder)
-    with entry.open("wb") as file:
-        np.save(file, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    np.testing.assert_array_equal(cache.get(image, "a", lambda: _array(1)), _array(1))
+    entry.write_bytes(damage(entry.read_bytes()))
+    found = cache.get(image, "a", lambda: array)
+    np.testing.assert_array_equal(found, array)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(cache.get(image, "a", _never), array)
+
+
+def test_swapped_entries_are_made_again(cache, image):
+    first = cache.get(image, "first", lambda: _array(1))
+    [entry] = _entries(cache.folder)
+    cache.get(image, "second", lambda: _array(2))
+    [other] = set(_entries(cache.folder)) - {entry}
+    content = entry.read_bytes()
+    entry.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+    np.testing.assert_array_equal(cache.get(image, "first", lambda: first), first)
+    np.testing.assert_array_equal(cache.get(image, "second", lambda: _array(2)), _array(2))
 
 
 def test_the_budget_is_kept_and_the_oldest_go_first(tmp_path, image):
-    cache = ImageCache(0.01, tmp_path / "cache")  # 10 kB: twelve entries of 768 bytes and a header
+    cache = ImageCache(0.01, tmp_path / "cache")  # 10 kB: twelve entries of 768 bytes and a head
     for number in range(30):
         before = set(_entries(cache.folder))
         cache.get(image, str(number), lambda number=number: _array(number))
@@ -151,7 +202,7 @@ def test_a_full_disk_leaves_no_torn_entry(cache, image, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(np, "save", full)
+        patch.setattr("zoo.data.cache._packed", full)
         np.testing.assert_array_equal(cache.get(image, "a", lambda: _array(1)), _array(1))
     assert _entries(cache.folder) == []
 

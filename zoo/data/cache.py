@@ -1,8 +1,9 @@
 """One cache on disk of decoded and resized uint8 images, shared by all methods and processes.
 
 Decoding dominates: a 5-megapixel PNG costs 255 ms to read and resize, the cached 256-pixel array
-under a millisecond. An entry is keyed by path, modification time, file size and resize, so that an
-altered image or another input size is another entry. Entries are written aside and renamed: two
+under a millisecond. An entry is keyed by path, file stamp and resize, so that an altered image or
+another input size is another entry. It holds key, shape and a checksum of itself: one that is torn,
+damaged or stands in another's place is made again. Entries are written aside and renamed: two
 processes may fill the same cache. When the budget is exceeded the oldest entries go.
 """
 
@@ -10,18 +11,26 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
+import struct
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from platformdirs import user_cache_path
 
+from zoo.hashes import file_stamp
+
 CACHE_VARIABLE = "ANOMALIB_ZOO_CACHE"
 DEFAULT_BUDGET_MB = 4096
 
-_HEADER_BYTES = 128  # of an .npy file
+_MAGIC = b"zoo1"  # uint8 pixels, in this layout
+_HEAD = struct.Struct("<4sI32s3I12x")  # magic, checksum, key, height, width, channels
+_CHECKED = struct.calcsize("<4sI")  # where that begins which the checksum covers
+_WORDS = 512  # of 8 bytes: a block of the checksum
 
 
 def cache_folder() -> Path:
@@ -56,20 +65,18 @@ class ImageCache:
         """
         if self.budget_bytes <= 0:
             return make()
-        stat = path.stat()
-        key = f"{path.resolve()}|{stat.st_mtime_ns}|{stat.st_size}|{recipe}"
-        digest = hashlib.sha256(key.encode()).hexdigest()[:32]
-        entry = self.folder / digest[:2] / f"{digest}.npy"
-        # A missing or a torn entry (full disk, old numpy) is simply made again.
-        with contextlib.suppress(OSError, ValueError, EOFError):
-            return np.load(entry, allow_pickle=False)
+        text = f"{path.resolve()}|{file_stamp(path)}|{recipe}"
+        key = hashlib.sha256(os.fsencode(text)).digest()
+        entry = self.folder / key.hex()[:2] / key.hex()[:32]
+        if (found := _read(entry, key)) is not None:
+            return found
         array = make()
         with contextlib.suppress(OSError):  # a full disk costs speed, not the run
-            self._store(entry, array)
+            self._store(entry, key, array)
         return array
 
-    def _store(self, entry: Path, array: np.ndarray) -> None:
-        size = array.nbytes + _HEADER_BYTES
+    def _store(self, entry: Path, key: bytes, array: np.ndarray) -> None:
+        size = array.nbytes + _HEAD.size
         if size > self.budget_bytes:
             return
         if self._used_bytes is None:
@@ -80,7 +87,7 @@ class ImageCache:
         handle, aside = tempfile.mkstemp(dir=entry.parent, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.save(file, array, allow_pickle=False)
+                _packed(key, array).tofile(file)
             Path(aside).replace(entry)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -103,8 +110,42 @@ class ImageCache:
 
     def _entries(self) -> list[tuple[float, int, Path]]:
         found = []
-        for path in self.folder.glob("*/*"):
+        for path in self.folder.glob("??/*"):
             with contextlib.suppress(OSError):  # another process may have removed it meanwhile
                 stat = path.stat()
                 found.append((stat.st_mtime, stat.st_size, path))
         return found
+
+
+def _packed(key: bytes, array: np.ndarray) -> np.ndarray:
+    """Return an entry: the head, then the pixels row by row."""
+    head = np.frombuffer(_HEAD.pack(_MAGIC, 0, key, *array.shape), np.uint8)
+    data = np.concatenate([head, np.ravel(array)], dtype=np.uint8, casting="no")
+    data[len(_MAGIC) : _CHECKED] = np.frombuffer(struct.pack("<I", _checksum(data)), np.uint8)
+    return data
+
+
+def _read(entry: Path, key: bytes) -> np.ndarray | None:
+    """Return the pixels of an entry, or None where it is missing or is not what it should be."""
+    try:
+        data = np.fromfile(entry, np.uint8)
+    except OSError:
+        return None
+    if len(data) < _HEAD.size:
+        return None
+    magic, checksum, own_key, *shape = _HEAD.unpack(data[: _HEAD.size])
+    if (magic, own_key, checksum) != (_MAGIC, key, _checksum(data)):
+        return None
+    pixels = data[_HEAD.size :]
+    return pixels.reshape(shape) if pixels.size == math.prod(shape) else None
+
+
+def _checksum(data: np.ndarray) -> int:
+    """Return 32 bits of what follows the magic: a CRC of the sums of its blocks, and of the rest.
+
+    A CRC of every byte would take three times as long as reading them.
+    """
+    data = data[_CHECKED:]
+    end = data.size // (8 * _WORDS) * 8 * _WORDS
+    sums = data[:end].view(np.uint64).reshape(-1, _WORDS).sum(axis=1)
+    return zlib.crc32(data[end:], zlib.crc32(sums))

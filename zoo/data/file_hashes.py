@@ -19,20 +19,9 @@ from pathlib import Path
 
 from zoo.data.cache import cache_folder
 from zoo.errors import ZooError
-from zoo.hashes import file_sha256
+from zoo.hashes import file_sha256, file_stamp
 
 _TICK_NS = 2_000_000_000  # of the coarsest clock that a file system keeps
-
-Stamp = list[int]
-
-
-def stamp(path: Path) -> Stamp:
-    """Return what changes when a file does: size, two times, inode and device.
-
-    The time of change tells of a file that was overwritten and given its old time back.
-    """
-    stat = Path(path).stat()
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
 
 
 def file_digests(paths: Iterable[Path], folder: Path | None = None) -> dict[Path, str]:
@@ -88,14 +77,14 @@ def _digests(files: list[Path], record: Path | None) -> dict[Path, str]:
     found, fresh = {}, {}
     for path in files:
         try:
-            before, begin = stamp(path), time.time_ns()
+            before, begin = file_stamp(path), time.time_ns()
             remembered = known.get(path.name)
             if remembered and remembered[:-1] == before:
                 found[path] = remembered[-1]
                 continue
             found[path] = file_sha256(path)
             settled = begin - max(before[1], before[2]) > _TICK_NS
-            if settled and stamp(path) == before:
+            if settled and file_stamp(path) == before:
                 fresh[path.name] = [*before, found[path]]
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
