@@ -83,6 +83,24 @@ def test_identical_points_are_picked_once():
     assert sorted(index % 20 for index in found.tolist()) == list(range(20))
 
 
+@pytest.mark.usefixtures("pool")
+@pytest.mark.parametrize("keep_start", [False, True])
+@pytest.mark.parametrize("far", [500.0, 5000.0, 1e6])
+def test_one_point_far_out_ends_nothing(far, keep_start):
+    features = _features(900, seed=3)
+    features[7] *= far / features[7].norm()
+    wanted = _anomalibs(features, 200, 17) if keep_start else _amazons(features, 200, [17])
+    assert greedy_coreset(features, 200, [17], keep_start).tolist() == wanted
+
+
+@pytest.mark.usefixtures("pool")
+def test_copies_of_a_point_far_out_are_picked_once_and_the_others_still_are():
+    features = _features(20)
+    features[3] *= 5000
+    found = greedy_coreset(features.repeat(30, 1), 100, [0], keep_start=True)
+    assert sorted(index % 20 for index in found.tolist()) == list(range(20))
+
+
 def test_one_point_is_its_own_coreset():
     for keep_start in (False, True):
         found = greedy_coreset(torch.ones(1, 4), 3, [0], keep_start)

@@ -29,7 +29,7 @@ from zoo.memory_bank.neighbours import (
 ROW_BLOCK = 1024
 POOL = 4096  # candidates that are looked at for every single pick
 MOST_PICKS = 2048  # of one pool, before all points are brought up to date
-# Squared distances below this share of the largest squared norm are rounding errors of float32.
+# Squared distances of a point below this share of its squared norm are rounding errors of float32.
 _RESOLUTION = 1e-5
 
 Progress = Callable[[int, int], None]
@@ -103,9 +103,11 @@ class _Selection:
         """Measure all points from the start."""
         self.bias = affinity_bias(self.points)  # -|x|^2 / 2
         self.distances = self._mean_distances(start).square() / 2  # (N,)
+        # Of every point by itself: one that is far out makes no other one coincide with a pick.
+        self.resolution = -_RESOLUTION * self.bias  # (N,)
+        self.coarsest = float(self.resolution.max())
         if keep_start:
             self._add(start[: self.n_picks])
-        self.resolution = _RESOLUTION * float(-self.bias.min())
 
     def pick_some(self) -> bool:
         """Make the picks of one pool and bring all points up to date; say whether to go on."""
@@ -124,11 +126,15 @@ class _Selection:
         """Pick while the farthest of the pool is the farthest of all."""
         outside = float(upper.min()) if len(pool) < len(self.points) else 0.0
         points, bias, distances = self.points[pool].float(), self.bias[pool], upper.clone()
+        resolution = self.resolution[pool]
         chosen: list[int] = []
         farthest, position = distances.max(0)
         while len(chosen) < most and float(farthest) >= outside:
-            if float(farthest) <= self.resolution and (chosen or self.picks):
-                break
+            if float(farthest) <= self.coarsest and (chosen or self.picks):
+                distances.masked_fill_(distances <= resolution, 0)
+                farthest, position = distances.max(0)
+                if float(farthest) <= 0 or float(farthest) < outside:
+                    break
             best = int(position)
             chosen.append(best)
             # |x - c|^2 / 2 = |x|^2 / 2 + |c|^2 / 2 - x.c
@@ -152,6 +158,7 @@ class _Selection:
                 product = buffer[: len(points) * len(bias[part])].view(len(points), len(bias[part]))
                 nearest = affinities(points, centres[part], bias[part], out=product).amax(dim=1)
                 torch.minimum(distances, -(nearest + self.bias[rows]), out=distances)
+            distances.masked_fill_(distances <= self.resolution[rows], 0)
         self.distances[chosen] = 0
 
     def _mean_distances(self, start: Tensor) -> Tensor:
