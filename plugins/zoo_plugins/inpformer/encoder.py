@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from zoo.errors import ZooError
 from zoo.weights import create_backbone, feature_layers
-from zoo_plugins.inpformer.positions import Resampling, check_resampling, resample_positions
+from zoo_plugins._transformers.positions import Resampling, check_resampling, resample_positions
 
 _PROJECTION_SEED = 2025
 _HEAD_WIDTH = 32

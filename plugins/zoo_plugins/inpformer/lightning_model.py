@@ -27,7 +27,7 @@ from zoo.method import ZooMethod, whole_image
 from zoo.tiling import Scaled, ScaledPreProcessor
 from zoo.tiling.recipe import tile_layout
 from zoo.training.frozen import FrozenFeatures
-from zoo_plugins.inpformer.positions import Resampling
+from zoo_plugins._transformers.positions import Resampling
 from zoo_plugins.inpformer.schedule import learning_rate_factor, total_steps
 from zoo_plugins.inpformer.torch_model import BlurPadding, InpFormerModel
 

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, normalize, pad
 
 from zoo.errors import ZooError, nearest
+from zoo_plugins._transformers.positions import Resampling
 from zoo_plugins.inpformer.blocks import DecoderBlock, ExtractorBlock, initialise, perceptron
 from zoo_plugins.inpformer.encoder import create_encoder
-from zoo_plugins.inpformer.positions import Resampling
 
 BlurPadding = Literal["zeros", "reflect"]
 

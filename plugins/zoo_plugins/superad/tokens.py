@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from zoo.errors import ZooError
 from zoo.weights import create_backbone
+from zoo_plugins._transformers.positions import ScaledPositions, positions_of, scale_positions
 
 
 class TokenBackbone(nn.Module):
@@ -48,6 +49,7 @@ class TokenBackbone(nn.Module):
         if self.is_transformer:
             network = create_backbone(backbone, weights, dynamic_img_size=True, num_classes=0)
             network.prune_intermediate_layers(self.indices, prune_norm=not final_norm)
+            scale_positions(network)
             self.stride: int = network.patch_embed.patch_size[0]
         else:
             network = create_backbone(
@@ -91,7 +93,12 @@ class TokenBackbone(nn.Module):
         """
         fixed = copy.deepcopy(self)
         if self.is_transformer and fixed.network.pos_embed is not None:
+            grid = (size[0] // self.stride, size[1] // self.stride)
+            is_scaled = isinstance(self.network, ScaledPositions)
+            table = positions_of(self.network, grid) if is_scaled else None
             fixed.network.set_input_size(img_size=size)
+            if table is not None:
+                fixed.network.pos_embed = nn.Parameter(table, requires_grad=False)
             fixed.network.dynamic_img_size = False
             fixed.network.patch_embed.output_fmt, fixed.network.patch_embed.flatten = None, True
         return fixed

@@ -4,8 +4,8 @@ import pytest
 import timm
 import torch
 from timm.layers import resample_abs_pos_embed
+from zoo_plugins._transformers.positions import resample_positions
 from zoo_plugins.inpformer.encoder import PyramidEncoder, TransformerEncoder
-from zoo_plugins.inpformer.positions import resample_positions
 
 TINY = "vit_tiny_patch16_224"
 

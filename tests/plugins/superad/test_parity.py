@@ -37,34 +37,43 @@ def test_reference_images_are_superads():
     assert chosen_references(descriptions, 16).tolist() == expected
 
 
-@pytest.mark.parametrize(
-    ("norm", "expected"),
-    [  # blocks 1 and 3, first four channels at places (0, 0) and (20, 30) of the 37 x 37 grid
-        (
-            False,
-            [
-                [-1.45578, 1.43987, -0.58049, -0.00309, -1.53213, -0.15857, -2.86675, -0.43213],
-                [-0.27081, 1.39126, -1.26738, -0.83891, -2.83031, -0.99436, -2.18294, 0.26021],
-            ],
-        ),
-        (
-            True,
-            [
-                [-0.59709, 0.68786, -0.25015, -0.07709, -0.58015, -0.03382, -1.22357, -0.23144],
-                [-0.01915, 0.52026, -0.40884, -0.35146, -0.91061, -0.37275, -0.74459, -0.00761],
-            ],
-        ),
-    ],
-)
-def test_tokens_are_those_of_the_original_dinov2(norm, expected):
+# Blocks 1 and 3, first four channels at places (0, 0) and (20, 30) of the grid, by image size.
+TOKENS = {
+    (518, 518): {
+        False: [
+            [-1.45578, 1.43987, -0.58049, -0.00309, -1.53213, -0.15857, -2.86675, -0.43213],
+            [-0.27081, 1.39126, -1.26738, -0.83891, -2.83031, -0.99436, -2.18294, 0.26021],
+        ],
+        True: [
+            [-0.59709, 0.68786, -0.25015, -0.07709, -0.58015, -0.03382, -1.22357, -0.23144],
+            [-0.01915, 0.52026, -0.40884, -0.35146, -0.91061, -0.37275, -0.74459, -0.00761],
+        ],
+    },
+    (672, 798): {  # another grid than that of the pretraining
+        False: [
+            [-2.08729, 5.15126, -0.03728, -2.46335, -0.74014, -0.78699, -0.00939, 0.82727],
+            [-0.6121, 3.577, 2.89833, -4.40352, -0.12313, -0.65623, 2.14141, 0.14618],
+        ],
+        True: [
+            [-0.88172, 2.5854, 0.03101, -1.20542, -0.3102, -0.41342, 0.00104, 0.32541],
+            [-0.11225, 1.30271, 1.02393, -1.53236, 0.03446, -0.22769, 0.81013, -0.00241],
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("size", TOKENS)
+@pytest.mark.parametrize("is_fixed", [False, True])
+def test_tokens_are_those_of_the_original_dinov2(norm, size, is_fixed):
     names = ["blocks.1", "blocks.3"]
     backbone = TokenBackbone("vit_small_patch14_dinov2", "random", names, final_norm=norm)
     _fill(backbone.network)
-    image = torch.randn(1, 3, 518, 518, generator=_generator(1))
+    image = torch.randn(1, 3, *size, generator=_generator(1))
     with torch.inference_mode():
-        maps = backbone(image)
-    for tokens, numbers in zip(maps, expected, strict=True):
-        assert tokens.shape == (1, 384, 37, 37)
+        maps = (backbone.for_size(size) if is_fixed else backbone)(image)  # as it is exported
+    for tokens, numbers in zip(maps, TOKENS[size][norm], strict=True):
+        assert tokens.shape == (1, 384, size[0] // 14, size[1] // 14)
         found = torch.cat([tokens[0, :4, 0, 0], tokens[0, :4, 20, 30]])
         torch.testing.assert_close(found, torch.tensor(numbers), rtol=0, atol=1e-4)
 

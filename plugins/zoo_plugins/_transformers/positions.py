@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor
+from timm.models import VisionTransformer
+from torch import Tensor, nn
 
 from zoo.errors import ZooError, nearest
 
@@ -45,3 +46,36 @@ def resample_positions(table: Tensor, grid: tuple[int, int], how: Resampling) ->
         target = {"size": grid}
     moved = torch.nn.functional.interpolate(square, mode="bicubic", antialias=False, **target)
     return moved.flatten(2).transpose(1, 2).to(table.dtype)
+
+
+class ScaledPositions(VisionTransformer):
+    """A transformer of timm whose table is resampled as DINOv2 does: by scale, not antialiased.
+
+    The class is given to a network that is built already: timm's builder knows its own alone.
+    """
+
+    def _pos_embed(self, x: Tensor) -> Tensor:
+        if not self.dynamic_img_size or self.pos_embed is None:
+            return super()._pos_embed(x)
+        table = positions_of(self, (x.shape[1], x.shape[2]))
+        x = x.flatten(1, 2)
+        prefix = [each for each in (self.cls_token, self.reg_token) if each is not None]
+        prefix = [each.expand(len(x), -1, -1) for each in prefix]
+        if self.no_embed_class:
+            x = torch.cat([*prefix, x + table], dim=1)
+        else:
+            x = torch.cat([*prefix, x], dim=1) + table
+        return self.pos_drop(x)
+
+
+def scale_positions(network: nn.Module) -> None:
+    """Let a network resample as DINOv2 does, if it is a plain transformer with a table."""
+    if type(network) is VisionTransformer and network.pos_embed is not None:
+        network.__class__ = ScaledPositions
+
+
+def positions_of(network: VisionTransformer, grid: tuple[int, int]) -> Tensor:
+    """Return the whole table of a network for a grid of patches, prefix tokens included."""
+    n_prefix = 0 if network.no_embed_class else network.num_prefix_tokens
+    prefix, patches = network.pos_embed[:, :n_prefix], network.pos_embed[:, n_prefix:]
+    return torch.cat([prefix, resample_positions(patches, grid, "scale_factor")], dim=1)
