@@ -1,9 +1,12 @@
 """The recipes of RD, RD++ and EfficientAD are what the command line takes, for any object."""
 
 import pytest
+import torch
+from jsonargparse._util import import_object
 
 from zoo.command import ZooCLI
 from zoo.post.rules import MeanStd
+from zoo.training.precision import with_precision
 
 NAMES = ("embedded", "paper", "mvtec_ad_2_paper", "highres")
 
@@ -25,3 +28,17 @@ def test_a_recipe_is_understood(method, name):
         assert model["image_size"] == 256
     if name == "embedded":
         assert model["weights"] in ("embedded", "home_made")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["rd/paper", "rd/mvtec_ad_2_paper", "rdpp/paper", "rdpp/mvtec_ad_2_paper", "inpformer/paper"],
+)
+def test_published_settings_compute_in_float32_on_a_card_too(name, monkeypatch):
+    words = ["train", "--config", name, "--data.root", "data", "--data.category", "part"]
+    settings = ZooCLI(words, parse_only=True).settings
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    willing = import_object(settings["model"]["class_path"])
+    assert willing.mixed_precision
+    assert with_precision(settings["trainer"].as_dict(), willing)["precision"] == "32-true"

@@ -2,8 +2,8 @@
 
 Paper: Anomaly Detection via Reverse Distillation from One-Class Embedding, arXiv 2201.10703.
 Reference: hq-deng/RD4AD, MIT (its commit: card.yaml).
-Differences: any timm teacher; a fixed number of steps for all objects; the teacher's features are
-computed once where images are not augmented. The rest, with reasons: card.yaml.
+Differences: any timm teacher; its features are computed once where images are not augmented. The
+rest, with reasons: card.yaml.
 """
 
 from __future__ import annotations

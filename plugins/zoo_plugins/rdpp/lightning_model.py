@@ -2,9 +2,9 @@
 
 Paper: Revisiting Reverse Distillation for Anomaly Detection, CVPR 2023 (Tien et al.).
 Reference: tientrandinh/Revisiting-Reverse-Distillation, MIT (its commit: card.yaml).
-Differences: any timm teacher; a fixed number of steps and the last weights for all objects, where
-the reference has epochs per class and keeps the weights that are best on the test set; the teacher
-is not differentiated through. The rest, with reasons: card.yaml.
+Differences: any timm teacher; every object is trained for as long, where the reference has epochs
+per class, and keeps its last weights, where the reference keeps those that are best on the test
+set; the teacher is not differentiated through. The rest, with reasons: card.yaml.
 """
 
 from __future__ import annotations
