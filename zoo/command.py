@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal
 
 from anomalib import __version__ as anomalib_version
 from anomalib.cli import AnomalibCLI
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from anomalib.cli.utils import CustomHelpFormatter
+from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 
 # Imported so that recipes and options may name their classes without a path.
 import zoo.data.datamodule
@@ -20,15 +23,21 @@ from zoo import __version__
 from zoo.engine import ZooEngine
 from zoo.errors import ZooError
 from zoo.parse_errors import readable
+from zoo.plain_yaml import parse_yaml
+from zoo.recipe_numbers import check_numbers
 from zoo.recipes import find_recipe
 from zoo.registry import load_all
 from zoo.seeding import apply_seed
 from zoo.tiling.recipe import Tiling, tiled
-from zoo.trust import check_checkpoint, check_words
+from zoo.trust import check_checkpoint
+from zoo.trust.parser import Parser, names_in
 from zoo.visualizer import let_scale
 
 DEFAULT_SEED = 0
 DEFAULT_ROOT = Path("runs")
+
+# Arguments of data that are texts, whatever they look like.
+_TEXTS = {"bad", "category", "good", "masks", "name", "root"}
 
 _reported: set[str] = set()  # methods that could not be imported are named once
 
@@ -41,30 +50,37 @@ class ZooCLI(AnomalibCLI):
 
     Args:
         args: The words of the command line, the verb first.
+        typed: Those of them that a person typed: what they name is imported, whatever it is.
         parse_only: Stop after parsing; `instantiate` goes on from there, and `run` ends it.
 
     Raises:
         ZooError: Something in the words or in a recipe is not valid.
     """
 
-    def __init__(self, args: Sequence[str], parse_only: bool = False) -> None:
+    def __init__(
+        self, args: Sequence[str], parse_only: bool = False, typed: Sequence[str] = ()
+    ) -> None:
         self.verb = args[0]
         self._waiting = parse_only
-        words = _resolve_recipes(args)
-        check_words(words)  # before anything that a recipe names is imported
+        self._typed = names_in(typed)
+        words = _as_texts(_resolve_recipes(args))
         import_methods()
         try:
             super().__init__(args=words, run=False)
         except (ArgumentError, TypeError, ValueError) as error:
             raise ZooError(readable(error, self.subcommand_parsers.get(self.verb))) from error
 
-    @staticmethod
-    def init_parser(**kwargs: Any) -> ArgumentParser:
+    def init_parser(self, **kwargs: Any) -> Parser:
         """Build a parser that raises instead of exiting and names both versions in its dumps."""
         kwargs.setdefault("exit_on_error", False)
         versions = [f"anomalib-zoo=={__version__}", f"anomalib=={anomalib_version}"]
         kwargs.setdefault("dump_header", versions)
-        return AnomalibCLI.init_parser(**kwargs)
+        parser = Parser(formatter_class=CustomHelpFormatter, **kwargs)
+        parser.typed = self._typed
+        parser.add_argument(
+            "-c", "--config", action=ActionConfigFile, help="A recipe: its name or its file."
+        )
+        return parser
 
     def subcommands(self) -> dict[str, set[str]]:
         """Return the trainer verb that is wanted, if it is one."""
@@ -117,10 +133,11 @@ class ZooCLI(AnomalibCLI):
 
     @property
     def settings_yaml(self) -> str:
-        """The full configuration as YAML that `zoo train --config` replays."""
+        """The full configuration as YAML that `zoo train --config` replays, wherever it writes."""
         parser = self.subcommand_parsers[self.verb]
         settings = self.settings.clone()
-        settings.pop("config", None)
+        for key in ("config", "default_root_dir"):
+            settings.pop(key, None)
         return parser.dump(settings, skip_none=True)
 
     @property
@@ -162,6 +179,7 @@ class ZooCLI(AnomalibCLI):
 
     def before_instantiate_classes(self) -> None:
         """Apply the seed (anomalib only declares it) and keep the value that was applied."""
+        check_numbers(self.settings.as_dict())  # those that were typed; files were checked before
         super().before_instantiate_classes()
         self.settings["seed_everything"] = apply_seed(self.settings["seed_everything"])
 
@@ -175,6 +193,31 @@ def _resolve_recipes(words: Sequence[str]) -> list[str]:
         elif word.startswith("--config="):
             resolved[index] = f"--config={find_recipe(word.partition('=')[2]).path}"
     return resolved
+
+
+def _as_texts(words: Sequence[str]) -> list[str]:
+    """Let names and folders of data be text, also where YAML reads more into it: `a: b`."""
+    left = iter(words)
+    made = []
+    for word in left:
+        option, joined, value = word.partition("=")
+        key = option.removeprefix("--data.").removeprefix("init_args.")
+        if not option.startswith("--data.") or key not in _TEXTS:
+            made.append(word)
+            continue
+        value = value if joined else next(left, "")
+        if _is_structure(value):
+            made.append(f"--data={json.dumps({'init_args': {key: value}})}")
+        else:
+            made += [option, value]
+    return made
+
+
+def _is_structure(text: str) -> bool:
+    try:
+        return isinstance(parse_yaml(text, "it"), dict | list | NoneType)
+    except ZooError:
+        return False  # jsonargparse takes it as text, too
 
 
 def import_methods() -> None:

@@ -15,6 +15,7 @@ from anomalib.models import AnomalibModule
 
 from zoo.export.files import write_metadata
 from zoo.export.graph import ONNX_OPTIONS, behind_the_resize, calibration_of, metadata_of
+from zoo.names import check_name
 from zoo.post.processor import BlobPostProcessor
 from zoo.runs.checkpoint import restore
 
@@ -87,6 +88,8 @@ class ZooEngine(Engine):
     ) -> None:
         data = datamodule if datamodule is not None else dataset
         names = [model.name, getattr(data, "name", None), getattr(data, "category", None)]
+        for name in filter(None, names):
+            check_name(name, "data")
         folder = Path(self._cache.args["default_root_dir"]).joinpath(*filter(None, names))
         numbers = [int(path.name[1:]) for path in folder.glob("v*") if path.name[1:].isdigit()]
         last = max(numbers, default=-1)

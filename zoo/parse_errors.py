@@ -11,10 +11,10 @@ from anomalib.models import AnomalibModule
 from anomalib.post_processing import PostProcessor
 from anomalib.pre_processing import PreProcessor
 from jsonargparse import ArgumentParser
-from jsonargparse._util import import_object
 
 from zoo.errors import nearest
 from zoo.post.rules import Rule
+from zoo.trust.allowed import MEND, Refused, resolve
 
 _CLASS_FAMILIES = (AnomalibModule, AnomalibDataModule, Rule, PostProcessor, PreProcessor)
 
@@ -31,6 +31,11 @@ def readable(error: Exception, parser: ArgumentParser | None) -> str:
     where = f"{key}: " if key else ""
     options = _options(parser)
 
+    if found := re.search(rf"'[\w.]+'(?: of package '\w+')?, which [^\n]*?: {MEND}", text):
+        return f"{where}the recipe names {found[0]}"
+    if found := re.search(r"there is no '([\w.]+)'", text):
+        near = nearest(found[1].rpartition(".")[2], _class_names())
+        return f"{where}{found[0]}{near if near.startswith('; did') else ''}"
     if raised := _raised_by_constructor(text):
         return raised
     if found := re.search(r"class_path '[^']+':\s+Option '(\w+)' is required", text):
@@ -43,8 +48,7 @@ def readable(error: Exception, parser: ArgumentParser | None) -> str:
         name = path.rsplit(".", 1)[-1]
         return f"{where}{name} has no option '{option}'{nearest(option, _parameters(path))}"
     if found := re.findall(r"Expected a dot import path string: (\S+)", text):
-        names = {entry.__name__ for family in _CLASS_FAMILIES for entry in _subclasses(family)}
-        near = nearest(found[-1], names)
+        near = nearest(found[-1], _class_names())
         near = near if near.startswith("; did") else "; `zoo list` shows the methods"
         return f"{where}unknown class '{found[-1]}'{near}"
     if found := re.search(r"does not accept option '([^']+)'", text):
@@ -59,7 +63,9 @@ def readable(error: Exception, parser: ArgumentParser | None) -> str:
     if wanted := sorted(set(re.findall(r"Expected an? <class '([^']+)'>", text)) - {"NoneType"}):
         given = re.findall(r"(?:Given|Got) value: (.*)", text)
         got = f", got '{given[0].strip()}'" if given else ""
-        return f"{where}expected {' or '.join(wanted)}{got}"
+        is_number = "str" in wanted and given and re.fullmatch(r"[\d.e+-]+|True|False", given[0])
+        mend = ": in a file, put quotes around it" if is_number else ""
+        return f"{where}expected {' or '.join(wanted)}{got}{mend}"
     return " ".join(text.replace('Parser key "config": ', "").split())
 
 
@@ -85,10 +91,18 @@ def _options(parser: ArgumentParser | None) -> list[str]:
 
 def _parameters(path: str) -> list[str]:
     names: list[str] = []
-    for base in import_object(path).__mro__:
+    try:
+        found = resolve(path)
+    except (Refused, AttributeError):
+        return names
+    for base in found.__mro__:
         if "__init__" in vars(base):
             names += inspect.signature(base.__init__).parameters
     return [name for name in names if name not in {"self", "args", "kwargs"}]
+
+
+def _class_names() -> set[str]:
+    return {entry.__name__ for family in _CLASS_FAMILIES for entry in _subclasses(family)}
 
 
 def _subclasses(family: type) -> Iterable[type]:

@@ -11,9 +11,9 @@ from zoo.errors import ZooError
 def run_anomalib_verb(words: Sequence[str]) -> int:
     """Run one of anomalib's verbs; `train` fits, calibrates and judges into a run folder."""
     if words[0] != "train" or {"-h", "--help"} & set(words) or _prints_config(words):
-        ZooCLI(words).run()
+        ZooCLI(words, typed=words[1:]).run()
         return 0
-    command = ZooCLI(words, parse_only=True)
+    command = ZooCLI(words, parse_only=True, typed=words[1:])
     if command.settings.get("data") is None:
         raise ZooError(
             "no data given: add --data MVTecAD2Layout --data.root DIR --data.category NAME"

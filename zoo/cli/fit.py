@@ -68,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
         words += [] if folder is None else [f"--data.{key}", str(folder.absolute())]
     words += ["--data.max_good", str(args.max_good), "--data.seed", str(args.seed)]
     words += ["--seed_everything", str(args.seed), "--keep", args.keep, *args.passed]
-    folder, metrics = carry_out(ZooCLI(words, parse_only=True), args.out, _said(args))
+    command = ZooCLI(words, parse_only=True, typed=args.passed)
+    folder, metrics = carry_out(command, args.out, _said(args))
     for line in report(metrics, folder):
         print(line)
     return 0

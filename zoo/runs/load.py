@@ -13,8 +13,7 @@ from typing import Any
 
 import torch
 from anomalib.models import AnomalibModule
-from jsonargparse import ArgumentError, ArgumentParser
-from jsonargparse._util import import_object
+from jsonargparse import ArgumentError
 
 from zoo import __version__
 from zoo.command import import_methods
@@ -22,11 +21,14 @@ from zoo.detector import Detector
 from zoo.errors import ZooError, one_line
 from zoo.parse_errors import readable
 from zoo.plain_yaml import read_yaml
+from zoo.recipe_numbers import check_numbers
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checkpoint import fill, read_checkpoint
 from zoo.runs.folder import CONFIG, MODEL
 from zoo.tiling.recipe import tiled
-from zoo.trust import check_trusted, is_trusting, trusting
+from zoo.trust import check_recipe, trusting
+from zoo.trust.allowed import Refused
+from zoo.trust.parser import Parser, import_named
 
 # The checkpoint brings all weights: none are fetched, and a file that was used may be gone.
 _NOT_NEEDED = {"weights": "random", "pre_trained": False, "evaluator": False, "visualizer": False}
@@ -61,7 +63,7 @@ def rebuild(
 ) -> AnomalibModule:
     """Return the fitted model of a folder whose `metrics` may not be written yet; see `load`."""
     config = read_config(folder, trust)
-    with _rebuilding(folder, metrics):
+    with _rebuilding(folder, metrics), trusting(trust):
         model = tiled(build(AnomalibModule, "model", _lean(config["model"])), config.get("tiling"))
     checkpoint = read_checkpoint(folder / MODEL, model)
     with _rebuilding(folder, metrics):
@@ -78,9 +80,10 @@ def read_config(folder: Path, trust: bool = False) -> dict[str, Any]:
     config = read_yaml(folder / CONFIG)
     if not isinstance(config, dict) or not {"model", "data"} <= set(config):
         raise ZooError(f"{folder / CONFIG}: names no model and data: copy the run again")
-    with trusting(trust or is_trusting()):
-        check_trusted(folder / CONFIG)
     import_methods()
+    with trusting(trust):
+        check_recipe(config, folder / CONFIG)
+    check_numbers(config, folder / CONFIG)
     return config
 
 
@@ -97,12 +100,14 @@ def build(base: type, key: str, section: dict[str, Any]) -> Any:
     """
     path = str(section.get("class_path"))
     try:
-        found = import_object(path)
+        found = import_named(path)
+    except Refused as error:
+        raise ZooError(f"it names {error}") from None
     except (ImportError, AttributeError, ValueError):
         raise ZooError(f"there is no '{path}': it was renamed, or its package is missing") from None
     if not (isinstance(found, type) and issubclass(found, base)):
         raise ZooError(f"'{path}' is no {base.__name__}")
-    parser = ArgumentParser(exit_on_error=False)
+    parser = Parser(exit_on_error=False)
     parser.add_subclass_arguments(base, key, fail_untyped=False)
     return parser.instantiate_classes(parser.parse_object({key: section}))[key]
 

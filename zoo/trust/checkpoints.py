@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError, one_line
-from zoo.trust.names import MEND
+from zoo.trust.allowed import MEND
 from zoo.trust.switch import is_trusting
 
 
