@@ -22,7 +22,7 @@ def guard(tmp_path):
     for name in ("data/view/ok.txt", "data/secret.txt", "elsewhere.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("text")
-    guard = Guard([tmp_path / "data" / "view", Path(sys.prefix), SRC], tmp_path / "data")
+    guard = Guard([tmp_path / "data" / "view", Path(sys.prefix), SRC], [tmp_path / "data"])
     guard.watch()
     yield guard
     guard.rest()
@@ -51,6 +51,31 @@ def test_no_way_round_through_links_dots_or_descriptors(guard, tmp_path):
             os.open(path, os.O_RDONLY)
     with pytest.raises(PermissionError):
         os.open(tmp_path / "data" / "secret.txt", os.O_RDWR)
+
+
+def test_a_link_is_followed_anew_every_time(guard, tmp_path):
+    link = tmp_path / "data" / "view" / "link.txt"
+    link.symlink_to(tmp_path / "data" / "view" / "ok.txt")
+    assert link.read_text() == "text"
+    link.unlink()
+    link.symlink_to(tmp_path / "data" / "secret.txt")
+    with pytest.raises(PermissionError):
+        link.read_text()
+
+
+@pytest.mark.parametrize("move", [os.link, os.rename, os.replace])
+def test_no_file_gets_another_name_to_be_read_by(guard, tmp_path, move):
+    with pytest.raises(PermissionError):
+        move(tmp_path / "data" / "secret.txt", tmp_path / "data" / "view" / "mine.txt")
+    assert guard.touched_hidden
+
+
+def test_no_way_round_through_the_root_of_the_process(guard, tmp_path):
+    if not Path("/proc/self/root").exists():
+        pytest.skip("this system has no /proc")
+    path = Path("/proc/self/root") / (tmp_path / "data" / "secret.txt").relative_to("/")
+    with pytest.raises(PermissionError):
+        path.read_text()
 
 
 def test_writing_is_no_reading(guard, tmp_path):

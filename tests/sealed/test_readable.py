@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.errors import ZooError
-from zoo.sealed.readable import check_apart, readable
+from zoo.sealed.readable import readable
 
 
 def allowed(path: Path, paths: list[Path]) -> bool:
@@ -38,9 +37,3 @@ def test_of_a_source_folder_only_packages_are_readable(tmp_path, monkeypatch):
     assert not allowed(tmp_path / "datasets" / "1.png", paths)
     assert not allowed(tmp_path / "other" / "__init__.py", paths)
     assert allowed(Path(pytest.__file__), paths)
-
-
-def test_a_data_set_in_a_readable_place_is_refused(tmp_path):
-    check_apart(tmp_path / "data", [tmp_path / "code"])
-    with pytest.raises(ZooError, match="move the data set elsewhere"):
-        check_apart(tmp_path / "code" / "data", [tmp_path / "code"])

@@ -165,7 +165,57 @@ def test_a_record_that_tells_of_other_splits_does_not_hold(run, capsys):
     (run / "attestation.json").write_text(json.dumps(record))
     code, said = verify(capsys, run, "--no-repeat")
     assert code == 1
-    assert "FAIL  read of the data: train and validation only, but not part/test_public" in said
+    assert "FAIL  read of the data: train and validation of part only, but not part/test" in said
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "other/train/good/000_regular.png",
+        "part/train/../test_public/000.png",
+        "part/train/good/../../test_public/bad/000_regular.png",
+        "/part/train/good/000_regular.png",
+        "part/train/good/..",
+    ],
+)
+def test_a_record_that_tells_of_other_images_does_not_hold(run, capsys, name):
+    record = read(run / "attestation.json")
+    record["reads"]["data"][name] = "0" * 64
+    (run / "attestation.json").write_text(json.dumps(record))
+    code, said = verify(capsys, run, "--no-repeat")
+    assert code == 1
+    assert "FAIL  read of the data: train and validation of part only, but not" in said
+
+
+@pytest.mark.parametrize("kind", ["other", "weights"])
+@pytest.mark.parametrize(
+    "split", ["test_public/bad/000_regular.png", "test_private/003_regular.png"]
+)
+def test_a_record_of_test_images_read_elsewhere_does_not_hold(made, run, capsys, kind, split):
+    image = made / "data" / "part" / f"{split}_regular.png"
+    original = (run / "attestation.json").read_text()
+    for path, says in (
+        (image, "other files read lie outside the data set, but not"),
+        ("/dev/shm/copy.bin", "a copy of a hidden image, but not"),
+    ):
+        record = json.loads(original)
+        record["reads"][kind][str(path)] = file_sha256(image)
+        (run / "attestation.json").write_text(json.dumps(record))
+        code, said = verify(capsys, run, "--no-repeat")
+        assert code == 1
+        failed = [line for line in said.splitlines() if line.startswith("FAIL")]
+        assert any(says in line for line in failed)
+
+
+@pytest.mark.parametrize("inside", ["part/test_public/good", "part/train/good", "part"])
+def test_a_recipe_that_names_images_of_the_data_set_is_refused(made, tmp_path, capsys, inside):
+    recipe = tmp_path / "named.yaml"
+    text = RECIPE.format(model="ZooPatchcore").replace("random", str(made / "data" / inside))
+    recipe.write_text(text, encoding="utf-8")
+    assert bench(recipe, made / "data", tmp_path / "out", "--sealed") == 1
+    said = capsys.readouterr().out
+    assert f"model.init_args.weights names {made / 'data' / inside}, and the data set is" in said
+    assert not list((tmp_path / "out").rglob("metrics.json"))
 
 
 @pytest.mark.parametrize(
@@ -210,6 +260,9 @@ def test_a_method_that_reaches_for_test_images_voids_the_run(made, tmp_path, mon
 
 def test_a_data_set_among_what_must_be_readable_is_refused(made, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TORCH_HOME", str(made))
+    assert bench(made / "quick.yaml", made / "data", tmp_path, "--sealed") == 1
+    assert "which a sealed run must be able to read" in capsys.readouterr().out
+    monkeypatch.setenv("TORCH_HOME", str(made / "data" / "part" / "test_public"))
     assert bench(made / "quick.yaml", made / "data", tmp_path, "--sealed") == 1
     assert "which a sealed run must be able to read" in capsys.readouterr().out
 

@@ -17,14 +17,18 @@ Nothing here imports torch.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.data.layout import FIT_SPLITS
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
+from zoo.plain_yaml import read_yaml
 from zoo.runs.folder import ATTESTATION, CALIBRATION, CONFIG, MODEL
+from zoo.sealed.hidden import HiddenData, named_paths
 
 FORMAT = 1
 OUTPUTS = (CONFIG, MODEL, CALIBRATION)
@@ -36,6 +40,8 @@ LIMITS = (
     "Without Landlock an audit hook alone held the process: it stops Python, not a library in C.",
     "Files that libraries open in C or Rust are held by Landlock, and not in `reads`.",
     "Caches of weights could be read as a whole; the weights that were read are in `reads`.",
+    "Copies of test images are known by their bytes: one that was saved anew is not.",
+    "Judging is not sealed: the method's code runs there beside the data set.",
     "Whoever writes this file can forge it: only a repetition, `zoo verify RUN`, is proof.",
 )
 
@@ -100,14 +106,49 @@ def checks(
     name = f"recipe {record['recipe']['name']}"
     if recipe is not None:
         yield Check(file_sha256(recipe) == digest, f"{name} as attested ({recipe})")
+    data, weights = record["reads"]["data"], record["reads"]["weights"]
+    strays = [name for name in data if not _is_seen(name, record["object"])]
+    what = f"read of the data: train and validation of {record['object']} only"
+    yield Check(not strays, f"{what}{_few(strays)}")
     if root is not None:
-        data = record["reads"]["data"]
-        strays = [each for each in data if each.split("/")[1:2] not in (["train"], ["validation"])]
-        yield Check(not strays, f"read of the data: train and validation only{_few(strays)}")
         yield from _same(root, data, "images as attested")
-    weights = record["reads"]["weights"]
+    yield from _hidden(folder, record, root)
     if weights:
         yield from _same(Path("/"), weights, "files of weights as attested")
+
+
+def _is_seen(name: str, object_name: str) -> bool:
+    """Whether a path below the data set is that of an image that a sealed process may see."""
+    parts = name.split("/")
+    seen = [[object_name, split, "good"] for split in FIT_SPLITS]
+    return len(parts) == 4 and parts[:3] in seen and parts[3] not in ("", ".", "..")
+
+
+def _hidden(folder: Path, record: dict[str, Any], root: Path | None) -> Iterator[Check]:
+    """Yield whether anything else that was read, or that the recipe names, is of the data set."""
+    config = read_yaml(folder / CONFIG)
+    then = os.path.abspath((config["data"].get("init_args") or {}).get("root") or ".")  # noqa: PTH100
+    hidden = HiddenData(root, record["object"]) if root is not None else None
+
+    def is_hidden(path: Path) -> bool:
+        lies = Path(os.path.abspath(path)).is_relative_to(then)  # noqa: PTH100 - as it was there
+        return lies or (hidden is not None and hidden.holds(path))
+
+    named = [place for place, path in named_paths(config["model"], "model") if is_hidden(path)]
+    yield Check(not named, f"the recipe names nothing of the data set{_few(named)}")
+    others = {
+        path: digest
+        for kind in ("weights", "other")
+        for path, digest in record["reads"][kind].items()
+    }
+    inside = [path for path in others if is_hidden(Path(path))]
+    yield Check(
+        not inside, f"{len(others)} other files read lie outside the data set{_few(inside)}"
+    )
+    if hidden is not None:
+        copies = hidden.twins([*others.values(), *record["reads"]["code"].values()])
+        what = "nothing that was read is a copy of a hidden image"
+        yield Check(not copies, f"{what}{_few([str(path) for path in copies])}")
 
 
 def _same(folder: Path, digests: dict[str, str], what: str) -> Iterator[Check]:

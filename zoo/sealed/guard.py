@@ -18,8 +18,9 @@ _PROCESSES = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.
 _PROCESSES |= {"os.forkpty"}
 _NETWORK = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
 _LISTS = {"os.listdir", "os.scandir"}
-# Events whose argument of that index is a file that is read.
+# Events whose argument of that index is a file that is read, or that appears under another name.
 _READS = {"open": 0, "sqlite3.connect": 0, "ctypes.dlopen": 0, "import": 1}
+_READS |= {"os.link": 0, "os.rename": 0}
 
 
 class Guard:
@@ -27,19 +28,19 @@ class Guard:
 
     Args:
         readable: Real paths that may be read, with all that lies below.
-        hidden: The data set: also its names may not be listed, and trying to read it is told apart.
+        hidden: Real folders of the data set: also its names may not be listed, and trying to read
+            it is told apart.
 
     Attributes:
         reads: Real paths of all files that were read.
         refused: What was refused, such as `read /data/a.png` or `socket.connect`, in order.
     """
 
-    def __init__(self, readable: Sequence[Path], hidden: Path) -> None:
+    def __init__(self, readable: Sequence[Path], hidden: Sequence[Path]) -> None:
         self.reads: set[str] = set()
         self.refused: list[str] = []
         self._readable = tuple(_as_beginning(path) for path in readable)
-        self._hidden = _as_beginning(hidden)
-        self._known: dict[str, str] = {}
+        self._hidden = tuple(_as_beginning(path) for path in hidden)
         self._watches = False
 
     def watch(self) -> None:
@@ -52,12 +53,12 @@ class Guard:
         self._watches = False
         # What was imported before the hook stood is part of the code too.
         files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-        self.reads |= {self._real(path) for path in files if isinstance(path, str)}
+        self.reads |= {os.path.realpath(path) for path in files if isinstance(path, str)}
 
     @property
     def touched_hidden(self) -> list[str]:
         """What was refused below the data set itself."""
-        return [each for each in self.refused if _below(each.partition(" ")[2], (self._hidden,))]
+        return [each for each in self.refused if _below(each.partition(" ")[2], self._hidden)]
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._watches:
@@ -76,22 +77,17 @@ class Guard:
         text = os.fsdecode(path)
         if event == "ctypes.dlopen" and os.sep not in text:
             return  # a name that the loader looks up among the system's libraries
-        real = self._real(text)
+        real = os.path.realpath(text)  # every time: a link may lead elsewhere by now
         if not _below(real, self._readable):
             self._refuse(f"read {real}")
         self.reads.add(real)
 
     def _list(self, path: Any) -> None:
         if isinstance(path, str | bytes | os.PathLike):
-            real = self._real(os.fsdecode(path))
+            real = os.path.realpath(os.fsdecode(path))
             # The view may lie within the data set's own folder.
-            if _below(real, (self._hidden,)) and not _below(real, self._readable):
+            if _below(real, self._hidden) and not _below(real, self._readable):
                 self._refuse(f"list {real}")
-
-    def _real(self, path: str) -> str:
-        if path not in self._known:
-            self._known[path] = os.path.realpath(path)
-        return self._known[path]
 
     def _refuse(self, what: str) -> None:
         self.refused.append(what)

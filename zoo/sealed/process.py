@@ -24,7 +24,7 @@ def main(job_file: str) -> int:
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
     place = Path(job_file).with_name(ANSWER)
     paths = [Path(path) for path in job["readable"]]
-    guard = Guard(paths, Path(job["hidden"]))
+    guard = Guard(paths, [Path(path) for path in job["hidden"]])
     answer: dict[str, Any] = {"error": None}
     kernel = landlock.restrict(paths)
     guard.watch()
@@ -38,6 +38,7 @@ def main(job_file: str) -> int:
     answer["touched"] = list(dict.fromkeys(guard.touched_hidden))
     if answer["error"] is None:
         own = [place.parent, Path(job["folder"]), Path(job["resume"]["folder"])]
+        answer["files"] = sorted(guard.reads)
         answer["reads"] = sorted_reads(guard.reads, Path(job["data"]), own, job["sources"])
     place.write_text(json.dumps(answer), encoding="utf-8")
     return 1 if answer["error"] else 0

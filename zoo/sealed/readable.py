@@ -7,12 +7,10 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from zoo.errors import ZooError
-from zoo.paths import written_path
 from zoo.recipes import recipes_folder
 from zoo.registry import methods
+from zoo.sealed.hidden import named_paths
 
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/etc", "/proc", "/sys", "/dev", "/opt")
 _SYSTEM += ("/System", "/Library", os.environ.get("SYSTEMROOT", ""))
@@ -29,24 +27,8 @@ def readable(config: dict, recipe: Path, sources: list[str], own: list[Path]) ->
         own: Folders of the process itself: its view of the data, and where it writes.
     """
     found = [*own, recipe, *map(Path, filter(None, _SYSTEM)), *_code(sources), *weight_folders()]
-    found += [written_path(text) for text in _texts(config.get("model"))]
-    return sorted({Path(os.path.realpath(path)) for path in found if _exists(path)})
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts among the values of a configuration: some are paths."""
-    if isinstance(value, dict | list | tuple):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)
-    elif isinstance(value, str | Path) and str(value).strip("."):
-        yield str(value)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a text that is no path
-        return False
+    found += [path for _, path in named_paths(config.get("model"), "model")]
+    return sorted({Path(os.path.realpath(path)) for path in found if path.exists()})
 
 
 def weight_folders() -> list[Path]:
@@ -55,17 +37,6 @@ def weight_folders() -> list[Path]:
     cache = Path(os.environ.get("XDG_CACHE_HOME", home / ".cache"))
     hub = Path(os.environ.get("HF_HOME", cache / "huggingface"))
     return [hub, Path(os.environ.get("TORCH_HOME", cache / "torch"))]
-
-
-def check_apart(root: Path, paths: list[Path]) -> None:
-    """Raise where the data set lies in something that must be readable, or is part of it."""
-    real = Path(os.path.realpath(root))
-    for path in paths:
-        if real.is_relative_to(path):
-            raise ZooError(
-                f"the data set {root} lies below {path}, which a sealed run must be able to read: "
-                "move the data set elsewhere"
-            )
 
 
 def _code(sources: list[str]) -> Iterator[Path]:

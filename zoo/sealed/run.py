@@ -24,8 +24,9 @@ from zoo.runs.execute import Say, judge, write_results
 from zoo.runs.folder import ATTESTATION, CONFIG, MODEL, appearing, write_json
 from zoo.runs.load import build, rebuild
 from zoo.sealed.attestation import FORMAT, LIMITS, STATEMENT, outputs_of
+from zoo.sealed.hidden import HiddenData
 from zoo.sealed.process import ANSWER
-from zoo.sealed.readable import check_apart, readable, weight_folders
+from zoo.sealed.readable import readable, weight_folders
 from zoo.sealed.view import view
 from zoo.timing import PeakMemory, Stopwatch, versions
 from zoo.training.resume import ResumePoint
@@ -58,7 +59,18 @@ def run_sealed(spec: RunSpec, command: ZooCLI, say: Say) -> dict[str, Any]:
     with appearing(spec.folder) as folder, view(root, spec.object_name, folder.parent) as place:
         (folder / CONFIG).write_text(command.settings_yaml, encoding="utf-8")
         sources = ["zoo", config["model"]["class_path"].partition(".")[0]]
-        answer = fit_sealed(spec.words, config, recipe, root, place, folder, sources, resume, say)
+        answer = fit_sealed(
+            spec.words,
+            config,
+            recipe,
+            root,
+            spec.object_name,
+            place,
+            folder,
+            sources,
+            resume,
+            say,
+        )
         model = rebuild(folder, {"zoo_version": __version__})
         model.post_processor.calibration = read_calibration(folder)
         facts = spec.facts(command, model)
@@ -96,6 +108,7 @@ def fit_sealed(
     config: dict[str, Any],
     recipe: Path,
     root: Path,
+    object_name: str,
     place: Path,
     folder: Path,
     sources: list[str],
@@ -109,6 +122,7 @@ def fit_sealed(
         config: The same, parsed.
         recipe: The recipe's file.
         root: The data set that is hidden.
+        object_name: The object whose train and validation images are seen.
         place: Folder from `zoo.sealed.view`.
         folder: The run's folder; model and calibration are written into it.
         sources: Packages whose files the record lists one by one.
@@ -120,17 +134,21 @@ def fit_sealed(
         `refused`, `touched`, `landlock_abi`.
 
     Raises:
-        ZooError: The data set cannot be set apart, the fit failed, or it touched what is sealed.
+        ZooError: The data set cannot be set apart, the recipe names some of it, the fit failed, or
+            it touched what is sealed.
     """
     resume.folder.mkdir(exist_ok=True)
     own = [place, folder, resume.folder]
+    hidden = HiddenData(root, object_name)
+    hidden.check_seen()
+    hidden.check_named(config["model"], "model")
     paths = readable(config, recipe, sources, own)
-    check_apart(root, [path for path in paths if path not in [each.resolve() for each in own]])
+    hidden.check_apart(set(paths) - {each.resolve() for each in own})
     job = {
         # Processes that read images for this one would read unnoticed: there are none.
         "words": [*words, "--data.root", str(place / "data"), "--data.num_workers", "0"],
         "readable": [str(path) for path in paths],
-        "hidden": str(root.resolve()),
+        "hidden": [str(path) for path in hidden.places],
         "data": str(place / "data"),
         "folder": str(folder),
         "sources": sources,
@@ -150,6 +168,7 @@ def fit_sealed(
     if answer["error"]:
         refused = f" (refused: {', '.join(answer['refused'][:3])})" if answer["refused"] else ""
         raise ZooError(f"{answer['error']}{refused}")
+    hidden.check_read(answer["files"])
     return answer
 
 
