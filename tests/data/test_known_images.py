@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from zoo.data import MVTecAD2Layout
 from zoo.data.folders import PictureFolders
 from zoo.data.known_images import check_no_test_folder, find_known, images_of_tests
 from zoo.errors import ZooError
@@ -40,6 +41,16 @@ def test_good_pictures_to_fit_on_are_no_test_images(mini, tmp_path, split):
         (tmp_path / "mine" / path.name).symlink_to(path)
     with pytest.raises(ZooError, match="is part of the test split"):
         PictureFolders(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_links_to_test_images_are_not_learned_from(mini, split):
+    link = mini / "part" / split / "good" / "009_regular.png"
+    link.symlink_to(mini / "part" / "test_private" / "000_regular.png")
+    with pytest.raises(ZooError, match="is part of the test split"):
+        MVTecAD2Layout(mini, "part").listed(split)
+    link.unlink()
+    assert MVTecAD2Layout(mini, "part").listed(split)
 
 
 def test_other_folders_called_test_are_nobodys_split(tmp_path, write_image, texture):

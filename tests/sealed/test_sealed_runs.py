@@ -192,7 +192,7 @@ def test_a_record_that_tells_of_other_images_does_not_hold(run, capsys, name):
     "split", ["test_public/bad/000_regular.png", "test_private/003_regular.png"]
 )
 def test_a_record_of_test_images_read_elsewhere_does_not_hold(made, run, capsys, kind, split):
-    image = made / "data" / "part" / f"{split}_regular.png"
+    image = made / "data" / "part" / split
     original = (run / "attestation.json").read_text()
     for path, says in (
         (image, "other files read lie outside the data set, but not"),

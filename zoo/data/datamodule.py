@@ -12,6 +12,7 @@ from torchvision.transforms.v2 import Transform
 
 from zoo.data import layout
 from zoo.data.cache import DEFAULT_BUDGET_MB
+from zoo.data.known_images import check_no_test_folder
 from zoo.data.native import NativeDataModule
 from zoo.data.sample import Sample
 from zoo.errors import ZooError, nearest
@@ -71,7 +72,10 @@ class MVTecAD2Layout(NativeDataModule):
     def listed(self, split: str) -> list[Sample]:
         """Return the images of a split, sorted by path."""
         category = layout.check_object(self.root, self.category or "")
-        return layout.samples(self.root, category, split)
+        listed = layout.samples(self.root, category, split)
+        if split in layout.FIT_SPLITS:  # whose images may be links
+            check_no_test_folder(sample.image_path for sample in listed)
+        return listed
 
     def test_splits(self) -> list[str]:
         """Return the test splits on disk, in protocol order."""

@@ -12,6 +12,9 @@ What this is worth without root, and what not:
   guard: it stops every honest mistake in Python, and a determined liar could get around it.
 - The hook notes what Python opens. What a library opens in C or Rust is not noted, though Landlock
   holds it to the allowed folders too.
+- A recipe that names files of the data set, or a folder with copies of them, is refused. Copies are
+  known by their bytes: an image that was saved anew, or hidden in weights, is not recognised.
+- Judging is not sealed: the method's code runs there beside the test images and their truth.
 - Names of files outside the data set can be listed, and caches of weights hold whatever somebody
   put there. So the weights that were read are in the record.
 - Whoever writes the record can forge it. Only a repetition by somebody else is proof.
