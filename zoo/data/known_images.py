@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from zoo.data.images import image_size, read_image
+from zoo.data.images import image_size, read_pixels
 from zoo.data.layout import IMAGE_SUFFIXES, TEST_SPLITS
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
@@ -79,7 +79,7 @@ def _size_of(path: Path) -> tuple[int, int] | None:
 
 
 def _pixels(path: Path) -> bytes:
-    pixels = read_image(path)
+    pixels = read_pixels(path)
     return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
 
 
