@@ -12,14 +12,15 @@ from zoo.metrics import exact as module
 from zoo.metrics.exact import ExactScores
 
 
-def test_scores_behind_an_offset_keep_their_order():
+def test_scores_that_bins_merge_keep_their_order():
     generator = np.random.default_rng(0)
-    truth = generator.random((100, 100)) < 0.2
-    scores = (100 + 0.05 * generator.random((100, 100)) + 0.02 * truth).astype(np.float32)
+    truth = generator.random((300, 300)) < 0.2
+    scores = 100 + 0.05 * generator.random(truth.shape) + 0.02 * truth
+    scores[::2] = 10.0 ** generator.uniform(-30, 30, scores[::2].shape)  # fills all bins
     exact, binned = PixelScores.exact(), PixelScores()
     for pixels in (exact, binned):
-        pixels.update(scores, truth)
-    expected = roc_auc_score(truth.ravel(), scores.ravel())
+        pixels.update(scores.astype(np.float32), truth)
+    expected = roc_auc_score(truth.ravel(), scores.astype(np.float32).ravel())
     assert exact.pixel_auroc == pytest.approx(expected, abs=1e-12)
     assert abs(binned.pixel_auroc - expected) > 1e-3
 

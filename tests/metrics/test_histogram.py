@@ -11,6 +11,7 @@ import pytest
 from zoo.errors import ZooError
 from zoo.metrics import ScoreHistogram
 from zoo.metrics.bins import bin_edges, score_bins
+from zoo.metrics.histogram import common_parts
 
 RELATIVE_WIDTH = 2.0**-12
 
@@ -24,7 +25,8 @@ def _histogram(*arrays) -> ScoreHistogram:
 
 def _assert_same(one: ScoreHistogram, other: ScoreHistogram) -> None:
     one, other = one.to_arrays(), other.to_arrays()
-    assert one["first_bin"] == other["first_bin"]
+    assert one["mantissa_bits"] == other["mantissa_bits"]
+    np.testing.assert_array_equal(one["bins"], other["bins"])
     np.testing.assert_array_equal(one["counts"], other["counts"])
 
 
@@ -87,7 +89,7 @@ def test_half_precision_scores_never_share_a_bin():
     halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
     halves = np.unique(halves[np.isfinite(halves)])  # -0.0 and 0.0 are one value
     histogram = _histogram(halves)
-    assert histogram.counts.max() == 1
+    assert histogram.levels()[1].max() == 1
     assert histogram.total == halves.size
 
 
@@ -118,15 +120,43 @@ def test_quantile_without_scores_and_outside_its_range():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_counts_edges_and_centers_describe_the_scores(kind):
-    scores = _scores(kind)
-    histogram = _histogram(scores)
-    expected, _ = np.histogram(scores.astype(np.float64), bins=histogram.edges)
-    np.testing.assert_array_equal(histogram.counts, expected)
-    assert histogram.counts[0] > 0
-    assert histogram.counts[-1] > 0
-    assert (histogram.edges[:-1] < histogram.centers).all()
-    assert (histogram.centers < histogram.edges[1:]).all()
+def test_edges_and_counts_describe_the_scores(kind):
+    scores = np.sort(_scores(kind))
+    [(lower, upper, counts)] = common_parts(_histogram(scores))
+    ends = np.searchsorted(scores, upper)  # upper edges belong to the next part
+    np.testing.assert_array_equal(ends - np.searchsorted(scores, lower), counts)
+    assert counts.min() > 0
+    assert (lower < upper).all()
+    assert (lower[1:] >= upper[:-1]).all()
+
+
+@pytest.mark.parametrize("offset", [1e4, -1e4, 3e5])
+def test_scores_behind_a_large_offset_keep_their_order(offset):
+    scores = (offset + np.random.default_rng(0).normal(size=50_000)).astype(np.float32)
+    levels, counts = _histogram(scores[:100], scores[100:]).levels()
+    np.testing.assert_array_equal([levels, counts], np.unique(scores, return_counts=True))
+
+
+def test_a_few_scores_far_away_do_not_hide_the_order_of_the_others():
+    scores = (1e4 + np.random.default_rng(0).normal(size=50_000)).astype(np.float32)
+    far = np.float32([0, -3e4, 1e-6, 2e6])
+    assert np.isin(scores, _histogram(far, scores).levels()[0]).all()
+
+
+def test_room_is_bounded_whatever_comes():
+    histogram = _histogram(_scores("huge"))
+    assert histogram.part_bits == 0
+    assert histogram.size < 2**21
+    assert _histogram(_scores("positive")).size <= 2**15
+    assert _histogram(_scores("offset")).size <= 2**15
+
+
+def test_histograms_compare_in_parts_of_the_coarser_one():
+    fine, coarse = _histogram(_scores("offset")), _histogram(_scores("huge"), _scores("offset"))
+    assert fine.part_bits > coarse.part_bits
+    (mine, _, counts), (theirs, _, _) = common_parts(fine, coarse)
+    assert np.isin(mine, theirs).all()
+    assert counts.sum() == fine.total
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -140,10 +170,10 @@ def test_merging_and_order_change_nothing(kind):
 
 def test_merging_leaves_its_parts_alone():
     one, other = _histogram(_scores("positive")), _histogram(_scores("negative"))
-    before = one.counts.copy()
+    before = one.to_arrays()["counts"]
     merged = one + other
     merged.update(_scores("positive"))
-    np.testing.assert_array_equal(one.counts, before)
+    np.testing.assert_array_equal(one.to_arrays()["counts"], before)
 
 
 @pytest.mark.parametrize("kind", ["positive", "signed"])
@@ -156,10 +186,10 @@ def test_maps_of_many_passes_equal_small_pieces(kind):
 def test_the_number_of_scores_does_not_change_the_size():
     scores = _scores("positive")
     histogram = _histogram(scores)
-    size = histogram.counts.size
+    size = histogram.size
     for _ in range(20):
         histogram.update(scores)
-    assert histogram.counts.size == size
+    assert histogram.size == size
     assert histogram.total == 21 * scores.size
 
 
@@ -191,9 +221,10 @@ def test_weights(kind, size):
     weights = np.random.default_rng(1).random(size)
     histogram, scaled = ScoreHistogram(), ScoreHistogram()
     histogram.update(scores, weights)
-    expected = np.zeros(histogram.counts.size)
-    np.add.at(expected, np.searchsorted(histogram.edges, scores, side="right") - 1, weights)
-    np.testing.assert_allclose(histogram.counts, expected, rtol=1e-12)
+    levels, counts = histogram.levels()
+    expected = np.zeros(levels.size)
+    np.add.at(expected, np.searchsorted(levels, scores, side="right") - 1, weights)
+    np.testing.assert_allclose(counts, expected, rtol=1e-12)
     assert histogram.total == pytest.approx(weights.sum(), rel=1e-12)
     scaled.update(scores, weight=0.5)
     assert scaled.total == size / 2
@@ -216,10 +247,27 @@ def test_arrays_leave_out_what_was_taken_back():
     histogram = _histogram(np.float32([-8, 1, 2, 4]))
     histogram.update(np.float32([-8, 4]), weight=-1.0)
     arrays = histogram.to_arrays()
-    assert arrays["counts"].size == 4097
-    assert ScoreHistogram.from_arrays(arrays).edges[0] == 1
+    assert arrays["counts"].tolist() == [1, 1]
+    assert ScoreHistogram.from_arrays(arrays).levels()[0].tolist() == [1, 2]
     _assert_same(histogram, _histogram(np.float32([1, 2])))
     assert histogram.quantile(0.5) == _histogram(np.float32([1, 2])).quantile(0.5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mantissa_bits": np.array(24)},
+        {"mantissa_bits": np.array(11)},
+        {"counts": np.ones(3)},
+        {"counts": np.array([1.0, np.nan])},
+        {"bins": np.array([7, 7])},
+        {"bins": np.array([0, 2**40])},
+    ],
+)
+def test_arrays_of_something_else_are_refused(change):
+    arrays = _histogram(np.float32([1, 2])).to_arrays()
+    with pytest.raises(ValueError, match=r"bins|counts"):
+        ScoreHistogram.from_arrays(arrays | change)
 
 
 def test_empty_arrays_count_nothing():

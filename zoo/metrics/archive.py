@@ -1,4 +1,9 @@
-"""The score histograms of a run's splits in one npz file, to compute any metric from later."""
+"""The score histograms of a run's splits in one npz file, to compute any metric from later.
+
+`splits` lists them. Of every split there are `<split>/n_regions` and, for each of normal, defect
+and region of `PixelScores`, the arrays `<split>/<part>/mantissa_bits`, `bins` and `counts`, see
+`ScoreHistogram.to_arrays`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.metrics.bins import MANTISSA_BITS
 from zoo.metrics.curves import PixelScores
 from zoo.metrics.histogram import ScoreHistogram
 
@@ -27,7 +31,7 @@ def save_splits(path: str | Path, splits: dict[str, PixelScores]) -> None:
     """
     if exact := [split for split, scores in splits.items() if scores.is_exact]:
         raise ZooError(f"exact scores of {', '.join(exact)} have no histogram: use PixelScores()")
-    arrays = {"mantissa_bits": np.array(MANTISSA_BITS), "splits": np.array(list(splits), dtype=str)}
+    arrays = {"splits": np.array(list(splits), dtype=str)}
     for split, scores in splits.items():
         arrays[f"{split}/n_regions"] = np.array(scores.n_regions)
         for part in _PARTS:
@@ -44,12 +48,10 @@ def load_splits(path: str | Path) -> dict[str, PixelScores]:
     """Read the histograms of `save_splits`.
 
     Raises:
-        ZooError: If the file is missing, damaged, or has other bins than this version.
+        ZooError: If the file is missing or damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            if int(arrays["mantissa_bits"]) != MANTISSA_BITS:
-                raise ZooError(f"{path}: other bins than this version's; evaluate the run again")
             return {str(split): _scores(arrays, str(split)) for split in arrays["splits"]}
     except _UNREADABLE as error:
         raise ZooError(f"{path}: no readable score histograms ({error})") from error
@@ -58,7 +60,7 @@ def load_splits(path: str | Path) -> dict[str, PixelScores]:
 def _scores(arrays: np.lib.npyio.NpzFile, split: str) -> PixelScores:
     parts = [
         ScoreHistogram.from_arrays(
-            {key: arrays[f"{split}/{part}/{key}"] for key in ("first_bin", "counts")}
+            {key: arrays[f"{split}/{part}/{key}"] for key in ("mantissa_bits", "bins", "counts")}
         )
         for part in _PARTS
     ]

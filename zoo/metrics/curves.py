@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.metrics.exact import ExactScores
-from zoo.metrics.histogram import ScoreHistogram
+from zoo.metrics.histogram import ScoreHistogram, common_parts
 from zoo.metrics.ranking import au_pro_from_counts, auroc_from_counts, best_f1, tied_pairs
 from zoo.metrics.segf1 import binary_mask
 
@@ -149,7 +149,11 @@ class PixelScores:
 
     def _levels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return the levels that any pixel has, and normal, defect and region counts at them."""
-        parts = [getattr(self, part).levels() for part in _PARTS]
+        found = [getattr(self, part) for part in _PARTS]
+        if self.is_exact:
+            parts = [each.levels() for each in found]
+        else:
+            parts = [(lower, counts) for lower, _, counts in common_parts(*found)]
         values = np.unique(np.concatenate([part_values for part_values, _ in parts]))
         columns = []
         for part_values, counts in parts:

@@ -1,8 +1,7 @@
 """Every score as it is: the exact counterpart of the histogram, for sets that memory holds.
 
-It keeps each distinct score once with its count. A histogram merges scores that are closer than
-2**-12 of their value, which moves no metric of a whole split by 1e-4; on a handful of small images,
-or behind a large common offset, it may.
+It keeps each distinct score once with its count. A histogram may merge scores that are closer than
+2**-12 of their value, which moves no metric of a whole split by 1e-4.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from zoo.metrics import ScoreHistogram
+from zoo.metrics.histogram import common_parts
 from zoo.post.background import Normalisation, normalised
 from zoo.post.calibration import Calibration
 from zoo.post.rules.base import Rule
@@ -80,7 +81,8 @@ def excess(clean: ScoreMaps, relit: ScoreMaps, normalisation: Normalisation) -> 
     usual, changed = _histogram(clean, normalisation), _histogram(relit, normalisation)
     level = usual.quantile(_Q)
     shares = [
-        float(each.counts[each.edges[:-1] >= level].sum()) / each.total for each in (usual, changed)
+        float(counts[lower >= level].sum() / counts.sum())
+        for lower, _, counts in common_parts(usual, changed)
     ]
     # At least one pixel: a map of equal scores has none above its own quantile.
     return shares[1] / max(shares[0], 1 / usual.total)

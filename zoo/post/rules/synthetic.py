@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.metrics import PixelScores, ScoreHistogram
+from zoo.metrics.histogram import common_parts
 from zoo.post.background import Normalisation, normalised
 from zoo.post.calibration import Calibration
 from zoo.post.rules.base import SHAPE, NormalScores, Rule, check_normalisation
@@ -64,6 +65,6 @@ def best_threshold(pixels: PixelScores) -> float:
     # Marked is what is greater, and `best` itself is to be marked. Halfway to the next lower score
     # this still holds after rounding, when each image's own level is added.
     below = np.nextafter(np.float32(best), np.float32(-np.inf))
-    whole = pixels.normal + pixels.defect
-    unmarked = whole.edges[1:][(whole.counts > 0) & (whole.edges[:-1] < best)]
+    parts = common_parts(pixels.normal, pixels.defect, pixels.region)
+    unmarked = np.concatenate([upper[lower < best] for lower, upper, _ in parts])
     return float(min(below, (unmarked.max() + best) / 2) if unmarked.size else below)
