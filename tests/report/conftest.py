@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.metrics import PixelScores, save_splits
+from zoo.metrics import PixelScores, add_splits, save_splits
 from zoo.post import Calibration, finish
 from zoo.runs.cases import CaseCollector
-from zoo.runs.rule_scores import RuleScores, save_rule_scores
+from zoo.runs.rule_scores import RuleScores
 
 SIZE = (48, 64)
 CALIBRATION = Calibration(2.0, min_area_px=4, seed_threshold=2.5, rule="Quantile", n_images=3)
@@ -59,7 +59,7 @@ def write_report_run(texture, write_image):
                 rule_scores.update(score_map, truth)
                 pixels.update(score_map, truth)
             cases.save(folder / "cases" / split, CALIBRATION)
-            save_rule_scores(folder, {split: rule_scores.pixels})
+            add_splits(folder / "rule_histograms.npz", {split: rule_scores.pixels})
             raw[split] = pixels
         save_splits(folder / "histograms.npz", raw)
         return folder

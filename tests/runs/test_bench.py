@@ -73,7 +73,9 @@ def test_a_run_writes_its_folder_and_the_table_shows_it(recipe, mini, out, capsy
     assert set(cost["phases"]) >= {"fit", "calibrate", "test_private"}
     assert cost["latency"]["passes"] >= 20
     assert cost["memory"]["peak_rss_mb"] > 100
-    assert set(load_splits(folder / "histograms.npz")) == set(metrics["splits"])
+    raw = load_splits(folder / "histograms.npz")
+    assert set(raw) == {"validation", *metrics["splits"]}
+    assert raw["validation"].normal.total == 3 * 48 * 64
     seen = load_splits(folder / "rule_histograms.npz")
     assert set(seen) == {*metrics["splits"], "validation"}
     assert seen["validation"].normal.total == 3 * 48 * 64

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.metrics import load_splits
+from zoo.metrics import add_splits, load_splits
 from zoo.post import Calibration
-from zoo.runs.rule_scores import RuleScores, save_rule_scores
+from zoo.runs.rule_scores import RuleScores
 
 TRUTH = np.zeros((8, 10), bool)
 TRUTH[0, :3] = True
@@ -42,8 +42,8 @@ def test_a_large_image_is_counted_on_a_grid():
 
 
 def test_splits_add_up_in_one_file(tmp_path):
-    save_rule_scores(tmp_path, {"validation": scored("none", 1).pixels})
-    save_rule_scores(tmp_path, {"test": scored("none", 2).pixels})
+    add_splits(tmp_path / "rule_histograms.npz", {"validation": scored("none", 1).pixels})
+    add_splits(tmp_path / "rule_histograms.npz", {"test": scored("none", 2).pixels})
     found = load_splits(tmp_path / "rule_histograms.npz")
     assert set(found) == {"validation", "test"}
     assert found["test"].defect.total == pytest.approx(3)

@@ -44,6 +44,16 @@ def save_splits(path: str | Path, splits: dict[str, PixelScores]) -> None:
     aside.replace(path)
 
 
+def add_splits(path: str | Path, splits: dict[str, PixelScores]) -> None:
+    """Write the histograms of some splits beside those that are in the file, if there is one.
+
+    Raises:
+        ZooError: The file is damaged, or scores of a split are exact.
+    """
+    known = load_splits(path) if Path(path).is_file() else {}
+    save_splits(path, {**known, **splits})
+
+
 def load_splits(path: str | Path) -> dict[str, PixelScores]:
     """Read the histograms of `save_splits`.
 

@@ -16,7 +16,7 @@ from zoo.data.batch import NativeBatch
 from zoo.data.known_images import image_digests
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.detector import Detector
-from zoo.metrics import PixelScores, save_splits
+from zoo.metrics import PixelScores, add_splits
 from zoo.post.calibration import NO_THRESHOLD
 from zoo.post.false_alarms import FalseAlarms, expected_false_alarms
 from zoo.post.finish import finish
@@ -33,10 +33,11 @@ from zoo.runs.folder import (
     HISTOGRAMS,
     METRICS,
     MODEL,
+    RULE_HISTOGRAMS,
     write_json,
 )
 from zoo.runs.maps import MapWriter
-from zoo.runs.rule_scores import RuleScores, save_rule_scores
+from zoo.runs.rule_scores import RuleScores
 from zoo.runs.scenes import scenes
 from zoo.scoring import score_batch, score_split
 from zoo.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
@@ -173,8 +174,8 @@ def write_results(
 ) -> dict[str, Any]:
     """Write cost, histograms and, last, `metrics.json`; return what the last one holds."""
     write_json(folder / COST, _cost(model, watch, memory, judged.latency))
-    save_splits(folder / HISTOGRAMS, {k: v.pixels for k, v in judged.evaluations.items()})
-    save_rule_scores(folder, judged.rule_scores)
+    add_splits(folder / HISTOGRAMS, {k: v.pixels for k, v in judged.evaluations.items()})
+    add_splits(folder / RULE_HISTOGRAMS, judged.rule_scores)
     metrics = {
         **facts,
         "format": FORMAT_VERSION,
@@ -243,12 +244,15 @@ def _calibrate(
             false_alarms = None
             if calibration.image_threshold is None:  # otherwise blobs say nothing of verdicts
                 false_alarms = expected_false_alarms(rule, made)
-        cases, rule_scores = CaseCollector(), RuleScores(calibration)
+        cases, rule_scores, pixels = CaseCollector(), RuleScores(calibration), PixelScores()
         for sample, score_map, score in zip(listed, spool, spool.scores, strict=True):
             finished = finish(score_map, score_map.shape, calibration, score)
             cases.update(sample.image_path, finished, None, sample.label)
-            rule_scores.update(score_map, np.zeros(score_map.shape, bool))
-        save_rule_scores(folder, {VALIDATION: rule_scores.pixels})
+            normal = np.zeros(score_map.shape, bool)
+            rule_scores.update(score_map, normal)
+            pixels.update(score_map, normal)
+        add_splits(folder / HISTOGRAMS, {VALIDATION: pixels})
+        add_splits(folder / RULE_HISTOGRAMS, {VALIDATION: rule_scores.pixels})
         cases.save(folder / CASES / VALIDATION, calibration)
         return false_alarms
 

@@ -7,14 +7,11 @@ each image, which is enough for a curve; metrics are computed from all pixels of
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from zoo.metrics import PixelScores, load_splits, save_splits
+from zoo.metrics import PixelScores
 from zoo.post.background import normalised
 from zoo.post.calibration import Calibration
-from zoo.runs.folder import RULE_HISTOGRAMS
 
 _MOST_PIXELS = 1 << 16  # of one image
 
@@ -46,10 +43,3 @@ class RuleScores:
         rule = self.calibration
         scores = normalised(score_map, rule.normalisation, rule.spread_floor)
         self.pixels.update(scores[::step, ::step], truth[::step, ::step])
-
-
-def save_rule_scores(folder: Path, splits: dict[str, PixelScores]) -> None:
-    """Write the histograms of some splits into a run's folder, beside those that are there."""
-    path = Path(folder) / RULE_HISTOGRAMS
-    known = load_splits(path) if path.is_file() else {}
-    save_splits(path, {**known, **splits})
