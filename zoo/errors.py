@@ -20,6 +20,10 @@ class ZooError(Exception):
         return super().__str__().rpartition(name)[2].rstrip()
 
 
+class ZooWarning(UserWarning):
+    """A warning for people, in one line like `ZooError`; what it tells of goes on."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest valid name, or all if they are few.
 

@@ -7,6 +7,7 @@ torch, `ExportedModel` in ONNX Runtime and OpenVINO. Nothing here imports torch.
 from __future__ import annotations
 
 import os
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from zoo.data.images import as_rgb, read_image
-from zoo.errors import ZooError
+from zoo.data.bit_depth import doubt_about
+from zoo.data.images import pixels_of, read_pixels, to_8_bits
+from zoo.errors import ZooError, ZooWarning
 from zoo.post.calibration import Calibration
 from zoo.post.finish import finish
 from zoo.prediction import Prediction, Scored
@@ -36,6 +38,28 @@ class Judge(ABC):
     """
 
     calibration: Calibration
+    _has_doubted = False
+
+    def read(self, picture: Picture) -> np.ndarray:
+        """Return a picture, uint8 (H, W, 3), by the bit depth of the fit.
+
+        The first one whose 16 bits do not fit it is a warning.
+
+        Raises:
+            ZooError: It cannot be read, or is no picture.
+        """
+        path, bit_depth = _path(picture), self.calibration.bit_depth
+        if path is not None:
+            pixels = read_pixels(path)
+        elif isinstance(picture, PIL.Image.Image | np.ndarray):
+            pixels = pixels_of(picture)
+        else:
+            raise _no_picture(picture)
+        if not self._has_doubted and (doubt := doubt_about(pixels, bit_depth)):
+            self._has_doubted = True
+            warnings.warn(f"{path or FROM_MEMORY} {doubt}", ZooWarning, stacklevel=2)
+        pixels = to_8_bits(pixels, bit_depth)
+        return pixels if path is not None else pixels.copy()  # cameras use their buffers again
 
     @abstractmethod
     def at_model_size(self, pixels: np.ndarray) -> np.ndarray:
@@ -137,9 +161,14 @@ class Judge(ABC):
 
     def _read(self, picture: Picture, on_error: OnError | None) -> _Read | None:
         try:
-            path, pixels = _pixels(picture)
+            path = _path(picture)
+            pixels = self.read(picture)
             with _named(path):
-                return _Read(picture, path, pixels, self.at_model_size(pixels))
+                small = self.at_model_size(pixels)
+            if (small == small[:1, :1]).all():
+                what = "is of one colour throughout: is the lens covered, or the file damaged?"
+                warnings.warn(f"{path or FROM_MEMORY} {what}", ZooWarning, stacklevel=2)
+            return _Read(picture, path, pixels, small)
         except Exception as error:  # a damaged file may fail in any way
             if on_error is None:
                 raise
@@ -174,13 +203,8 @@ def _named(path: Path | None) -> Iterator[None]:
         raise ZooError(f"{path or FROM_MEMORY}: {error}") from error
 
 
-def _pixels(picture: Picture) -> tuple[Path | None, np.ndarray]:
-    if isinstance(picture, str | os.PathLike):
-        path = Path(picture).expanduser()
-        return path, read_image(path)
-    if isinstance(picture, PIL.Image.Image | np.ndarray):
-        return None, np.array(as_rgb(picture))  # a copy: cameras use their buffers again
-    raise _no_picture(picture)
+def _path(picture: object) -> Path | None:
+    return Path(picture).expanduser() if isinstance(picture, str | os.PathLike) else None
 
 
 def _no_picture(picture: object) -> ZooError:

@@ -284,3 +284,16 @@ def test_any_mode_size_and_orientation_becomes_one_tensor(shots, texture):
 def test_the_source_of_the_threshold_is_said(shots):
     data = PictureFolders(shots / "good", seed=3)
     assert data.source("validation") == "your good pictures, drawn by seed 3"
+
+
+def test_masks_that_look_inverted_are_said_with_the_cause(tmp_path, texture, write_image):
+    for index in range(6):
+        write_image(tmp_path / f"good/{index}.png", texture(index))
+    mask = np.zeros((48, 64), np.uint8)
+    mask[4:20, 8:30] = 9
+    for index, each in enumerate((mask, np.where(mask, np.uint8(0), np.uint8(255)))):
+        write_image(tmp_path / f"bad/{index}.png", texture(50 + index))
+        write_image(tmp_path / f"masks/{index}.png", each)
+    folders = PictureFolders(tmp_path / "good", tmp_path / "bad", tmp_path / "masks")
+    [said] = [line for line in folders.notices if "inverted" in line]
+    assert said.startswith("more than half of the image is marked in 1.png")

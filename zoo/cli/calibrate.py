@@ -41,15 +41,15 @@ def run(args: argparse.Namespace) -> int:
     """Calibrate anew or undo it, and print the old and the new thresholds."""
     from zoo.runs.check import check_run
 
-    check_run(args.run, with_model=False)
+    metrics = check_run(args.run, with_model=False)
     if not args.undo:
-        return _calibrate(args)
+        return _calibrate(args, metrics.get("bit_depth"))
     if args.good or args.rule:
         raise ZooError("--undo puts an older calibration back: it takes no --good and no --rule")
     return _undo(args.run, args.dry_run)
 
 
-def _calibrate(args: argparse.Namespace) -> int:
+def _calibrate(args: argparse.Namespace, bit_depth: int | None) -> int:
     from zoo.post.rule_text import parse_rule, rule_of
     from zoo.runs.history import replace
     from zoo.runs.recalibrate import given_pictures, read_old, recalibrate, source_of
@@ -61,7 +61,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     good = given_pictures(args.good) if args.good else None
     source = source_of(args.run, good, str(args.good))
     with _score_maps(args.run, good, args.device, rule.needs) as score_maps:
-        before, after = recalibrate(rule, score_maps, source, old)
+        before, after = recalibrate(rule, score_maps, source, old, bit_depth)
     for line in before.lines("old") if before else ["old: this version cannot read it"]:
         print(line)
     for line in after.lines("new"):

@@ -8,10 +8,13 @@ import logging
 import os
 import sys
 import warnings
+from typing import Any
+
+from zoo.errors import ZooWarning
 
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1  # of glibc's malloc.h
 _MMAP_FROM_BYTES, _KEEP_BYTES = 32 << 20, 256 << 20
-_LIBRARIES = r"(anomalib|lightning|timm|torch|torchmetrics|kornia|jsonargparse)"
+_LIBRARIES = r"(anomalib|lightning|timm|torch|torchmetrics|kornia|jsonargparse|PIL)"
 
 
 def share_cores() -> None:
@@ -50,5 +53,16 @@ def quiet() -> None:
     logging.disable(logging.WARNING)
     for category in (FutureWarning, UserWarning, DeprecationWarning):
         warnings.filterwarnings("ignore", category=category, module=_LIBRARIES)
+    warnings.formatwarning = _formatted
     # One progress line is ours; bars of libraries would write over it, and flood log files.
     os.environ.setdefault("TQDM_DISABLE", "1")
+
+
+_pythons_format = warnings.formatwarning
+
+
+def _formatted(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> str:
+    """Return our own warnings as one line, and others as Python has them."""
+    if issubclass(category, ZooWarning):
+        return f"warning: {message}\n"
+    return _pythons_format(message, category, *place, **more)

@@ -112,6 +112,7 @@ def _copies(args: argparse.Namespace) -> int:
 
     from PIL import Image
 
+    from zoo.data.bit_depth import find_bit_depth
     from zoo.data.pictures import pictures
     from zoo.robustness.measure import relit_copies
     from zoo.runs.counted import counted
@@ -120,11 +121,12 @@ def _copies(args: argparse.Namespace) -> int:
     is_file = args.source.is_file()
     images = [args.source] if is_file else pictures(args.source).images
     root = args.source.parent if is_file else args.source
+    bit_depth = find_bit_depth(images)
     with appearing_folder(args.out) as folder:
         for index, path in enumerate(counted(images, len(images), "pictures")):
             seed = args.seed + index
             for family, severity, pixels in relit_copies(
-                path, args.families, args.severities, seed
+                path, args.families, args.severities, seed, bit_depth
             ):
                 place = folder / f"{family}_{severity}" / path.relative_to(root).with_suffix(".png")
                 place.parent.mkdir(parents=True, exist_ok=True)

@@ -32,6 +32,7 @@ class MVTecAD2Layout(NativeDataModule):
         train_augmentations: Applied to training images at model size, after the resize.
         cache_mb: Budget of the image cache on disk, in MB; 0 switches it off.
         seed: Kept for anomalib's interface; nothing is drawn at random here.
+        bit_depth: Of 16-bit images; what those of train and validation hold by default.
 
     Raises:
         ZooError: Unknown test split.
@@ -48,6 +49,7 @@ class MVTecAD2Layout(NativeDataModule):
         train_augmentations: Transform | None = None,
         cache_mb: int = DEFAULT_BUDGET_MB,
         seed: int | None = None,
+        bit_depth: int | None = None,
     ) -> None:
         if test_split not in layout.TEST_SPLITS:
             near = nearest(test_split, layout.TEST_SPLITS)
@@ -59,6 +61,7 @@ class MVTecAD2Layout(NativeDataModule):
             train_augmentations=train_augmentations,
             cache_mb=cache_mb,
             seed=seed,
+            bit_depth=bit_depth,
             test_split=test_split,
         )
         self.root = Path(root)

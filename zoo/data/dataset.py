@@ -49,6 +49,7 @@ class LayoutDataset(AnomalibDataset):
         self.listed = list(listed)
         self.cache = cache
         self.resize: Resize | None = None
+        self.bit_depth: int | None = None
         self.with_truth = True
         self.category = object_name
         self._samples = _frame(self.listed, split)  # anomalib's setter would sort by path once more
@@ -100,12 +101,13 @@ class LayoutDataset(AnomalibDataset):
         """Return the image at model size, (h, w, 3) uint8."""
         resize = self.resize
         if resize is None:
-            return read_image(path)  # native size: a cache would only copy the data set
+            return read_image(path, self.bit_depth)  # a cache would only copy the data set
 
         def make() -> np.ndarray:
-            return to_model_size(read_image(path), resize)
+            return to_model_size(read_image(path, self.bit_depth), resize)
 
         recipe = f"{resize.size}|{resize.interpolation}|{resize.max_size}|{resize.antialias}"
+        recipe += f"|{self.bit_depth} bits" if self.bit_depth else ""
         return self.cache.get(path, recipe, make)
 
     def _truth(

@@ -12,6 +12,7 @@ from torchvision.transforms.v2 import Transform
 from zoo.data.cache import DEFAULT_BUDGET_MB
 from zoo.data.images import image_size
 from zoo.data.known_images import check_no_test_folder
+from zoo.data.masks import looks_inverted
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.data.pictures import copies, few, match_masks, object_name, pictures
 from zoo.data.sample import Sample
@@ -44,6 +45,7 @@ class PictureFolders(NativeDataModule):
         train_augmentations: Applied to training images at model size, after the resize.
         cache_mb: Budget of the image cache on disk, in MB; 0 switches it off.
         seed: Decides which picture belongs to which split.
+        bit_depth: Of 16-bit pictures; what the good ones hold by default.
 
     Attributes:
         notices: Lines for people: what is used, what was left out, what to be wary of.
@@ -65,6 +67,7 @@ class PictureFolders(NativeDataModule):
         train_augmentations: Transform | None = None,
         cache_mb: int = DEFAULT_BUDGET_MB,
         seed: int | None = 0,
+        bit_depth: int | None = None,
     ) -> None:
         super().__init__(
             train_batch_size=train_batch_size,
@@ -73,6 +76,7 @@ class PictureFolders(NativeDataModule):
             train_augmentations=train_augmentations,
             cache_mb=cache_mb,
             seed=seed,
+            bit_depth=bit_depth,
         )
         self.good = Path(good).expanduser()
         self.bad = Path(bad).expanduser() if bad is not None else None
@@ -196,13 +200,21 @@ class PictureFolders(NativeDataModule):
 
     def _check_files(self) -> None:
         """Read every header and every mask: a fit may take hours."""
-        blank = []
+        blank, inverted = [], []
         for sample in (sample for samples in self._splits.values() for sample in samples):
             native_size = image_size(sample.image_path)
-            if sample.mask_path and not sample.truth(native_size).any():
+            truth = sample.truth(native_size) if sample.mask_path else None
+            if truth is not None and not truth.any():
                 blank.append(sample.mask_path)
+            if truth is not None and looks_inverted(truth):
+                inverted.append(sample.mask_path)
         if blank:
             self.notices.append(f"nothing is marked in {few(blank)}: is the defect drawn as 0?")
+        if inverted:
+            self.notices.append(
+                f"more than half of the image is marked in {few(inverted)}: black is good, so is "
+                "it inverted?"
+            )
 
     def _counts(self, n_good: int, n_bad: int) -> str:
         train, validation = len(self.listed(TRAIN)), len(self.listed(VALIDATION))

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +18,7 @@ from anomalib.data import AnomalibDataModule
 from torch.utils.data import DataLoader
 from torchvision.transforms.v2 import CenterCrop, Compose, Resize, Transform
 
+from zoo.data.bit_depth import beyond_depth, check_bit_depth, find_bit_depth
 from zoo.data.cache import DEFAULT_BUDGET_MB, ImageCache
 from zoo.data.dataset import LayoutDataset
 from zoo.data.sample import Sample, split_fingerprint
@@ -38,6 +42,11 @@ class NativeDataModule(AnomalibDataModule):
         cache_mb: Budget of the image cache on disk, in MB; 0 switches it off.
         seed: Seed of whatever the subclass draws.
         test_split: What anomalib's `test` and `predict` run on; the first test split by default.
+        bit_depth: Of 16-bit images, from 8 to 16; found in those of train and validation by
+            default, see `zoo.data.bit_depth`.
+
+    Raises:
+        ZooError: There is no such bit depth.
     """
 
     def __init__(
@@ -49,6 +58,7 @@ class NativeDataModule(AnomalibDataModule):
         cache_mb: int = DEFAULT_BUDGET_MB,
         seed: int | None = None,
         test_split: str | None = None,
+        bit_depth: int | None = None,
     ) -> None:
         super().__init__(
             train_batch_size=train_batch_size,
@@ -61,6 +71,23 @@ class NativeDataModule(AnomalibDataModule):
         self.cache = ImageCache(cache_mb)
         self._resize: Resize | None = None
         self._layout: Layout | None = None
+        self._given_bit_depth = check_bit_depth(bit_depth)
+
+    @cached_property
+    def bit_depth(self) -> int | None:
+        """The bit depth of 16-bit images: the one given, or what normal images hold."""
+        if self._given_bit_depth is not None:
+            return self._given_bit_depth
+        paths: list[Path] = []
+        for split in (TRAIN, VALIDATION):
+            with suppress(ZooError):  # a test split alone has the depth of its files
+                paths += [sample.image_path for sample in self.listed(split)]
+        return find_bit_depth(paths, self.cache)
+
+    def doubtful_depths(self, split: str) -> list[Path]:
+        """Return the 16-bit images of a split that do not fit the bit depth."""
+        paths = (sample.image_path for sample in self.listed(split))
+        return beyond_depth(paths, self.bit_depth, self.cache)
 
     @property
     @abstractmethod
@@ -96,6 +123,7 @@ class NativeDataModule(AnomalibDataModule):
             self.listed(split), self.object_name, split, self.cache, augmentations
         )
         dataset.resize = self._resize
+        dataset.bit_depth = self.bit_depth
         return dataset
 
     def dataloader(self, split: str) -> DataLoader:

@@ -36,17 +36,20 @@ class EstimatePicture:
     mask: Path | None
 
 
-def write_pictures(good: Sequence[Path], folder: Path, seed: int) -> list[EstimatePicture]:
+def write_pictures(
+    good: Sequence[Path], folder: Path, seed: int, bit_depth: int | None = None
+) -> list[EstimatePicture]:
     """Write each good picture as it is, relit, and with defects; what is there stays.
 
     Args:
         good: Good pictures.
         folder: Where to write.
         seed: Draws lights and defects.
+        bit_depth: Of 16-bit pictures.
     """
     written = []
     for index, path in enumerate(good):
-        pixels, key = read_image(path), f"{index:03d}"
+        pixels, key = read_image(path, bit_depth), f"{index:03d}"
         written.append(_write(folder / "good" / f"{key}.png", pixels))
         own = _SEED + 1000 * seed + index
         random = np.random.default_rng(own)

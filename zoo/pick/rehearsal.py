@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.command import ZooCLI
-from zoo.data.images import read_image
+from zoo.data.images import image_size
 from zoo.data.native import VALIDATION
 from zoo.data.stock import adopt
 from zoo.export.cost import DeployedCost, deployed_cost
@@ -57,7 +57,7 @@ def rehearse(
         )
         model = model.to("cpu").eval()
         paths = [sample.image_path for sample in datamodule.listed(VALIDATION)]
-        native_size = read_image(paths[0]).shape[:2]
+        native_size = image_size(paths[0])
         size = next(iter(input_sizes(model, [native_size])), None)
         metadata = metadata_of(model, model.post_processor.calibration, size)
         source = traced(model, aside / "traced", size)

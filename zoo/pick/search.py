@@ -15,6 +15,7 @@ import numpy as np
 
 from zoo import __version__
 from zoo.command import ZooCLI
+from zoo.data.bit_depth import find_bit_depth
 from zoo.data.images import image_size
 from zoo.data.sample import fingerprint
 from zoo.errors import ZooError, one_line
@@ -201,7 +202,7 @@ def prepare(
     folder = out / "pictures" / hashlib.sha256(key.encode()).hexdigest()[:8]
     for index, path in enumerate(fitting):
         _linked(path, folder / "fit" / f"{index:05d}{path.suffix}")
-    judged = write_pictures(judging, folder / "estimate", seed)
+    judged = write_pictures(judging, folder / "estimate", seed, find_bit_depth(fitting))
     native_size = image_size(fitting[0])
     return Search(out, folder / "fit", judged, native_size, budget, device, precisions, seed, key)
 

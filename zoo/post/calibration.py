@@ -31,6 +31,7 @@ FORMAT_VERSION = 3
 MEND = "copy it again, or `zoo calibrate RUN --rule RULE` makes a new one"
 _LARGEST = float(np.finfo(np.float32).max)  # of a score
 
+BitDepth = Annotated[Count, Field(ge=8, le=16)]
 Score = Annotated[Number, Field(ge=-_LARGEST, le=_LARGEST)]
 Spread = Annotated[NonNegative, Field(le=_LARGEST)]
 Stroke = Annotated[Length, Field(le=1 << 12)]  # side of what shapes masks
@@ -75,6 +76,8 @@ class Calibration:
         images: Which ones they were, see `zoo.data.known_images.image_digests`; empty where nobody
             noted it, as in anomalib's own flow.
         given: Whether a person gave them; otherwise the run itself held them out of the fit.
+        bit_depth: By which 16-bit images are read, before and after this, see
+            `zoo.data.images.to_8_bits`; None where those of the fit have 8 bits.
         normal_min: Smallest score of a normal pixel; with the next one it scales pictures.
         normal_max: Largest score of a normal pixel.
         version: Version of this format.
@@ -100,6 +103,7 @@ class Calibration:
     n_pixels: Count = 0
     images: tuple[Text, ...] = ()
     given: Flag = False
+    bit_depth: BitDepth | None = None
     normal_min: Score = 0.0
     normal_max: Score = 1.0
     version: Count = FORMAT_VERSION
@@ -194,10 +198,11 @@ class Calibration:
             level += f", mass >= {self.min_mass:.6g}"
         if self.image_threshold is not None:
             level += f", images > {self.image_threshold:.6g}"
+        depth = f", 16-bit images read as {self.bit_depth} bits" if self.bit_depth else ""
         return (
             f"{level}, blobs >= {self.min_area_px} px "
             f"({self.rule}({given}), {self.n_images} normal images of {self.split}, "
-            f"{self.n_pixels} px)"
+            f"{self.n_pixels} px{depth})"
         )
 
 

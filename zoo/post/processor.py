@@ -12,6 +12,7 @@ same: a `ModelCheckpoint` with save_weights_only, for which lightning asks no ca
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import cv2
@@ -57,6 +58,7 @@ class BlobPostProcessor(PostProcessor):
         self._has_said = False
         self._images = EngineImages()
         self._is_stale = True  # the model has learnt since it was calibrated
+        self._bit_depth: int | None = None  # of the data
 
     def checkpoint_config(self) -> dict[str, Any]:
         """Return the calibration as plain data for the checkpoint."""
@@ -71,6 +73,7 @@ class BlobPostProcessor(PostProcessor):
         """Decide which images calibrate, and say so."""
         if stage in ("fit", "validate"):
             self._images = EngineImages(trainer, pl_module, fitting=stage == "fit")
+            self._bit_depth = getattr(getattr(trainer, "datamodule", None), "bit_depth", None)
             self._is_stale = True
 
     def teardown(self, *args: Any, **kwargs: Any) -> None:
@@ -137,7 +140,8 @@ class BlobPostProcessor(PostProcessor):
                 "whose relit or painted images only zoo train, bench and fit make"
             )
             self._has_said = True
-        self.calibration = self.with_verdict(rule(spool, self._images.source), spool.scores)
+        calibration = replace(rule(spool, self._images.source), bit_depth=self._bit_depth)
+        self.calibration = self.with_verdict(calibration, spool.scores)
 
     def with_verdict(self, calibration: Calibration, scores: Sequence[float]) -> Calibration:
         """Return a calibration whose verdict is the one that was asked for.

@@ -81,7 +81,7 @@ def under_lights(
     counts |= {(family, each): PixelCounts() for family in families for each in severities}
     resize = leading_resize(getattr(detector.model.pre_processor, "transform", None))
     for index, sample in enumerate(counted(samples, len(samples), "images under all lights")):
-        pixels = read_image(sample.image_path)
+        pixels = detector.read(sample.image_path)
         truth = sample.truth(pixels.shape[:2])
         small = to_model_size(pixels, resize)
         for key, score_map in _scored(detector, small, pixels.shape[:2], list(counts), seed, index):
@@ -128,9 +128,15 @@ def light_scores(
     ]
 
 
-def relit_copies(path: Path, families: Sequence[str], severities: Sequence[int], seed: int):
+def relit_copies(
+    path: Path,
+    families: Sequence[str],
+    severities: Sequence[int],
+    seed: int,
+    bit_depth: int | None = None,
+) -> Iterator[tuple[str, int, np.ndarray]]:
     """Yield (family, severity, pixels) of one picture at its own size, uint8 (H, W, 3)."""
-    pixels = read_image(path)
+    pixels = read_image(path, bit_depth)
     for family in families:
         for severity in severities:
             yield family, severity, relight_image(pixels, Light(family, severity, seed))

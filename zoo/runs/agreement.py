@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from anomalib.models import AnomalibModule
 
-from zoo.data.images import read_image
 from zoo.data.synthetic import KINDS, defects, put_defect
 from zoo.export.agreement import Agreement, Judgement, allowed, compare, table
 from zoo.export.files import read_metadata
@@ -41,9 +40,9 @@ class Shown:
         """What people call it."""
         return f"{self.path}{'' if self.defect_seed is None else ' with a synthetic defect'}"
 
-    def pixels(self) -> np.ndarray:
+    def pixels(self, judge: Judge) -> np.ndarray:
         """Read it, uint8 (H, W, 3)."""
-        pixels = read_image(self.path)
+        pixels = judge.read(self.path)
         if self.defect_seed is None:
             return pixels
         [defect] = defects(self.defect_seed, 1, KINDS)
@@ -140,7 +139,7 @@ def _judged(
 ) -> list[Judgement]:
     found = []
     for each in counted(shown, len(shown), doing):
-        pixels = each.pixels()
+        pixels = each.pixels(judge)
         [scored] = judge.score_images([judge.at_model_size(pixels)], [pixels.shape[:2]])
         done = finish(scored.score_map, scored.native_size, calibration, scored.score)
         # Maps at native size would fill the memory, and nobody compares them.

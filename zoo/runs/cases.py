@@ -187,5 +187,6 @@ def _missed(mask: np.ndarray, truth: np.ndarray) -> list[tuple[int, int, int, in
 def _picture(case: Case, calibration: Calibration) -> np.ndarray:
     """Return image, heat map and mask against truth side by side, uint8 (h, 3w, 3) RGB."""
     height, width = case.score_map.shape
-    image = cv2.resize(read_image(case.path), (width, height), interpolation=cv2.INTER_AREA)
+    pixels = read_image(case.path, calibration.bit_depth)
+    image = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
     return case_picture(image, case.score_map, case.mask, case.truth, calibration)

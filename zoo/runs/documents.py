@@ -101,6 +101,7 @@ class Metrics(TypedDict):
     command: NotRequired[Text]
     format: NotRequired[Count]
     zoo_version: NotRequired[Text]
+    bit_depth: NotRequired[Annotated[Count, Field(ge=8, le=16)] | None]
     expected_false_alarms: NotRequired[ExpectedFalseAlarms | None]
 
 

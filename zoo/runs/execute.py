@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +15,10 @@ from anomalib.models import AnomalibModule
 from zoo import __version__
 from zoo.data.batch import NativeBatch
 from zoo.data.known_images import image_digests
+from zoo.data.masks import looks_inverted
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.detector import Detector
+from zoo.errors import ZooWarning
 from zoo.metrics import PixelScores, add_splits
 from zoo.post.calibration import NO_THRESHOLD
 from zoo.post.false_alarms import FalseAlarms, expected_false_alarms
@@ -42,7 +45,7 @@ from zoo.runs.scenes import scenes
 from zoo.scoring import score_batch, score_split
 from zoo.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
 from zoo.training.callbacks import learns_long, training_callbacks
-from zoo.training.check import check_data, check_headers
+from zoo.training.check import check_data, check_headers, warn_of_depths
 from zoo.training.precision import with_precision
 from zoo.training.resume import ResumePoint
 
@@ -118,7 +121,9 @@ def fit_and_calibrate(
     if not isinstance(post_processor, BlobPostProcessor):
         post_processor = BlobPostProcessor()
     datamodule.follow_model(model)
-    check_headers(datamodule, (TRAIN, VALIDATION))
+    for split in (TRAIN, VALIDATION):
+        check_headers(datamodule, [split])
+        warn_of_depths(datamodule, split)
     say("fit")
     with watch.phase("fit"):
         if learns_long(model, trainer_settings):
@@ -180,6 +185,7 @@ def write_results(
         **facts,
         "format": FORMAT_VERSION,
         "zoo_version": __version__,
+        "bit_depth": model.post_processor.calibration.bit_depth,
         "expected_false_alarms": false_alarms,
         "splits": {split: each.result() for split, each in judged.evaluations.items()},
     }
@@ -236,10 +242,12 @@ def _calibrate(
             writer.close()
         listed, rule = datamodule.listed(VALIDATION), post_processor.rule
         paths = [sample.image_path for sample in listed]
-        with scenes(Detector(model, NO_THRESHOLD), paths, spool, rule.needs) as made:
+        depth = {"bit_depth": datamodule.bit_depth}
+        detector = Detector(model, replace(NO_THRESHOLD, **depth))
+        with scenes(detector, paths, spool, rule.needs) as made:
             calibration = rule(made, datamodule.source(VALIDATION))
             calibration = post_processor.with_verdict(calibration, spool.scores)
-            calibration = replace(calibration, images=image_digests(paths))
+            calibration = replace(calibration, images=image_digests(paths), **depth)
             post_processor.calibration = calibration
             false_alarms = None
             if calibration.image_threshold is None:  # otherwise blobs say nothing of verdicts
@@ -267,7 +275,9 @@ def _judge(
 ) -> tuple[SplitEvaluation, PixelScores]:
     """Score one split, and keep a few cases and the scores as the rule sees them."""
     listed = datamodule.listed(split)
+    warn_of_depths(datamodule, split)
     calibration = model.post_processor.calibration
+    n_inverted = 0
     evaluation, cases, rule_scores = SplitEvaluation(), CaseCollector(), RuleScores(calibration)
     writer = _maps(folder, split, keep)
     scored_images = score_split(model, datamodule, split)
@@ -275,6 +285,7 @@ def _judge(
         say(f"{split} {index}/{len(listed)}")
         finished = finish(scored.score_map, scored.native_size, calibration, scored.score)
         truth = sample.truth(scored.native_size)
+        n_inverted += truth is not None and looks_inverted(truth)
         evaluation.update(finished, scored.score, truth, sample.label, sample.item)
         cases.update(sample.image_path, finished, truth, sample.label)
         rule_scores.update(finished.score_map, truth)
@@ -283,6 +294,13 @@ def _judge(
     if writer:
         writer.close()
     cases.save(folder / CASES / split, calibration)
+    if n_inverted:
+        warnings.warn(
+            f"{n_inverted} of {len(listed)} masks of {split} mark more than half of their image: "
+            "black is good, so are they inverted?",
+            ZooWarning,
+            stacklevel=2,
+        )
     return evaluation, rule_scores.pixels
 
 

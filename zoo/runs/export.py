@@ -175,7 +175,9 @@ class Inputs(Sequence):
         """Return one as float32 (1, 3, h, w); of one that is cut the tile in the middle."""
         if not 0 <= index < len(self.paths):
             raise IndexError(index)
-        image = at_graph_size(read_image(self.paths[index]), self.metadata)
+        bit_depth = self.metadata.calibration.bit_depth
+        pixels = read_image(self.paths[index], bit_depth)
+        image = at_graph_size(pixels, self.metadata)
         if self.metadata.tiling is not None:
             grid = Layout(**self.metadata.tiling["layout"]).grid(image.shape[:2])
             tiles = cut(image.transpose(2, 0, 1), grid)  # (n, 3, t, t)
@@ -187,10 +189,10 @@ def _set_limits(made: Path, metadata: ExportMetadata, pictures: NormalPictures) 
     """Put limits into a graph that the run's rule derives from the graph's own maps."""
     old = metadata.calibration
     judge = ExportedModel(made, threads=torch.get_num_threads())
-    judge.calibration = NO_THRESHOLD
+    judge.calibration = replace(NO_THRESHOLD, bit_depth=old.bit_depth)
     rule = rule_of(old)
     with maps_of(judge, pictures.for_limits, rule.needs) as scenes:
-        _, new = recalibrate(rule, scenes, pictures.source, old)
+        _, new = recalibrate(rule, scenes, pictures.source, old, old.bit_depth)
     write_metadata(made, replace(metadata, calibration=new.calibration))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ def normal_maps(
         ZooError: The images are gone or changed, or those given were learned from or are for tests.
     """
     paths = normal_pictures(folder, read_config(folder), good)
-    with maps_of(Detector(load_model(folder, device), NO_THRESHOLD), paths, needs) as made:
+    no_threshold = replace(NO_THRESHOLD, bit_depth=check_run(folder).get("bit_depth"))
+    with maps_of(Detector(load_model(folder, device), no_threshold), paths, needs) as made:
         yield made
 
 

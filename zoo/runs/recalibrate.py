@@ -110,6 +110,7 @@ def recalibrate(
     score_maps: Scenes | ScoreMaps,
     source: CalibrationSource,
     old: Calibration | None,
+    bit_depth: int | None = None,
 ) -> tuple[Judged | None, Judged]:
     """Derive a calibration, and judge the old one by the same maps.
 
@@ -118,13 +119,15 @@ def recalibrate(
         score_maps: Scenes, or raw maps of normal images at native size; read several times.
         source: Where the images come from.
         old: What held so far, if it can be read.
+        bit_depth: Of the run: what a model learned by is no matter of thresholds.
 
     Returns:
         The old calibration, if any, and the new one; none is judged by images that set it.
     """
     scenes = Scenes.of(score_maps)
     calibration = rule(scenes, source.split)
-    calibration = replace(calibration, images=source.images, given=source.given)
+    found = {"images": source.images, "given": source.given, "bit_depth": bit_depth}
+    calibration = replace(calibration, **found)
     if old is not None and old.image_threshold is not None:
         # Verdicts stay with the image score, of which blobs say nothing.
         return Judged(old, None), Judged(

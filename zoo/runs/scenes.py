@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.images import read_image
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.synthetic import KINDS, defects, put_defect
 from zoo.judging import Judge
@@ -52,7 +51,7 @@ def scenes(
         painted = stack.enter_context(ScoreMapSpool()) if "defects" in needs else ()
         masks: list[np.ndarray] = []
         for index in chosen if needs else ():
-            pixels = read_image(paths[index])
+            pixels = judge.read(paths[index])
             if "relit" in needs:
                 _relit(judge, pixels, _lights(families, seed + index), relit)
             if "defects" in needs:

@@ -70,6 +70,11 @@ def carry_out(
         data_fingerprint=datamodule.fingerprint(),
         folder=folder or run_folder(out, slug, datamodule.object_name, seed),
     )
+    if datamodule.bit_depth is not None:
+        print(
+            f"16-bit images are read as {datamodule.bit_depth} bits, which the normal ones fill; "
+            "--data.bit_depth N sets another depth"
+        )
     for notice in getattr(datamodule, "notices", []):
         print(notice)
     return spec.folder, _run(spec, command, datamodule)

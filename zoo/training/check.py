@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
+from zoo.data.bit_depth import doubt_about
 from zoo.data.dataset import size_at
-from zoo.data.images import image_size
+from zoo.data.images import image_size, read_pixels
 from zoo.data.native import NativeDataModule
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 
 
 def check_headers(datamodule: NativeDataModule, splits: Sequence[str]) -> None:
@@ -28,6 +30,15 @@ def check_headers(datamodule: NativeDataModule, splits: Sequence[str]) -> None:
                 size_at(native_size, resize)
             except ZooError as error:
                 raise ZooError(f"{sample.image_path}: {error}, or remove it") from error
+
+
+def warn_of_depths(datamodule: NativeDataModule, split: str) -> None:
+    """Warn of the 16-bit images of a split that do not fit the data's bit depth, in one line."""
+    paths = datamodule.doubtful_depths(split)
+    if paths:
+        doubt = doubt_about(read_pixels(paths[0]), datamodule.bit_depth)
+        more = f" and {len(paths) - 1} more: each" if len(paths) > 1 else ""
+        warnings.warn(f"{paths[0]}{more} {doubt}", ZooWarning, stacklevel=2)
 
 
 def check_data(
