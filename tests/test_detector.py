@@ -12,8 +12,9 @@ from torchvision.transforms.v2 import Normalize, Resize
 
 from zoo.data import MVTecAD2Layout
 from zoo.detector import Detector
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 from zoo.post import Calibration
+from zoo.prediction import Scored
 from zoo.tiling import Scaled, ScaledPreProcessor
 from zoo.training.check import check_headers
 
@@ -278,3 +279,17 @@ def test_what_fails_in_the_network_ends_no_stream(detector, folder, monkeypatch)
     found = detector.predict(folder, batch_size=3, on_error=lambda path, error: failed.append(path))
     assert [each.path for each in found] == [folder[0], *folder[2:]]
     assert failed == [folder[1]]
+
+
+def test_an_image_of_one_colour_is_said(detector):
+    with pytest.warns(ZooWarning, match="a picture from memory is of one colour throughout"):
+        detector.predict(np.full((20, 20, 3), (7, 200, 30), np.uint8))
+
+
+def test_a_score_map_that_is_the_same_everywhere_is_said(detector, folder, monkeypatch):
+    def blank(images, native_sizes, paths=None):
+        return [Scored(paths[0], native_sizes[0], np.full((8, 8), 0.25, np.float32), 0.25)]
+
+    monkeypatch.setattr(detector, "score_images", blank)
+    with pytest.warns(ZooWarning, match=r"the score map of .*0\.png is the same everywhere"):
+        detector.predict(folder[0])

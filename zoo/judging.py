@@ -122,6 +122,10 @@ class Judge(ABC):
         self, pictures: Iterable[Picture], batch_size: int, on_error: OnError | None
     ) -> Iterator[Prediction]:
         for read, scored in self._stream(pictures, batch_size, on_error):
+            if scored.score_map.size > 1 and _is_constant(scored.score_map):
+                what = "is the same everywhere: the method saw nothing in it"
+                name = read.path or FROM_MEMORY
+                warnings.warn(f"the score map of {name} {what}", ZooWarning, stacklevel=2)
             done = finish(scored.score_map, scored.native_size, self.calibration, scored.score)
             yield Prediction.of(read.path, read.pixels, done, scored.score)
 
@@ -165,7 +169,7 @@ class Judge(ABC):
             pixels = self.read(picture)
             with _named(path):
                 small = self.at_model_size(pixels)
-            if (small == small[:1, :1]).all():
+            if _is_constant(small):
                 what = "is of one colour throughout: is the lens covered, or the file damaged?"
                 warnings.warn(f"{path or FROM_MEMORY} {what}", ZooWarning, stacklevel=2)
             return _Read(picture, path, pixels, small)
@@ -201,6 +205,12 @@ def _named(path: Path | None) -> Iterator[None]:
         yield
     except ZooError as error:
         raise ZooError(f"{path or FROM_MEMORY}: {error}") from error
+
+
+def _is_constant(array: np.ndarray) -> bool:
+    """Whether all values of an array (h, w, ...) are the first; most differ in the first row."""
+    first = array[:1, :1]
+    return bool((array[:1] == first).all() and (array == first).all())
 
 
 def _path(picture: object) -> Path | None:

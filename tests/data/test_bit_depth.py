@@ -187,11 +187,6 @@ def test_16_bits_that_are_nearly_black_for_an_8_bit_fit_are_said(detector):
         assert again.predict(full).image.max() == 233
 
 
-def test_an_image_of_one_colour_is_said(detector):
-    with pytest.warns(ZooWarning, match="a picture from memory is of one colour throughout"):
-        detector.predict(np.full((20, 20, 3), (7, 200, 30), np.uint8))
-
-
 def test_a_graph_carries_the_depth(detector):
     metadata = ExportMetadata(detector.calibration)
     assert json.loads(metadata.to_text())["calibration"]["bit_depth"] == 12
