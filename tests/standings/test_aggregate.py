@@ -10,6 +10,7 @@ import pytest
 from run_folders import write_run
 
 from zoo.report.page import page
+from zoo.robustness.table import robustness_table
 from zoo.standings.aggregate import standings
 from zoo.standings.by_object import method_table
 from zoo.standings.published import object_names
@@ -179,3 +180,21 @@ def test_one_run_that_is_read_twice_counts_once(tmp_path):
     twice = pd.concat([rows, rows[rows["seed"] == 0]], ignore_index=True)
     assert standings(twice)[0].means == pytest.approx((0.4, 0.4))
     assert re.search(r"40.0 % ± 28.3", render(twice))
+
+
+def test_light_is_averaged_the_same_way():
+    clean = {"recipe": "m/quick", "family": "clean", "severity": 0, "seen": ""}
+    rows = [clean | {"object": "a", "segf1": 0.6}] * 3 + [clean | {"object": "b", "segf1": 0.2}]
+    lit = [row | {"family": "gain", "severity": 1, "segf1": row["segf1"] / 2} for row in rows]
+    text = robustness_table(pd.DataFrame(rows + lit))
+    assert "| as they are | 40.0 % |" in text
+    assert "| gain | 20.0 % (50.0 %) |" in text
+
+
+def test_light_on_good_images_alone_has_no_figure():
+    rows = [{"recipe": "m", "object": "a", "seen": "", "segf1": None}] * 2
+    rows = [
+        row | {"family": family, "severity": severity}
+        for row, (family, severity) in zip(rows, (("clean", 0), ("gain", 1)), strict=True)
+    ]
+    assert "| gain | - |" in robustness_table(pd.DataFrame(rows))

@@ -67,8 +67,10 @@ def _measure(args: argparse.Namespace) -> int:
     import pandas as pd
 
     from zoo.robustness.table import robustness_table
+    from zoo.standings.aggregate import row_names
 
     rows = pd.DataFrame([row for folder in runs for row in _rows(folder, args)])
+    rows["recipe"] = row_names(rows)
     text = robustness_table(rows)
     with appearing_folder(out) as folder:
         (folder / "table.md").write_text(text + "\n", encoding="utf-8")
@@ -94,7 +96,8 @@ def _rows(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
     scores = under_lights(detector, samples, args.families, args.severities, args.seed)
     seen = seen_families(config, detector.calibration)
     names = metrics["recipe"], metrics["object"]
-    return [each.to_dict() for each in light_scores(scores, *names, len(samples), seen)]
+    settings = metrics.get("settings_hash")
+    return [each.to_dict() for each in light_scores(scores, *names, len(samples), seen, settings)]
 
 
 def _plots(rows: pd.DataFrame, folder: Path) -> None:

@@ -38,6 +38,7 @@ class LightScore:
         drop: Relative loss from clean; None where clean is 0 or None.
         n_images: How many images.
         seen: Where the run has seen the family: "", "calibration", "training" or both.
+        settings_hash: Tells runs of one recipe with other settings apart.
     """
 
     recipe: str
@@ -48,6 +49,7 @@ class LightScore:
     drop: float | None
     n_images: int
     seen: str
+    settings_hash: str | None = None
 
     def to_dict(self) -> dict:
         """Return the score as plain data."""
@@ -110,6 +112,7 @@ def light_scores(
     object_name: str,
     n_images: int,
     seen: dict[str, tuple[str, ...]],
+    settings_hash: str | None = None,
 ) -> list[LightScore]:
     """Return scores as rows, with the drop from the images as they are."""
     clean = scores[CLEAN, 0]
@@ -123,6 +126,7 @@ def light_scores(
             None if not clean else (clean - segf1) / clean,
             n_images,
             " and ".join(seen.get(family, ())),
+            settings_hash,
         )
         for (family, severity), segf1 in scores.items()
     ]

@@ -152,14 +152,21 @@ def standings(rows: pd.DataFrame) -> list[Standing]:
     Args:
         rows: One per run and split, see `zoo.standings.rows`.
     """
+    names = row_names(rows)
+    groups = rows.groupby([names, "method"], sort=False)
+    return [standing_of(str(name), group) for (name, _), group in groups]
+
+
+def row_names(rows: pd.DataFrame) -> pd.Series:
+    """Return the name of the row that each run belongs to: its recipe, and its settings if need be.
+
+    Args:
+        rows: With the columns `recipe` and `settings_hash`.
+    """
     settings = rows["settings_hash"].fillna("").astype(str)
-    n_settings = settings.groupby(rows["recipe"]).nunique()
-    found = []
-    for (recipe, _, code), group in rows.groupby(["recipe", "method", settings], sort=False):
-        several = n_settings[recipe] > 1
-        name = f"{recipe} [{code[:_DIGITS] or '?'}]" if several else str(recipe)
-        found.append(standing_of(name, group))
-    return found
+    several = settings.groupby(rows["recipe"]).transform("nunique") > 1
+    codes = settings.str[:_DIGITS].where(settings != "", "?")
+    return rows["recipe"].astype(str).where(~several, rows["recipe"] + " [" + codes + "]")
 
 
 def standing_of(name: str, rows: pd.DataFrame) -> Standing:
