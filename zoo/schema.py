@@ -43,7 +43,7 @@ def _digest(value: object) -> str:
     return value
 
 
-def _recipe_name(value: object) -> str:
+def _names(value: object) -> str:
     return "/".join(map(_name, value.split("/"))) if isinstance(value, str) else _name(value)
 
 
@@ -61,7 +61,8 @@ Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, PlainValidator(_text)]
 Digest = Annotated[str, PlainValidator(_digest)]
 Name = Annotated[str, PlainValidator(_name)]
-RecipeName = Annotated[str, PlainValidator(_recipe_name)]
+RelativePath = Annotated[str, PlainValidator(_names)]  # names joined by `/`
+RecipeName = RelativePath  # such as patchcore/embedded
 
 
 def read_json(path: str | Path, mend: str = MEND) -> Any:

@@ -16,6 +16,7 @@ import zoo
 from zoo.cli import main
 from zoo.data.known_images import image_digests
 from zoo.post import Calibration, Quantile
+from zoo.runs.checksums import verify_all, write_checksums
 from zoo.runs.maps import SavedMaps
 
 RULE = {"class_path": "zoo.post.Quantile", "init_args": {"q": 0.99, "min_area_px": 4}}
@@ -204,15 +205,16 @@ def test_a_dry_run_only_prints(run, lamp, calibrate):
 def test_a_full_disk_leaves_the_old_calibration(run, lamp, calibrate, monkeypatch):
     before = files(run)
 
-    def full(self, path):
-        path.write_text('{"thresh')
+    def full(*words):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Calibration, "save", full)
+    monkeypatch.setattr("zoo.runs.history.put_file", full)
     code, _, error = calibrate(run, "--good", lamp)
     assert code == 1
     assert "No space left" in error
-    assert files(run) == {**before, "calibrations/0001.json": before["calibration.json"]}
+    before["calibrations/0001.json"] = before["calibration.json"]
+    assert {**files(run), "checksums.json": None} == {**before, "checksums.json": None}
+    verify_all(run)
 
 
 def test_an_old_calibration_that_cannot_be_read_does_not_matter(run, calibrate):
@@ -326,11 +328,13 @@ def test_copies_of_training_images_are_refused(run, lamp, calibrate):
 def move_data(run: Path) -> None:
     path = run / "config.yaml"
     path.write_text(path.read_text().replace(str(data_root(run)), "/gone"))
+    write_checksums(run)
 
 
 def change_data(run: Path) -> None:
     path = run / "metrics.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "data_fingerprint": "other"}))
+    write_checksums(run)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_killed_run_is_neither_finished_nor_in_the_way(tmp_path):
     write_metrics(leftover, "h")
     assert not is_finished(folder, "h")
     with appearing(folder) as aside:
-        assert not list(aside.iterdir())
+        assert not list(aside.iterdir())  # of what was begun before
 
 
 def write_run(folder, **files) -> None:
@@ -116,15 +116,16 @@ def test_a_kill_while_an_older_run_gives_way_is_not_in_the_way(tmp_path, monkeyp
     write_run(folder)
     assert is_finished(folder, "new")
     names = {path.name for path in folder.iterdir()}
-    assert names == {"metrics.json", "model.ckpt", "notes.txt"}
+    assert names == {"metrics.json", "model.ckpt", "checksums.json", "notes.txt"}
 
 
 def test_damage_is_told_of_our_runs_only(tmp_path):
     folder = tmp_path / "run"
     write_run(folder)
     (folder / "config.yaml").write_text("# anomalib-zoo==0.1.0\n")
-    assert f"{folder / 'model.ckpt'} is cut off: copy the run again" in damage(folder)
-    assert damage(folder, with_model=False) is None
+    assert damage(folder) is None
+    (folder / "model.ckpt").write_text("old")
+    assert damage(folder).startswith(f"{folder / 'model.ckpt'} is not the file that the run wrote")
     for text, says in (
         ('{"config_ha', "is no valid JSON"),
         ('["no", "run"]', "the whole should be fields with values, not list"),
@@ -145,7 +146,7 @@ def test_a_failed_run_gives_way(tmp_path):
     note_failure(tmp_path / "run", {"reason": "x"})
     write_run(tmp_path / "run")
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"metrics.json", "model.ckpt"}
+    assert names == {"metrics.json", "model.ckpt", "checksums.json"}
 
 
 def test_an_empty_folder_or_the_current_one_may_be_filled(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ import zoo
 from zoo.cli import main
 from zoo.errors import ZooError
 from zoo.post import Calibration, finish, to_native
+from zoo.runs.checksums import write_checksums
 from zoo.runs.maps import SavedMaps
 
 RULE = {"class_path": "zoo.post.Quantile", "init_args": {"q": 0.99, "min_area_px": 4}}
@@ -104,6 +105,7 @@ def edit(path: Path, change) -> None:
     change(data)
     text = json.dumps(data) if path.suffix == ".json" else yaml.safe_dump(data)
     path.write_text(text)
+    write_checksums(path.parent)
 
 
 def test_a_loaded_run_gives_the_maps_and_masks_that_the_run_gave(run, no_network):
@@ -156,6 +158,27 @@ def cut(name, size):
     return lambda run: (run / name).write_bytes((run / name).read_bytes()[:size])
 
 
+def flip(name):
+    """Flip one bit in the middle of a file."""
+
+    def change(run):
+        data = bytearray((run / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (run / name).write_bytes(data)
+
+    return change
+
+
+def nudge(name, key):
+    """Change a number by hand, in its range."""
+
+    def change(run):
+        data = json.loads((run / name).read_text())
+        (run / name).write_text(json.dumps({**data, key: data[key] + 1}))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
@@ -166,8 +189,15 @@ def cut(name, size):
         (remove("calibration.json"), "calibration.json cannot be read"),
         (cut("calibration.json", 20), "calibration.json is no valid JSON"),
         (cut("config.yaml", 0), "names no model and data"),
-        (cut("model.ckpt", 5000), "model.ckpt is cut off"),
-        (cut("model.ckpt", 0), "model.ckpt is cut off"),
+        (cut("model.ckpt", 5000), "model.ckpt is not the file that the run wrote"),
+        (cut("model.ckpt", 0), "model.ckpt is not the file that the run wrote"),
+        (flip("model.ckpt"), "model.ckpt is not the file that the run wrote"),
+        (flip("histograms.npz"), "histograms.npz is not the file that the run wrote"),
+        (nudge("calibration.json", "threshold"), "calibration.json is not the file that the run"),
+        (nudge("metrics.json", "seed"), "metrics.json is not the file that the run wrote"),
+        (lambda run: (run / "config.yaml").open("a").write("#"), "config.yaml is not the file"),
+        (remove("checksums.json"), "has no checksums.json"),
+        (cut("checksums.json", 9), "checksums.json is no valid JSON"),
         (
             with_metrics(format=99, zoo_version="9.9.9"),
             "was written by anomalib-zoo 9.9.9 in format 99, this is",
@@ -228,11 +258,13 @@ def test_a_strangers_checkpoint_runs_no_code(copy, tmp_path, monkeypatch, force)
     mark = tmp_path / "mark"
     state = torch.load(copy / "model.ckpt", weights_only=False)
     torch.save({**state, "extra": Stranger(mark)}, copy / "model.ckpt")
+    write_checksums(copy)
     if force:
         monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     with pytest.raises(ZooError, match="holds more than numbers and could run code"):
         zoo.load(copy, trust=True)
     (copy / "model.ckpt").write_bytes(pickle.dumps(Stranger(mark)))
+    write_checksums(copy)
     with pytest.raises(ZooError):
         zoo.load(copy)
     assert not mark.exists()

@@ -10,6 +10,7 @@ from small_recipes import STFPM
 
 from zoo.cli import main
 from zoo.hashes import file_sha256
+from zoo.runs.checksums import write_checksums
 from zoo.sealed import landlock
 from zoo.training import resume
 
@@ -163,6 +164,7 @@ def test_a_record_that_tells_of_other_splits_does_not_hold(run, capsys):
     [digest, *_] = record["reads"]["data"].values()
     record["reads"]["data"]["part/test_public/bad/000_regular.png"] = digest
     (run / "attestation.json").write_text(json.dumps(record))
+    write_checksums(run)
     code, said = verify(capsys, run, "--no-repeat")
     assert code == 1
     assert "FAIL  read of the data: train and validation of part only, but not part/test" in said
@@ -235,10 +237,20 @@ def test_typing_errors_are_one_line(made, capsys, words, says):
 
 
 def test_a_damaged_record_is_one_line(run, capsys):
+    record = read(run / "attestation.json")
     (run / "attestation.json").write_text("{")
-    assert "is damaged" in verify(capsys, run)[1]
+    assert "attestation.json is no valid JSON" in verify(capsys, run)[1]
     (run / "attestation.json").write_text('{"format": 99}')
     assert "is of format 99" in verify(capsys, run)[1]
+    for key, value, says in (
+        ("outputs", {"../../x": "0" * 64}, "outputs.../../x"),
+        ("reads", {**record["reads"], "data": {"/etc/passwd": "0" * 64}}, "reads.data./etc/passwd"),
+        ("guards", {"landlock_abi": "all", "audit_hook": 1}, "guards.landlock_abi is 'all'"),
+        ("touched", "nothing", "touched"),
+        ("format", 1, "is not the file that the run wrote"),
+    ):
+        (run / "attestation.json").write_text(json.dumps({**record, key: value}))
+        assert says in verify(capsys, run)[1]
 
 
 def test_a_method_that_reaches_for_test_images_voids_the_run(made, tmp_path, monkeypatch, capsys):

@@ -11,6 +11,7 @@ import yaml
 
 from zoo.data.known_images import image_digests
 from zoo.errors import ZooError
+from zoo.runs.checksums import write_checksums
 from zoo.submission.runs import check_calibrations, expected_of, find_runs
 from zoo.submission.tree import Image, on_disk
 
@@ -18,12 +19,14 @@ from zoo.submission.tree import Image, on_disk
 def edit(path: Path, **values: object) -> None:
     data = json.loads(path.read_text())
     path.write_text(json.dumps({**data, **values}))
+    write_checksums(path.parent)
 
 
 def reconfigure(run: Path, change) -> None:
     config = yaml.safe_load((run / "config.yaml").read_text())
     change(config)
     (run / "config.yaml").write_text(yaml.safe_dump(config))
+    write_checksums(run)
 
 
 @pytest.mark.parametrize(

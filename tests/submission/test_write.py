@@ -14,6 +14,7 @@ from PIL import Image as PIL
 import zoo
 from zoo.data import layout
 from zoo.errors import ZooError
+from zoo.runs.checksums import write_checksums
 from zoo.runs.maps import SavedMaps
 from zoo.submission import write as write_module
 from zoo.submission.check import check
@@ -140,13 +141,18 @@ def test_a_second_run_into_the_same_place_is_refused(grid):
     assert Path("mine.tar.gz").read_text() == "mine"
 
 
+def change(path: Path, **values: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    write_checksums(path.parent)
+
+
 def test_what_was_begun_with_other_thresholds_is_not_gone_on_with(grid, monkeypatch):
     with monkeypatch.context() as patch:
         interrupt_after(patch, 3)
         with pytest.raises(KeyboardInterrupt):
             submitted(grid, "sub")
     path = grid.gear / "calibration.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "threshold": 0.5}))
+    change(path, threshold=0.5)
     with pytest.raises(ZooError, match="beginning of a submission of other runs or thresholds"):
         submitted(grid, "sub")
     Path("sub.unfinished/state.json").write_text("{")
@@ -183,8 +189,7 @@ def test_a_rule_that_normalises_scales_by_raw_maps_of_validation_images(grid, ma
     raw = np.concatenate([saved.read(index).ravel() for index in range(len(saved))])
     for run in (grid.gear, grid.lid):
         path = run / "calibration.json"
-        changed = {"normalisation": "median", "normal_min": -5.0, "normal_max": 5.0}
-        path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+        change(path, normalisation="median", normal_min=-5.0, normal_max=5.0)
         if not maps:
             shutil.rmtree(run / "maps")
     runs = find_runs([grid.runs])
@@ -197,8 +202,7 @@ def test_a_rule_that_normalises_scales_by_raw_maps_of_validation_images(grid, ma
 
 def test_scores_beyond_half_precision_are_said(grid):
     path = grid.gear / "calibration.json"
-    changed = {"normal_min": 0.0, "normal_max": 1e-9}
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    change(path, normal_min=0.0, normal_max=1e-9)
     said = []
     submitted(grid, "sub", said=said)
     assert any("scores lie more than 65,504 normal ranges away" in line for line in said)

@@ -87,10 +87,12 @@ def run(args: argparse.Namespace) -> int:
     good, images = _pictures(args.good), _pictures(args.images)
 
     from zoo.runs.export import NormalPictures, export_run, graph_paths
+    from zoo.runs.folder import own_folder
 
     suffixes = [SUFFIXES[each] for each in dict.fromkeys(args.format)]
     precisions = list(dict.fromkeys(args.precision))
-    paths = graph_paths(args.out or args.run / "exported", suffixes, precisions)
+    out = args.out or own_folder(args.run, "exported")
+    paths = graph_paths(out, suffixes, precisions)
     pictures = NormalPictures(args.run, args.root, good)
     size = tuple(args.input_size) if args.input_size else None
     for path in export_run(args.run, paths, pictures, size, args.check, _say):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +141,7 @@ def _copies(args: argparse.Namespace) -> int:
 
 
 def _check_new(out: Path) -> None:
-    if out.exists():
+    if os.path.lexists(out):  # a link that leads nowhere, too
         raise ZooError(f"{out} exists: move it, or give another folder with --out")
 
 

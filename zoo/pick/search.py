@@ -28,7 +28,7 @@ from zoo.pick.estimate import EstimatePicture, estimate, write_pictures
 from zoo.pick.rehearsal import rehearse
 from zoo.runs.documents import Share
 from zoo.runs.export import NormalPictures, export_run, graph_paths, precision_of
-from zoo.runs.folder import write_json
+from zoo.runs.folder import own_folder, write_json
 from zoo.runs.train import carry_out
 from zoo.schema import Text, read_json, validated
 
@@ -86,7 +86,7 @@ class Search:
                 fitting.append(precision)
         if fitting:
             run = self._fitted(candidate, say)
-            paths = graph_paths(run / GRAPHS, [".xml"], fitting)
+            paths = graph_paths(own_folder(run, GRAPHS), [".xml"], fitting)
             export_run(run, paths, NormalPictures(run), reuse=True, say=say)
             for path in paths:
                 yield self._judged(candidate, path, say)

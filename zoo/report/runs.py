@@ -13,6 +13,7 @@ from zoo.post.calibration import Calibration
 from zoo.report.curves import Limit, score_chart, score_range, share_above
 from zoo.report.pictures import Case, chosen, kept_cases
 from zoo.runs.check import read_calibration
+from zoo.runs.checksums import verify
 from zoo.runs.documents import Metrics, check_metrics, read_cost
 from zoo.runs.folder import CALIBRATION, HISTOGRAMS, RULE_HISTOGRAMS
 from zoo.runs.history import older
@@ -180,6 +181,7 @@ def _curves(folder: Path, calibration: Calibration, missing: list[str]) -> Itera
 def _scores(folder: Path, calibration: Calibration, missing: list[str]) -> dict[str, PixelScores]:
     """Return histograms whose scores have the unit of the thresholds."""
     try:
+        verify(folder, RULE_HISTOGRAMS)
         return load_splits(folder / RULE_HISTOGRAMS)
     except ZooError:
         pass
@@ -190,6 +192,7 @@ def _scores(folder: Path, calibration: Calibration, missing: list[str]) -> dict[
         )
         return {}
     try:
+        verify(folder, HISTOGRAMS)
         return load_splits(folder / HISTOGRAMS)
     except ZooError:
         missing.append(f"no readable {HISTOGRAMS}, so no curves")

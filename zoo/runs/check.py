@@ -6,12 +6,13 @@ Nothing here imports torch.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from zoo import __version__
 from zoo.errors import ZooError
-from zoo.post.calibration import Calibration
+from zoo.post.calibration import MEND, Calibration
+from zoo.runs.checksums import verify
 from zoo.runs.damage import check_sound
+from zoo.runs.documents import Metrics, check_metrics
 from zoo.runs.folder import (
     CALIBRATION,
     CONFIG,
@@ -23,7 +24,7 @@ from zoo.runs.folder import (
 )
 
 
-def check_run(folder: str | Path, with_model: bool = True) -> dict[str, Any]:
+def check_run(folder: str | Path, with_model: bool = True) -> Metrics:
     """Return the metrics of a finished run.
 
     Args:
@@ -34,11 +35,10 @@ def check_run(folder: str | Path, with_model: bool = True) -> dict[str, Any]:
         ZooError: No run, a damaged one, one of another version, or one without a model.
     """
     folder = Path(folder).expanduser()
-    check_sound(folder, with_model)
-    metrics = read_metrics(folder)
-    if metrics is None or not (folder / CONFIG).is_file():
+    if not all((folder / name).is_file() for name in (METRICS, CONFIG)):
         what = "no finished run" if folder.is_dir() else "no such folder"
         raise ZooError(f"{what} at {folder}{_hint(folder)}")
+    metrics = check_metrics(folder)
     found = metrics.get("format", 0)
     if found != FORMAT_VERSION:
         writer = metrics.get("zoo_version", "an unknown version")
@@ -48,6 +48,7 @@ def check_run(folder: str | Path, with_model: bool = True) -> dict[str, Any]:
         )
     if with_model and not (folder / MODEL).is_file():
         raise ZooError(f"run {folder} kept no model: repeat it without --keep none")
+    check_sound(folder, with_model)
     return metrics
 
 
@@ -73,7 +74,9 @@ def read_calibration(folder: Path, name: str | Path = CALIBRATION) -> Calibratio
     Raises:
         ZooError: It is missing, damaged or of another version.
     """
-    return Calibration.load(Path(folder) / name)
+    calibration = Calibration.load(Path(folder) / name)
+    verify(folder, name, MEND)
+    return calibration
 
 
 def _hint(folder: Path) -> str:

@@ -14,6 +14,7 @@ from zoo.errors import ZooError, one_line
 from zoo.post.calibration import Calibration
 from zoo.post.processor import BlobPostProcessor
 from zoo.runs.check import read_calibration
+from zoo.runs.checksums import verify
 from zoo.runs.folder import CALIBRATION
 
 _CONFIG = "anomalib_post_processor_config"
@@ -27,8 +28,9 @@ def read_checkpoint(path: Path, model: AnomalibModule) -> dict[str, Any]:
         model: The module that it will fill, which says what may be in it besides numbers.
 
     Raises:
-        ZooError: The file cannot be read, or holds code.
+        ZooError: The file cannot be read, is another one than the run wrote, or holds code.
     """
+    verify(path.parent, path.name)
     try:
         with anomalib_safe_globals(extra=model.checkpoint_safe_globals()):
             return torch.load(path, map_location="cpu", weights_only=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.runs.checksums import CHECKSUMS, write_checksums
 from zoo.runs.documents import COST, FAILED, METRICS, read_metrics
 
 FORMAT_VERSION = 1  # of the folder: raised when an older run could be misread
@@ -26,7 +27,7 @@ ATTESTATION = "attestation.json"  # of a sealed run, see `zoo.sealed`
 ROBUSTNESS = "robustness"  # see `zoo relight`
 # What a run writes; whatever else lies in its folder is somebody's own.
 _OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS)
-_OURS += (RULE_HISTOGRAMS, ATTESTATION, ROBUSTNESS)
+_OURS += (RULE_HISTOGRAMS, ATTESTATION, ROBUSTNESS, CHECKSUMS)
 _OURS += ("calibrations",)  # older ones, see `zoo.runs.history`: they are of that run's model
 UNFINISHED = ".unfinished"
 _HEADER = b"# anomalib-zoo=="  # what our configurations begin with
@@ -81,8 +82,12 @@ def check_free(folder: Path) -> None:
 
 def write_json(path: Path, data: Any) -> None:
     """Write plain data as JSON that people can read; NaN is refused."""
-    text = json.dumps(data, indent=2, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    Path(path).write_text(json_text(data), encoding="utf-8")
+
+
+def json_text(data: Any) -> str:
+    """Return plain data as JSON that people can read; NaN is refused."""
+    return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
 
 @contextmanager
@@ -102,6 +107,7 @@ def appearing(folder: Path) -> Iterator[Path]:
     aside.mkdir(parents=True)
     try:
         yield aside
+        write_checksums(aside)
         if folder.exists():
             _replace(folder, aside)
         else:
@@ -128,6 +134,7 @@ def _replace(folder: Path, aside: Path) -> None:
 
     Until then a mark says that the folder is ours: a kill here is not in the next one's way.
     """
+    _remove(folder / UNFINISHED)
     (folder / UNFINISHED).touch()
     for name in dict.fromkeys([*_OURS, *(path.name for path in aside.iterdir())]):
         _remove(folder / name)
@@ -141,6 +148,24 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def own_folder(run: Path, name: str) -> Path:
+    """Return a folder inside a run, which is made if it is not there.
+
+    Raises:
+        ZooError: Writing there would lead out of the run, or there is a file.
+    """
+    place = Path(run) / name
+    if not place.resolve().is_relative_to(Path(run).resolve()):
+        raise ZooError(
+            f"{place} is a link to {place.resolve()}, and a run is written inside its own folder "
+            "only: remove the link"
+        )
+    if place.exists() and not place.is_dir():
+        raise ZooError(f"{place} is a file where a folder belongs: move it")
+    place.mkdir(exist_ok=True)
+    return place
 
 
 def note_failure(folder: Path, facts: dict[str, Any]) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
 from zoo.runs.check import read_calibration
-from zoo.runs.folder import CALIBRATION, METRICS, read_metrics, write_json
+from zoo.runs.checksums import keep_copy, put_file
+from zoo.runs.folder import CALIBRATION, METRICS, json_text, own_folder, read_metrics
 from zoo.vand4 import with_calibration
 
 HISTORY = "calibrations"
@@ -40,12 +38,9 @@ def replace(folder: Path, calibration: Calibration) -> Path:
     """
     kept = older(folder)
     number = int(kept[-1].stem) + 1 if kept else 1
-    place = folder / HISTORY / f"{number:04d}.json"
-    place.parent.mkdir(exist_ok=True)
-    with _appearing(place) as aside:
-        aside.write_bytes((folder / CALIBRATION).read_bytes())
-    with _appearing(folder / CALIBRATION) as aside:
-        calibration.save(aside)
+    place = own_folder(folder, HISTORY) / f"{number:04d}.json"
+    keep_copy(folder, CALIBRATION, f"{HISTORY}/{place.name}")
+    put_file(folder, CALIBRATION, calibration.to_text().encode())
     _note_admissible(folder, calibration)
     return place
 
@@ -56,7 +51,10 @@ def put_back(folder: Path) -> None:
     Raises:
         ZooError: There is none.
     """
-    last(folder).replace(folder / CALIBRATION)
+    own_folder(folder, HISTORY)
+    kept = last(folder)
+    put_file(folder, CALIBRATION, kept.read_bytes())
+    kept.unlink()
     _note_admissible(folder, read_calibration(folder))
 
 
@@ -66,16 +64,5 @@ def _note_admissible(folder: Path, calibration: Calibration) -> None:
     noted = metrics.get("vand4_admissible")
     said = noted and with_calibration(noted, calibration.given)
     if said != noted:
-        with _appearing(folder / METRICS) as aside:
-            write_json(aside, {**metrics, "vand4_admissible": said})
-
-
-@contextmanager
-def _appearing(path: Path) -> Iterator[Path]:
-    """Give a file to write into that takes its name when the block ends well."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield aside
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+        text = json_text({**metrics, "vand4_admissible": said})
+        put_file(folder, METRICS, text.encode())

@@ -24,6 +24,7 @@ from zoo.plain_yaml import read_yaml
 from zoo.recipe_numbers import check_numbers
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checkpoint import fill, read_checkpoint
+from zoo.runs.checksums import verify
 from zoo.runs.folder import CONFIG, MODEL
 from zoo.tiling.recipe import tiled
 from zoo.trust import check_recipe, trusting
@@ -84,6 +85,7 @@ def read_config(folder: Path, trust: bool = False) -> dict[str, Any]:
     with trusting(trust):
         check_recipe(config, folder / CONFIG)
     check_numbers(config, folder / CONFIG)
+    verify(folder, CONFIG)
     return config
 
 

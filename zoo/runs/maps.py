@@ -17,6 +17,7 @@ import numpy as np
 from zoo.errors import ZooError, one_line
 from zoo.hashes import file_sha256
 from zoo.post.resize import to_native
+from zoo.runs.checksums import verify
 from zoo.runs.documents import MEND, MapEntry, read_maps_index
 from zoo.runs.folder import MAPS as FOLDER
 
@@ -81,6 +82,7 @@ class SavedMaps:
                 f"run {folder} kept no score maps of '{split}': repeat it with --keep maps"
             )
         self.entries = read_maps_index(self.folder / _INDEX)
+        verify(folder, Path(FOLDER, split, _INDEX))
 
     def __len__(self) -> int:
         """Return the number of maps."""

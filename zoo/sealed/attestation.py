@@ -16,18 +16,30 @@ Nothing here imports torch.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from typing_extensions import NotRequired, TypedDict
 
 from zoo.data.layout import FIT_SPLITS
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
 from zoo.plain_yaml import read_yaml
+from zoo.runs.checksums import verify
 from zoo.runs.folder import ATTESTATION, CALIBRATION, CONFIG, MODEL
+from zoo.schema import (
+    Count,
+    Digest,
+    Flag,
+    Name,
+    RecipeName,
+    RelativePath,
+    Text,
+    read_json,
+    validated,
+)
 from zoo.sealed.hidden import HiddenData, named_paths
 
 FORMAT = 1
@@ -44,6 +56,53 @@ LIMITS = (
     "Judging is not sealed: the method's code runs there beside the data set.",
     "Whoever writes this file can forge it: only a repetition, `zoo verify RUN`, is proof.",
 )
+
+
+class AttestedRecipe(TypedDict):
+    """The recipe's file."""
+
+    name: RecipeName
+    sha256: Digest
+
+
+class Guards(TypedDict):
+    """What held the process."""
+
+    landlock_abi: Count | None
+    audit_hook: Flag
+
+
+class Library(TypedDict):
+    """What was read of a library: how many files, and one digest over all."""
+
+    files: Count
+    sha256: Digest
+
+
+class Reads(TypedDict):
+    """The files that were read, see `zoo.sealed.reads`."""
+
+    data: dict[RelativePath, Digest]
+    weights: dict[Text, Digest]
+    code: dict[Text, Digest]
+    other: dict[Text, Digest]
+    libraries: dict[Text, Library]
+
+
+class Attestation(TypedDict):
+    """The record; see the top of this file."""
+
+    __pydantic_config__ = {"extra": "allow"}  # noqa: RUF012 - a TypedDict has no other place for it
+
+    format: Count
+    object: Name
+    recipe: AttestedRecipe
+    guards: Guards
+    refused: list[Text]
+    touched: list[Text]
+    reads: Reads
+    outputs: dict[Name, Digest]
+    resumed_from: NotRequired[Digest | None]
 
 
 @dataclass(frozen=True)
@@ -63,7 +122,7 @@ def outputs_of(folder: Path) -> dict[str, str]:
     return {name: file_sha256(folder / name) for name in OUTPUTS if (folder / name).is_file()}
 
 
-def read_attestation(folder: Path) -> dict[str, Any]:
+def read_attestation(folder: Path) -> Attestation:
     """Return the record of a sealed run.
 
     Raises:
@@ -72,19 +131,16 @@ def read_attestation(folder: Path) -> dict[str, Any]:
     path = Path(folder) / ATTESTATION
     if not path.is_file():
         raise ZooError(f"run {folder} was not sealed: `zoo bench --sealed` makes runs that are")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        found = record["format"]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ZooError(f"{path} is damaged ({error!r}): copy it again") from error
-    if found != FORMAT:
+    data = read_json(path)
+    found = data.get("format") if isinstance(data, dict) else None
+    if found is not None and found != FORMAT:
         raise ZooError(f"{path} is of format {found}, this version reads {FORMAT}")
+    record = validated(Attestation, data, path)
+    verify(folder, ATTESTATION)
     return record
 
 
-def checks(
-    folder: Path, record: dict[str, Any], root: Path | None, recipe: Path | None
-) -> Iterator:
+def checks(folder: Path, record: Attestation, root: Path | None, recipe: Path | None) -> Iterator:
     """Yield what can be compared without running anything.
 
     Args:
@@ -124,7 +180,7 @@ def _is_seen(name: str, object_name: str) -> bool:
     return len(parts) == 4 and parts[:3] in seen and parts[3] not in ("", ".", "..")
 
 
-def _hidden(folder: Path, record: dict[str, Any], root: Path | None) -> Iterator[Check]:
+def _hidden(folder: Path, record: Attestation, root: Path | None) -> Iterator[Check]:
     """Yield whether anything else that was read, or that the recipe names, is of the data set."""
     config = read_yaml(folder / CONFIG)
     then = os.path.abspath((config["data"].get("init_args") or {}).get("root") or ".")  # noqa: PTH100

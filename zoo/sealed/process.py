@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError, one_line
+from zoo.schema import read_json
 from zoo.sealed import landlock
 from zoo.sealed.guard import Guard
 from zoo.sealed.reads import sorted_reads
@@ -21,7 +22,7 @@ ANSWER = "answer.json"  # what the process has to say at its end, in the folder 
 
 def main(job_file: str) -> int:
     """Carry out a job and write the answer, also when it fails."""
-    job = json.loads(Path(job_file).read_text(encoding="utf-8"))
+    job = read_json(job_file)
     place = Path(job_file).with_name(ANSWER)
     paths = [Path(path) for path in job["readable"]]
     guard = Guard(paths, [Path(path) for path in job["hidden"]])

@@ -23,6 +23,7 @@ from zoo.runs.check import read_calibration
 from zoo.runs.execute import Say, judge, write_results
 from zoo.runs.folder import ATTESTATION, CONFIG, MODEL, appearing, write_json
 from zoo.runs.load import build, rebuild
+from zoo.schema import read_json
 from zoo.sealed.attestation import FORMAT, LIMITS, STATEMENT, outputs_of
 from zoo.sealed.hidden import HiddenData
 from zoo.sealed.process import ANSWER
@@ -217,8 +218,8 @@ def _carry_out(view: Path, say: Say) -> dict[str, Any]:
         errors.seek(0)
         told = errors.read().strip().splitlines()
     try:
-        return json.loads((view / ANSWER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(view / ANSWER)
+    except ZooError:
         last = told[-1] if told else f"exit code {process.returncode}"
         raise ZooError(f"the sealed process ended without an answer: {last}") from None
 

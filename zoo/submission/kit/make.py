@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import ZooError
 from zoo.plain_yaml import dump_yaml
+from zoo.runs.checksums import verify_all, write_checksums
 from zoo.runs.folder import CONFIG, UNFINISHED, write_json
 from zoo.submission import ledger
 from zoo.submission.kit.manifest import ATTESTATION, CARRIED, distributions_of, manifest
@@ -35,6 +37,7 @@ def make_kit(runs: Sequence[ObjectRun], folder: Path) -> Path:
     for run in runs:
         if not run.has_model:
             raise ZooError(f"run {run.folder} kept no model: repeat it without --keep none")
+        verify_all(run.folder)
     folder = folder.resolve()
     aside = folder.with_name(folder.name + UNFINISHED)
     _remove(aside)
@@ -90,9 +93,14 @@ def _carry(run: ObjectRun, target: Path) -> None:
     for name in CARRIED:
         if (run.folder / name).is_file():
             shutil.copy2(run.folder / name, target / name)
-    if (target / ATTESTATION).is_file():
-        return  # it holds the hash of the configuration as it is
+    if not (target / ATTESTATION).is_file():  # which holds the hash of the configuration as it is
+        (target / CONFIG).write_text(dump_yaml(_movable(run)), encoding="utf-8")
+    write_checksums(target)
+
+
+def _movable(run: ObjectRun) -> dict[str, Any]:
+    """Return a run's configuration without the place of its data set."""
     config = {**run.config, "default_root_dir": "runs"}
     init_args = {**(config["data"].get("init_args") or {}), "root": _ELSEWHERE}
     config["data"] = {**config["data"], "init_args": init_args}
-    (target / CONFIG).write_text(dump_yaml(config), encoding="utf-8")
+    return config

@@ -1,0 +1,104 @@
+"""The SHA-256 of every file that decides results, in `checksums.json` beside them.
+
+It is written when a run is finished, and who reads one of the files compares: a flipped byte in a
+model gives other masks, and no error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from zoo.errors import ZooError
+from zoo.hashes import file_sha256
+from zoo.runs.documents import MEND
+from zoo.schema import Digest, Text, read_json, validated
+
+CHECKSUMS = "checksums.json"
+# Two digests while a file is being replaced: whichever of both is there is right.
+_Record = dict[Text, Annotated[list[Digest], Field(min_length=1, max_length=2)]]
+
+
+def write_checksums(folder: Path) -> None:
+    """Write down the files of a run: all but pictures and score maps, which have lists."""
+    paths = [path for path in folder.iterdir() if path.is_file() and path.name != CHECKSUMS]
+    paths += folder.glob("maps/*/index.json")
+    names = sorted(path.relative_to(folder).as_posix() for path in paths)
+    _write(folder, {name: [file_sha256(folder / name)] for name in names})
+
+
+def has_checksums(folder: Path) -> bool:
+    """Whether the files of a run were written down."""
+    return (folder / CHECKSUMS).is_file()
+
+
+def verify(folder: Path, name: str | Path, mend: str = MEND) -> None:
+    """Raise where a file of a run is another one than was written down.
+
+    Args:
+        folder: Of the run.
+        name: Of the file, below the folder; one that is missing or was not written down passes.
+        mend: What a person can do about it.
+    """
+    path = Path(folder) / name
+    known = _read(folder).get(Path(name).as_posix())
+    if known and path.is_file() and _digest(path) not in known:
+        raise ZooError(f"{path} is not the file that the run wrote, its SHA-256 is another: {mend}")
+
+
+def verify_all(folder: Path) -> None:
+    """Raise where any file of a run is another one than was written down."""
+    for name in _read(folder):
+        verify(folder, name)
+
+
+def put_file(folder: Path, name: str, data: bytes) -> None:
+    """Write a file of a run anew; the content counts as the run's own from now on."""
+    digest, record = hashlib.sha256(data).hexdigest(), _read(folder)
+    if name in record:
+        present = [each for each in record[name] if each == file_sha256(folder / name)]
+        _write(folder, {**record, name: [digest, *present]})
+    _put(folder / name, data)
+    if name in record:
+        _write(folder, {**record, name: [digest]})
+
+
+def keep_copy(folder: Path, name: str, copy: str) -> None:
+    """Copy a file of a run inside its folder; a damaged one is known as damaged there too."""
+    _put(folder / copy, (folder / name).read_bytes())
+    record = _read(folder)
+    if name in record:
+        _write(folder, {**record, copy: record[name]})
+
+
+def _read(folder: Path) -> _Record:
+    path = Path(folder) / CHECKSUMS
+    return validated(_Record, read_json(path, MEND), path, MEND) if path.is_file() else {}
+
+
+def _write(folder: Path, record: _Record) -> None:
+    _put(folder / CHECKSUMS, f"{json.dumps(record, indent=2)}\n".encode())
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_bytes(data)
+    aside.replace(path)
+
+
+def _digest(path: Path) -> str:
+    """Return a file's SHA-256, once for as long as the file stays what it is."""
+    known = path.stat()
+    return _remembered(path, (known.st_ino, known.st_size, known.st_mtime_ns, known.st_ctime_ns))
+
+
+@lru_cache(maxsize=256)
+def _remembered(path: Path, stamp: tuple[int, ...]) -> str:
+    return file_sha256(path)
