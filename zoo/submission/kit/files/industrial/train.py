@@ -5,8 +5,6 @@
 Reads train/good and validation/good. The models go to `runs/`; the final ones in `weights/` stay.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import dataclass
