@@ -43,7 +43,7 @@ LIGHT += [
 ]
 # An exported model runs where no torch is.
 LIGHT += [f"export/{name}" for name in ("__init__", "metadata", "files", "runtimes", "model")]
-LIGHT += [f"export/{name}" for name in ("agreement", "cost", "precision", "scope")]
+LIGHT += [f"export/{name}" for name in ("agreement", "cost", "intact", "precision", "scope")]
 LIGHT += ["judging", "prediction", "pareto", "runs/predict", "runs/sources", "runs/watch"]
 LIGHT += ["pick/budget", "pick/candidates", "cli/pick"]
 LIGHT += [f"cli/{verb}" for verb in ("dispatch", "list", "show", "table", "tiny")]

@@ -7,12 +7,14 @@ new thresholds can be put into a graph that stands. No torch is needed.
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from zoo.errors import ZooError, one_line
-from zoo.export.metadata import KEY, ExportMetadata
+from zoo.export.intact import check_intact, sign, weights_of
+from zoo.export.metadata import KEY, UNSIGNED, ExportMetadata
 from zoo.openvino_core import openvino_core
 
 ONNX, OPENVINO = ".onnx", ".xml"
@@ -29,6 +31,7 @@ def write_metadata(path: str | Path, metadata: ExportMetadata) -> None:
         ZooError: No such graph, another kind of file, or its package is not installed.
     """
     path = checked(path)
+    metadata = replace(metadata, sha256=UNSIGNED, weights=None)
     try:
         _write_onnx(path, metadata) if path.suffix == ONNX else _write_openvino(path, metadata)
     except ZooError:
@@ -38,13 +41,14 @@ def write_metadata(path: str | Path, metadata: ExportMetadata) -> None:
 
 
 def read_metadata(path: str | Path) -> ExportMetadata:
-    """Return the metadata of an exported graph, without loading its weights.
+    """Return the metadata of an exported graph.
 
     Args:
         path: A graph, `.onnx` or `.xml`.
 
     Raises:
-        ZooError: No such graph, one without metadata, or its package is not installed.
+        ZooError: No such graph, a damaged one, one without metadata, or its package is not
+            installed.
     """
     path = checked(path)
     try:
@@ -57,23 +61,30 @@ def read_metadata(path: str | Path) -> ExportMetadata:
 
 
 def parse_metadata(text: str | None, path: Path) -> ExportMetadata:
-    """Return the metadata of a text found in a graph; None is a graph that has none."""
+    """Return the metadata of a text found in a graph; None is a graph that has none.
+
+    Raises:
+        ZooError: There is none, or it is damaged, or the graph or its weights are.
+    """
     if text is None:
         raise ZooError(f"{path} carries no calibration: export the run again with `zoo export`")
-    return ExportMetadata.from_text(text, str(path))
+    metadata = ExportMetadata.from_text(text, str(path))
+    check_intact(path, metadata)
+    return metadata
 
 
 def checked(path: str | Path) -> Path:
     """Return the path of a graph.
 
     Raises:
-        ZooError: There is no file, or one of another kind.
+        ZooError: There is no file, or one of another kind, or its weights are missing.
     """
     path = Path(path).expanduser()
     if path.suffix not in (ONNX, OPENVINO):
         raise ZooError(f"{path} is no exported graph: give a {ONNX} or {OPENVINO} file")
     if not path.is_file():
         raise ZooError(f"no exported graph at {path}: the file does not exist")
+    weights_of(path)
     return path
 
 
@@ -91,9 +102,13 @@ def _write_onnx(path: Path, metadata: ExportMetadata) -> None:
     onnx = runtime("onnx")
     graph = onnx.load(path, load_external_data=False)
     kept = {entry.key: entry.value for entry in graph.metadata_props}
+    located = [each for part in graph.graph.initializer for each in part.external_data]
+    names = {entry.value for entry in located if entry.key == "location"}
+    metadata = replace(metadata, weights=min(names, default=None))
     onnx.helper.set_model_props(graph, {**kept, KEY: metadata.to_text()})
     aside = path.with_name(f".{path.name}.new")
     onnx.save(graph, aside)
+    sign(aside, metadata)
     aside.replace(path)
 
 
@@ -112,6 +127,7 @@ def _write_openvino(path: Path, metadata: ExportMetadata) -> None:
         aside = Path(folder, path.name)
         # Weights keep the precision that they have.
         openvino.save_model(graph, aside, compress_to_fp16=False)
+        sign(aside, metadata)
         for new in (aside.with_suffix(".bin"), aside):
             new.replace(path.with_name(new.name))
 

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
-from zoo.schema import Count, Flag, Length, Number, Text, parse_json, validated
+from zoo.schema import Count, Digest, Flag, Length, Name, Number, Text, parse_json, validated
 from zoo.tiling.grid import Layout, Remainder
 from zoo.tiling.stitch import Seams
 
@@ -24,6 +24,8 @@ FORMAT_VERSION = 2
 MEND = "export again with `zoo export`"
 # The way of `zoo.post.to_native`; an older reader refuses another one that comes later.
 NATIVE_RESIZE = "bilinear, pixel centres at one half"
+
+UNSIGNED = "0" * 64  # what stands for a graph's SHA-256 while it is worked out
 
 Side = Annotated[Count, Field(ge=1, le=1 << 14)]  # of what a network sees, in pixels
 
@@ -89,6 +91,8 @@ class ExportMetadata:
         native_resize: How a score map gets to the picture's own size, see `zoo.post.to_native`.
         method: Name of the model's class.
         versions: {package: version} that the graph was made with.
+        weights: Name of the file of weights beside an ONNX graph that is too large for one file.
+        sha256: Of the graph's files, see `zoo.export.intact`.
         version: Version of this format.
 
     Example:
@@ -109,6 +113,8 @@ class ExportMetadata:
     native_resize: Text = NATIVE_RESIZE
     method: Text = ""
     versions: dict[Text, Text] = field(default_factory=dict)
+    weights: Name | None = None
+    sha256: Digest = field(default=UNSIGNED, compare=False)
     version: Count = FORMAT_VERSION
 
     def to_text(self) -> str:

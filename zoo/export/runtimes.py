@@ -48,7 +48,7 @@ def load_graph(path: Path, device: str = "CPU", threads: int = 0) -> Graph:
         raise
     except Exception as error:  # a foreign file may fail in any way
         raise ZooError(
-            f"graph {path} cannot be loaded ({one_line(error, 120)}): export it again"
+            f"graph {path} cannot be loaded ({one_line(error, 300)}): export it again"
         ) from error
 
 

@@ -1,0 +1,107 @@
+"""A graph whose file or weights are damaged, missing or another one's is not judged with."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from zoo.errors import ZooError
+from zoo.export import ExportedModel, ExportMetadata, read_metadata, write_metadata
+from zoo.post import Calibration
+
+
+@pytest.fixture
+def copy(graph, tmp_path):
+    """Return a function that copies the shared graph of a format, to damage it."""
+
+    def make(suffix):
+        for file in graph(suffix).parent.glob(f"{graph(suffix).stem}.*"):
+            shutil.copy(file, tmp_path / file.name)
+        return tmp_path / graph(suffix).name
+
+    return make
+
+
+def flip(path, place):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "damaged", "share"),
+    [(".xml", ".bin", 0.5), (".xml", ".bin", 0.999), (".onnx", ".onnx", 0.5)],
+)
+def test_other_weights_are_not_used(copy, suffix, damaged, share):
+    path = copy(suffix)
+    sound = ExportedModel(path, threads=1)
+    damaged = path.with_suffix(damaged)
+    flip(damaged, int(share * damaged.stat().st_size))
+    assert sound.metadata.sha256 != "0" * 64
+    for read in (read_metadata, ExportedModel):
+        with pytest.raises(ZooError, match=rf"{damaged.name} is damaged.*export again") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".xml", ".onnx"])
+def test_another_threshold_is_not_used(copy, suffix):
+    path = copy(suffix)
+    threshold = repr(read_metadata(path).calibration.threshold)
+    other = threshold[:-1] + ("1" if threshold[-1] != "1" else "2")
+    data = path.read_bytes()
+    assert data.count(threshold.encode()) >= 1
+    path.write_bytes(data.replace(threshold.encode(), other.encode()))
+    for read in (read_metadata, ExportedModel):
+        with pytest.raises(ZooError, match=r"is damaged, the SHA-256 is another one"):
+            read(path)
+
+
+def test_weights_that_are_missing_are_named(copy):
+    path = copy(".xml")
+    path.with_suffix(".bin").unlink()
+    for read in (read_metadata, ExportedModel, lambda file: write_metadata(file, None)):
+        with pytest.raises(ZooError, match=r"model.bin is missing, the weights of model.xml"):
+            read(path)
+
+
+def test_a_graph_and_its_weights_may_be_renamed_together(copy):
+    path = copy(".xml")
+    for suffix in (".xml", ".bin"):
+        path.with_suffix(suffix).rename(path.with_name(f"other{suffix}"))
+    assert ExportedModel(path.with_name("other.xml"), threads=1).metadata.method == "ZooPatchcore"
+
+
+@pytest.fixture
+def external(tmp_path):
+    """Return a graph of ONNX whose weights lie in a file of their own."""
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    ends = [helper.make_tensor_value_info(name, kind, [64]) for name in ("x", "y")]
+    weights = onnx.numpy_helper.from_array(np.arange(64, dtype=np.float32), "w")
+    node = helper.make_node("Add", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "g", ends[:1], ends[1:], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    path = tmp_path / "m.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="m.onnx.data", size_threshold=0)
+    write_metadata(path, ExportMetadata(Calibration(0.5)))
+    return path
+
+
+def test_onnx_weights_outside_the_graph_are_checked_as_well(external):
+    assert read_metadata(external).weights == "m.onnx.data"
+    write_metadata(external, ExportMetadata(Calibration(0.75)))
+    assert read_metadata(external).calibration.threshold == 0.75
+    flip(external.with_name("m.onnx.data"), -1)
+    with pytest.raises(ZooError, match=r"m.onnx.data is damaged"):
+        read_metadata(external)
+
+
+def test_onnx_weights_outside_the_graph_that_are_missing_are_named(external):
+    pytest.importorskip("onnxruntime")
+    external.with_name("m.onnx.data").unlink()
+    for read in (read_metadata, ExportedModel):
+        with pytest.raises(ZooError, match=r"m\.onnx\.data"):
+            read(external)
