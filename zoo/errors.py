@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from zoo.text import printable
+
 _MOST_TO_LIST = 12  # longer lists help nobody
 
 
@@ -17,7 +19,7 @@ class ZooError(Exception):
     def __str__(self) -> str:
         """Return the line, also of an error that a data worker sent wrapped in its traceback."""
         name = f"{type(self).__module__}.{type(self).__qualname__}: "
-        return super().__str__().rpartition(name)[2].rstrip()
+        return printable(super().__str__().rpartition(name)[2].rstrip())
 
 
 class ZooWarning(UserWarning):
@@ -53,6 +55,6 @@ def one_line(error: BaseException, limit: int = 300) -> str:
         >>> one_line(ValueError("a\n  b"))
         'ValueError: a b'
     """
-    text = " ".join(str(error).split())
+    text = printable(" ".join(str(error).split()))
     text = text if len(text) <= limit else f"{text[:limit]}..."
     return text if isinstance(error, ZooError) else f"{type(error).__name__}: {text}".rstrip(": ")

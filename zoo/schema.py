@@ -17,6 +17,7 @@ from pydantic import Field, PlainValidator, TypeAdapter, ValidationError
 
 from zoo.errors import ZooError
 from zoo.names import problem_of
+from zoo.text import printable
 
 T = TypeVar("T")
 
@@ -26,6 +27,12 @@ _MAX_COUNT = 2**53  # integers that JSON readers of every language agree on
 
 
 def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("Input should be text")
+    return printable(value)
+
+
+def _file_name(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("Input should be text")
     return value
@@ -58,7 +65,8 @@ Length = Annotated[Count, Field(le=1 << 16)]
 Area = Annotated[Count, Field(le=1 << 31)]
 Flag = Annotated[bool, Field(strict=True)]
 # Plain validators: pydantic's own text type refuses bytes of file names that are no UTF-8.
-Text = Annotated[str, PlainValidator(_text)]
+Text = Annotated[str, PlainValidator(_text)]  # one line for terminals, see `zoo.text`
+FileName = Annotated[str, PlainValidator(_file_name)]  # as it is, to be compared
 Digest = Annotated[str, PlainValidator(_digest)]
 Name = Annotated[str, PlainValidator(_name)]
 RelativePath = Annotated[str, PlainValidator(_names)]  # names joined by `/`

@@ -15,7 +15,7 @@ import pandas as pd
 from zoo.data.layout import TEST_SPLITS
 from zoo.standings.aggregate import standings
 from zoo.standings.board import boards
-from zoo.standings.markdown import Table, percent, whole
+from zoo.standings.markdown import Table, csv_text, percent, whole
 from zoo.standings.means import means_table
 from zoo.standings.rows import COST, EXPECTED, KEY, METRICS, rows_of
 from zoo.standings.tables import details, published_tables
@@ -42,7 +42,7 @@ def render(
     if ranked:
         frame = pd.DataFrame([row for board in boards(rows) for row in board.records()])
     if form == "csv":
-        return frame.to_csv(index=False, float_format="%.6g", lineterminator="\n").rstrip("\n")
+        return csv_text(frame).rstrip("\n")
     return json.dumps(json.loads(frame.to_json(orient="records")), indent=2)
 
 

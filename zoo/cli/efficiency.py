@@ -94,7 +94,9 @@ def _row(words: tuple, trust: bool = False) -> dict[str, Any]:
 def _csv(rows: list[dict[str, Any]]) -> str:
     import pandas as pd
 
-    return pd.DataFrame(rows).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    from zoo.standings.markdown import csv_text
+
+    return csv_text(pd.DataFrame(rows))
 
 
 def _size(text: str) -> tuple[int, int]:

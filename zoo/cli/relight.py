@@ -69,13 +69,14 @@ def _measure(args: argparse.Namespace) -> int:
 
     from zoo.robustness.table import robustness_table
     from zoo.standings.aggregate import row_names
+    from zoo.standings.markdown import csv_text
 
     rows = pd.DataFrame([row for folder in runs for row in _rows(folder, args)])
     rows["recipe"] = row_names(rows)
     text = robustness_table(rows)
     with appearing_folder(out) as folder:
         (folder / "table.md").write_text(text + "\n", encoding="utf-8")
-        rows.to_csv(folder / "rows.csv", index=False, float_format="%.6g")
+        (folder / "rows.csv").write_text(csv_text(rows), encoding="utf-8", newline="\n")
         _plots(rows, folder)
     print(text)
     print(f"\nwritten to {out}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from zoo.standings.markdown import grid, percent
+from zoo.text import markdown_cell
 
 _MARKS = {"calibration": "c", "training": "t"}
 NOTE = (
@@ -45,8 +46,9 @@ def _of_recipe(recipe: str, rows: pd.DataFrame) -> str:
         seen = " ".join(lit.loc[lit["family"] == family, "seen"].fillna(""))
         cells = [_cell(means[family, severity], clean) for severity in severities]
         lines.append([label(family, seen), *cells])
-    names = ", ".join(sorted(rows["object"].unique()))
-    return f"**{recipe}** ({names})\n\n{grid(['severity', *map(str, severities)], lines)}"
+    names = markdown_cell(", ".join(sorted(rows["object"].unique())))
+    table = grid(["severity", *map(str, severities)], lines)
+    return f"**{markdown_cell(recipe)}** ({names})\n\n{table}"
 
 
 def _cell(segf1: float, clean: float) -> str:

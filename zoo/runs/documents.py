@@ -17,6 +17,7 @@ from zoo.schema import (
     Area,
     Count,
     Digest,
+    FileName,
     Flag,
     Length,
     Name,
@@ -188,7 +189,7 @@ class MapEntry(TypedDict):
     """One entry of `maps/<split>/index.json`: a score map that was kept."""
 
     file: Name
-    image: Text
+    image: FileName
     native_size: tuple[ImageSide, ImageSide]  # a list in JSON
     score: Number
     sha256: Digest
@@ -249,9 +250,7 @@ def read_maps_index(path: Path) -> list[MapEntry]:
 
 
 def _read(kind: Any, path: Path) -> Any:
-    data = read_json(path, MEND)
-    validated(kind, data, path, MEND)
-    return data  # as it was, so that writing it again changes nothing
+    return validated(kind, read_json(path, MEND), path, MEND)
 
 
 def is_scored(figures: Figures) -> bool:

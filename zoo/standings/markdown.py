@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from zoo.text import csv_cell, markdown_cell, markdown_prose
+
 
 @dataclass(frozen=True)
 class Table:
@@ -30,16 +32,33 @@ class Table:
 
     def markdown(self) -> str:
         """Return the table with its notes, without its title."""
-        parts = [self.before, grid(self.head, self.rows, self.n_texts), self.after]
+        head, *rows = ([markdown_cell(cell) for cell in row] for row in (self.head, *self.rows))
+        before, after = map(markdown_prose, (self.before, self.after))
+        parts = [before, grid(head, rows, self.n_texts), after]
         return "\n\n".join(part for part in parts if part)
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], n_texts: int = 1) -> str:
-    """Return a markdown table whose first columns are texts and the others numbers."""
+    """Return a markdown table whose first columns are texts and the others numbers.
+
+    Cells are markdown: names of strangers go through `zoo.text.markdown_cell` first.
+    """
     rule = ["---"] * n_texts + ["---:"] * (len(head) - n_texts)
     lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
     lines.insert(1, f"|{'|'.join(rule)}|")
     return "\n".join(lines)
+
+
+def csv_text(frame: pd.DataFrame, float_format: str = "%.6g") -> str:
+    """Return a frame as CSV in which no name is a formula."""
+    texts = frame.select_dtypes(exclude="number").columns
+    safe = frame.copy()
+    safe.columns = [csv_cell(str(name)) for name in frame.columns]
+    for name in texts:
+        safe[csv_cell(str(name))] = [
+            csv_cell(each) if isinstance(each, str) else each for each in frame[name]
+        ]
+    return safe.to_csv(index=False, float_format=float_format, lineterminator="\n")
 
 
 def percent(value: float | None) -> str:

@@ -33,6 +33,7 @@ from zoo.runs.folder import UNFINISHED, has_metrics_of_ours
 from zoo.schema import Count, Name, NonNegative, RecipeName, Text, read_json, validated
 from zoo.standings.aggregate import HERE, SERVER
 from zoo.standings.server import SERVER_FILE, read_server
+from zoo.text import from_csv_cell
 
 OnError = Callable[[ZooError], None]
 
@@ -149,13 +150,16 @@ def _of_csv(path: Path) -> pd.DataFrame:
     """Return the rows of a CSV file that `zoo table` wrote, checked."""
     mend = "give a file that `zoo table RUNS --format csv` wrote"
     texts = read_csv(path, (*KEY, "segf1"), _NUMBERS, mend)
-    rows = [
-        {name: _number(text) if name in _NUMBERS else text or None for name, text in row.items()}
-        for row in texts
-    ]
-    lines = {f"line {number}": row for number, row in enumerate(rows, start=2)}
-    validated(dict[Text, _CSV_ROW], lines, path, mend)
-    return pd.DataFrame(rows)
+    lines = {
+        f"line {number}": {name: _cell(name, text) for name, text in row.items()}
+        for number, row in enumerate(texts, start=2)
+    }
+    checked = validated(dict[Text, _CSV_ROW], lines, path, mend)
+    return pd.DataFrame([{**row, **checked[line]} for line, row in lines.items()])
+
+
+def _cell(name: str, text: str) -> float | int | str | None:
+    return _number(text) if name in _NUMBERS else from_csv_cell(text) or None
 
 
 def _number(text: str) -> float | int | str | None:

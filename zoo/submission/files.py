@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from zoo.errors import ZooError
-from zoo.submission.finding import Finding, printable
+from zoo.submission.finding import Finding
 from zoo.submission.tree import MAPS, MASKS
+from zoo.text import printable
 
 Wanted = Callable[[str, int], bool]
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from zoo.text import printable
+
 _SHOWN = 3  # of each kind; thousands of equal lines help nobody
 
 
@@ -28,11 +30,6 @@ class Finding:
     def __str__(self) -> str:
         """Return the finding as one line."""
         return printable(f"{self.severity}: {self.where}: {self.what}")
-
-
-def printable(text: str) -> str:
-    """Return a text that steers no terminal, as names in an archive may try to."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from zoo.csv_file import read_csv
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
+from zoo.text import csv_cell, from_csv_cell
 
 PER_WEEK, WEEK = 3, timedelta(days=7)
 # The last three are filled in by hand, once the server has answered.
@@ -32,7 +33,8 @@ def read(path: Path) -> list[dict[str, str]]:
     Raises:
         ZooError: It is missing or no CSV, or an entry has no time.
     """
-    entries = read_csv(path, COLUMNS, mend="mend or restore it")
+    rows = read_csv(path, COLUMNS, mend="mend or restore it")
+    entries = [{key: from_csv_cell(text) for key, text in row.items()} for row in rows]
     try:
         for entry in entries:
             _time(entry)
@@ -79,5 +81,5 @@ def _write(path: Path, entries: Sequence[dict[str, str]]) -> None:
     with aside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(entries)
+        writer.writerows({key: csv_cell(text) for key, text in each.items()} for each in entries)
     aside.replace(path)

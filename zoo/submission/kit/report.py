@@ -7,9 +7,10 @@ from typing import Any
 
 from zoo.card import Card
 from zoo.runs.documents import is_scored, read_cost
-from zoo.standings.markdown import percent
+from zoo.standings.markdown import grid, percent
 from zoo.submission.kit.manifest import card_of
 from zoo.submission.runs import ObjectRun
+from zoo.text import markdown_cell, markdown_prose
 
 
 def report(runs: Sequence[ObjectRun], facts: dict[str, Any], recipe: str) -> str:
@@ -84,14 +85,16 @@ def _thresholds(runs: Sequence[ObjectRun]) -> Iterator[str]:
     yield ""
     rule = runs[0].calibration
     given = ", ".join(f"{key}={value}" for key, value in rule.parameters.items())
-    yield f"One rule for all objects, `{rule.rule}({given})`; the numbers it found:"
+    said = markdown_cell(f"{rule.rule}({given})")
+    yield f"One rule for all objects, {said}; the numbers it found:"
     yield ""
-    yield "| object | threshold | smallest blob | from |"
-    yield "|---|---:|---:|---|"
+    lines = []
     for run in runs:
         each = run.calibration
         source = f"{each.n_images} normal images of {each.split}"
-        yield f"| {run.object_name} | {each.threshold:.6g} | {each.min_area_px} px | {source} |"
+        limits = f"{each.threshold:.6g}", f"{each.min_area_px} px"
+        lines.append([run.object_name, source, *limits])
+    yield _table(["object", "from", "threshold", "smallest blob"], lines, 2)
 
 
 def _results(runs: Sequence[ObjectRun]) -> Iterator[str]:
@@ -103,10 +106,9 @@ def _results(runs: Sequence[ObjectRun]) -> Iterator[str]:
         yield ""
         yield "On test_public, which decided nothing; SegF1 of the masks, pooled over all pixels:"
         yield ""
-        yield "| object | SegF1 | AU-PRO 0.05 |"
-        yield "|---|---:|---:|"
-        for name, values in public.items():
-            yield f"| {name} | {percent(values['segf1'])} | {percent(values['au_pro_005'])} |"
+        scores = ("segf1", "au_pro_005")
+        lines = [[name, *(percent(values[s]) for s in scores)] for name, values in public.items()]
+        yield _table(["object", "SegF1", "AU-PRO 0.05"], lines)
 
 
 def _cost(runs: Sequence[ObjectRun]) -> Iterator[str]:
@@ -114,32 +116,32 @@ def _cost(runs: Sequence[ObjectRun]) -> Iterator[str]:
     yield ""
     yield "Batch 1, from the decoded image to the finished mask at native size."
     yield ""
-    yield "| object | p50 ms | p95 ms | passes | peak memory MB | parameters | device | threads |"
-    yield "|---|---:|---:|---:|---:|---:|---|---:|"
+    lines = []
     for run in runs:
         try:
             cost = read_cost(run.folder)
             latency, memory = cost["latency"], cost["memory"]
             peak = memory["peak_device_mb"] or memory["peak_rss_mb"]
             device = cost["processor"] if cost["device"] == "cpu" else cost["device"]
-            yield (
-                f"| {run.object_name} | {latency['p50_ms']:.1f} | {latency['p95_ms']:.1f} "
-                f"| {latency['passes']} | {peak:.0f} | {cost['parameters']} | {device} "
-                f"| {cost['threads']} |"
-            )
+            times = f"{latency['p50_ms']:.1f}", f"{latency['p95_ms']:.1f}", str(latency["passes"])
+            counts = f"{peak:.0f}", str(cost["parameters"]), str(cost["threads"])
+            lines.append([run.object_name, device, *times, *counts])
         except KeyError:  # not all of it was measured
             continue
+    head = ["object", "device", "p50 ms", "p95 ms", "passes"]
+    yield _table([*head, "peak memory MB", "parameters", "threads"], lines, 2)
 
 
 def _weights(facts: dict[str, Any]) -> Iterator[str]:
     yield "## Weights and licences"
     yield ""
-    yield "| pretrained weights | source | licence | gated | SHA-256 |"
-    yield "|---|---|---|---|---|"
+    lines = []
     for each in facts["pretrained_weights"]:
         gated = {True: "yes", False: "no", None: "[?]"}[each["gated"]]
         cells = [each[key] or "[?]" for key in ("name", "source", "licence")]
-        yield f"| {' | '.join(cells)} | {gated} | {each['sha256'] or '[?]'} |"
+        lines.append([*cells, gated, each["sha256"] or "[?]"])
+    head = ["pretrained weights", "source", "licence", "gated", "SHA-256"]
+    yield _table(head, lines, len(head))
     yield ""
     yield "Final weights lie in `weights/`, their hashes in `manifest.json`. They were made from"
     yield "MVTec AD 2, which is CC BY-NC-SA 4.0: [licence of your weights]."
@@ -149,10 +151,14 @@ def _rules(facts: dict[str, Any], card: Card | None) -> Iterator[str]:
     yield "## Rules of VAND 4.0, industrial track"
     yield ""
     verdicts = sorted(set(facts["vand4_admissible"].values()))
-    yield f"- Admissible by card and recipe: {'; '.join(verdicts)}."
+    yield f"- Admissible by card and recipe: {markdown_prose('; '.join(verdicts))}."
     yield "- One configuration without an object's name; no number set by hand for an object."
     yield "- One image at a time: a mask depends on no other image."
     if card:
         name = "used" if card.vand4.uses_category_name else "not used"
         yield f"- Name of the object: {name}. Prompts: [none, or what they are]."
     yield "- Uploads of the team: `uploads.csv`, three in seven days."
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]], n_texts: int = 1) -> str:
+    return grid(head, [[markdown_cell(cell) for cell in line] for line in lines], n_texts)
