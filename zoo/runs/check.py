@@ -38,6 +38,7 @@ def check_run(folder: str | Path, with_model: bool = True) -> Metrics:
     if not all((folder / name).is_file() for name in (METRICS, CONFIG)):
         what = "no finished run" if folder.is_dir() else "no such folder"
         raise ZooError(f"{what} at {folder}{_hint(folder)}")
+    check_sound(folder, with_model)
     metrics = check_metrics(folder)
     found = metrics.get("format", 0)
     if found != FORMAT_VERSION:
@@ -48,7 +49,6 @@ def check_run(folder: str | Path, with_model: bool = True) -> Metrics:
         )
     if with_model and not (folder / MODEL).is_file():
         raise ZooError(f"run {folder} kept no model: repeat it without --keep none")
-    check_sound(folder, with_model)
     return metrics
 
 

@@ -77,13 +77,21 @@ def keep_copy(folder: Path, name: str, copy: str) -> None:
         _write(folder, {**record, copy: record[name]})
 
 
+def remove_file(folder: Path, name: str) -> None:
+    """Remove a file of a run, and what was written down of it."""
+    (folder / name).unlink()
+    record = _read(folder)
+    if record.pop(name, None):
+        _write(folder, record)
+
+
 def _read(folder: Path) -> _Record:
     path = Path(folder) / CHECKSUMS
     return validated(_Record, read_json(path, MEND), path, MEND) if path.is_file() else {}
 
 
 def _write(folder: Path, record: _Record) -> None:
-    _put(folder / CHECKSUMS, f"{json.dumps(record, indent=2)}\n".encode())
+    _put(folder / CHECKSUMS, f"{json.dumps(record, indent=2, sort_keys=True)}\n".encode())
 
 
 def _put(path: Path, data: bytes) -> None:

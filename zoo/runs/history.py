@@ -7,7 +7,7 @@ from pathlib import Path
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
 from zoo.runs.check import read_calibration
-from zoo.runs.checksums import keep_copy, put_file
+from zoo.runs.checksums import keep_copy, put_file, remove_file
 from zoo.runs.folder import CALIBRATION, METRICS, json_text, own_folder, read_metrics
 from zoo.vand4 import with_calibration
 
@@ -54,7 +54,7 @@ def put_back(folder: Path) -> None:
     own_folder(folder, HISTORY)
     kept = last(folder)
     put_file(folder, CALIBRATION, kept.read_bytes())
-    kept.unlink()
+    remove_file(folder, f"{HISTORY}/{kept.name}")
     _note_admissible(folder, read_calibration(folder))
 
 
