@@ -8,7 +8,8 @@ from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
 from zoo.runs.check import read_calibration
 from zoo.runs.checksums import keep_copy, put_file, remove_file
-from zoo.runs.folder import CALIBRATION, METRICS, json_text, own_folder, read_metrics
+from zoo.runs.folder import CALIBRATION, METRICS, json_text, own_folder
+from zoo.schema import read_json
 from zoo.vand4 import with_calibration
 
 HISTORY = "calibrations"
@@ -60,7 +61,7 @@ def put_back(folder: Path) -> None:
 
 def _note_admissible(folder: Path, calibration: Calibration) -> None:
     """Let the run's metrics say whether VAND 4.0 admits it with this calibration."""
-    metrics = read_metrics(folder) or {}
+    metrics = read_json(folder / METRICS)  # as it is: only this one value changes
     noted = metrics.get("vand4_admissible")
     said = noted and with_calibration(noted, calibration.given)
     if said != noted:
