@@ -69,8 +69,7 @@ Text = Annotated[str, PlainValidator(_text)]  # one line for terminals, see `zoo
 FileName = Annotated[str, PlainValidator(_file_name)]  # as it is, to be compared
 Digest = Annotated[str, PlainValidator(_digest)]
 Name = Annotated[str, PlainValidator(_name)]
-RelativePath = Annotated[str, PlainValidator(_names)]  # names joined by `/`
-RecipeName = RelativePath  # such as patchcore/embedded
+RecipeName = Annotated[str, PlainValidator(_names)]  # names joined by `/`
 
 
 def read_json(path: str | Path, mend: str = MEND) -> Any:

@@ -35,7 +35,6 @@ from zoo.schema import (
     Flag,
     Name,
     RecipeName,
-    RelativePath,
     Text,
     read_json,
     validated,
@@ -82,7 +81,7 @@ class Library(TypedDict):
 class Reads(TypedDict):
     """The files that were read, see `zoo.sealed.reads`."""
 
-    data: dict[RelativePath, Digest]
+    data: dict[Text, Digest]
     weights: dict[Text, Digest]
     code: dict[Text, Digest]
     other: dict[Text, Digest]
@@ -167,7 +166,8 @@ def checks(folder: Path, record: Attestation, root: Path | None, recipe: Path | 
     what = f"read of the data: train and validation of {record['object']} only"
     yield Check(not strays, f"{what}{_few(strays)}")
     if root is not None:
-        yield from _same(root, data, "images as attested")
+        seen = {name: digest for name, digest in data.items() if name not in strays}
+        yield from _same(root, seen, "images as attested")
     yield from _hidden(folder, record, root)
     if weights:
         yield from _same(Path("/"), weights, "files of weights as attested")
