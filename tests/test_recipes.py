@@ -7,7 +7,17 @@ import pytest
 import zoo
 from zoo import recipes
 from zoo.errors import ZooError
-from zoo.recipes import Recipe, check_object_free, find_recipe, method_of, recipe_names, recipes_for
+from zoo.plain_yaml import read_yaml
+from zoo.recipes import (
+    Recipe,
+    check_object_free,
+    find_recipe,
+    known_texts,
+    method_of,
+    recipe_names,
+    recipes_for,
+)
+from zoo.testing.objects import OBJECT_NAMES
 
 EMBEDDED = """
 # PatchCore on a CPU.
@@ -135,8 +145,44 @@ def test_a_recipe_may_name_no_object(config, place):
     assert place in str(error.value)
 
 
-def test_only_whole_values_count_as_objects():
-    check_object_free({"can": "scan", "path": "data/vial", "n": 3, "x": None}, ["can", "vial"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"thresholds": {"can": 0.3}},
+        {"thresholds": {"by_object": [{"Sheet-Metal": 0.3}]}},
+        {"thresholds": {"can_v2": 0.3}},
+        {"weights": "models/can.pth"},
+        {"weights": "$W/sheet_metal_v2/net.pth"},
+        {"prompts": ["a photo of a can."]},
+        {"prompts": "Sheet metal, rusty"},
+        {"rule": {"class_path": "my_rules.can.Rule"}},
+        {"rule": {"class_path": "x.Rule", "init_args": {"of": {"CAN": 1}}}},
+        {"rule": {"class_path": "x.Rule", "dict_kwargs": {"can": 1}}},
+        {"folder": "images/01"},
+        {"folder": "images/01.png"},
+        {"thresholds": {"01": 0.1}},
+    ],
+)
+def test_keys_path_parts_and_words_are_looked_at(model):
+    config = {"model": {"class_path": "a.B", "init_args": model}}
+    with pytest.raises(ZooError, match="the recipe names the object") as error:
+        check_object_free(config, ["can", "sheet_metal", "01"])
+    assert "\n" not in str(error.value)
+    check_object_free(config, ["can", "sheet_metal", "01"], ["CAN", "sheet_metal", "01"])
+
+
+def test_other_words_and_the_names_of_arguments_are_no_objects():
+    arguments = {"can": "scan", "path": "canned/american.pth", "n": 3, "x": None, "q": "0.01"}
+    rule = {"class_path": "zoo.post.can.Rule", "init_args": {"can": 1}}
+    config = {"model": {"class_path": "a.B", "init_args": {**arguments, "rule": rule}}}
+    check_object_free(config, ["can", "sheet_metal", "01"])
+
+
+@pytest.mark.parametrize("name", recipes.recipe_names())
+def test_no_packaged_recipe_is_refused_for_what_an_object_is_called(name):
+    objects = {"model", "data", "tile", "good", "normal", "small", "median", "layer2", "embedded"}
+    check_object_free(read_yaml(find_recipe(name).path), objects, known=known_texts())
+    check_object_free(read_yaml(find_recipe(name).path), OBJECT_NAMES)
 
 
 @pytest.mark.parametrize("name", recipes.recipe_names())

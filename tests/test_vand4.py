@@ -105,3 +105,79 @@ def test_a_variable_in_the_name_of_a_file_is_filled_in(monkeypatch):
     monkeypatch.setenv("ZOO_WEIGHTS", "/w")
     assert list(weight_files({"weights": "$ZOO_WEIGHTS/a.pth"})) == [Path("/w/a.pth")]
     assert list(weight_files({"weights": "~/a.pth"})) == [Path.home() / "a.pth"]
+
+
+def parts(**arguments: object) -> dict:
+    return {"class_path": "a.B", "init_args": arguments}
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (parts(pre_processor={"class_path": "other.Peek"}), "Peek of the pre-processor"),
+        (
+            parts(
+                pre_processor={
+                    "class_path": "anomalib.pre_processing.PreProcessor",
+                    "init_args": {"transform": {"class_path": "other.Peek"}},
+                }
+            ),
+            "Peek of the pre-processor",
+        ),
+        (
+            parts(pre_processor={"class_path": "torchvision.transforms.v2.Lambda"}),
+            "Lambda of the pre-processor",
+        ),
+        (parts(reference="data/can/test_public/good"), "reads data/can/test_public/good"),
+        (parts(parts=[{"class_path": "other.Net"}]), "Net of the model"),
+    ],
+)
+def test_foreign_parts_of_a_model_are_vouched_for_by_nobody(model, says):
+    said = run_admissible(CARD, model)
+    assert said.startswith("no: ")
+    assert says in said
+
+
+def test_parts_of_the_method_itself_and_of_known_packages_are():
+    transform = {"class_path": "torchvision.transforms.v2.Resize", "init_args": {"size": 9}}
+    inner = {"class_path": "anomalib.pre_processing.PreProcessor"}
+    assert run_admissible(CARD, parts(pre_processor=inner | {"init_args": transform})) == YES
+    assert run_admissible(CARD, parts(pre_processor={"class_path": "a.Own"})) == YES
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "says"),
+    [
+        ("data", {"class_path": "other.Data"}, "Data of the data is no part of zoo"),
+        (
+            "data",
+            {
+                "class_path": "zoo.data.MVTecAD2Layout",
+                "init_args": {"train_augmentations": {"class_path": "other.Paste"}},
+            },
+            "Paste of the train-augmentations",
+        ),
+        (
+            "data",
+            {"class_path": "anomalib.data.Folder", "init_args": {"normal_dir": "x/good"}},
+            "normal_dir of Folder is a place of its own",
+        ),
+        (
+            "data",
+            {"class_path": "anomalib.data.MVTecAD", "init_args": {"root": "d/test_private"}},
+            "reads d/test_private, a place of test images",
+        ),
+        ("trainer", {"callbacks": [{"class_path": "other.Peek"}]}, "Peek of the trainer"),
+        ("trainer", {"strategy": {"class_path": "other.Plan"}}, "Plan of the trainer"),
+    ],
+)
+def test_odd_data_and_trainers_are_looked_at(section, value, says):
+    said = run_admissible(CARD, MODEL, **{section: value})
+    assert said.startswith("no: ")
+    assert says in said
+
+
+def test_data_in_the_layout_and_plain_trainers_are_admitted():
+    data = {"class_path": "zoo.data.MVTecAD2Layout", "init_args": {"test_split": "test_private"}}
+    trainer = {"max_epochs": 3, "callbacks": [{"class_path": "lightning.pytorch.callbacks.Timer"}]}
+    assert run_admissible(CARD, MODEL, data=data, trainer=trainer) == YES

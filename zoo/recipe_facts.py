@@ -62,7 +62,13 @@ def facts_of(recipe: Recipe, known: Iterable[Method]) -> RecipeFacts:
         training=_training(config.get("trainer") or {}, card),
         rule=_joined(path.rpartition(".")[2] for path in _classes(arguments, "rule")),
         needs=recipe.needs or ANYWHERE,
-        vand4=run_admissible(card, model, digest=lambda path: _promised(card, path)),
+        vand4=run_admissible(
+            card,
+            model,
+            digest=lambda path: _promised(card, path),
+            data=config.get("data"),
+            trainer=config.get("trainer"),
+        ),
     )
 
 

@@ -7,11 +7,12 @@ site-packages, which would go stale.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import zoo
@@ -20,6 +21,8 @@ from zoo.plain_yaml import read_text, read_yaml
 
 DEMO = "/demo"  # how the names of recipes end whose rows compare nothing
 _SUFFIXES = (".yaml", ".yml")
+# Whose classes are never called after somebody's object.
+_CODE = {"zoo", "zoo_plugins", "anomalib", "lightning", "torch", "torchvision", "kornia", "timm"}
 
 
 @dataclass(frozen=True)
@@ -51,32 +54,88 @@ class Recipe:
         return found[1] if found else ""
 
 
-def check_object_free(config: Any, objects: Iterable[str]) -> None:
+def check_object_free(
+    config: Any,
+    objects: Iterable[str],
+    no_objects: Iterable[str] = (),
+    known: Set[str] = frozenset(),
+) -> None:
     """Raise when a recipe names an object: one configuration must serve them all.
+
+    Values are looked at word by word, so that `models/can.pth` and "a photo of a can" name the
+    object `can`, and so are keys that the recipe itself makes up, as in `thresholds: {can: 0.3}`.
+    The names of arguments, and the classes of libraries, belong to code.
 
     Args:
         config: The recipe as plain data.
         objects: The names of the data set's objects.
+        no_objects: Names of objects that mean something else where a recipe has them.
+        known: Whole texts that mean no object, see `known_texts`.
+
+    Raises:
+        ZooError: The first name, and where it stands.
     """
-    names = {name.casefold() for name in objects}
-    for key, value in _strings(config):
-        if value.strip().casefold() in names:
-            raise ZooError(
-                f"the recipe names the object {value!r} at '{key}'; take it out and choose the "
-                "object on the command line"
-            )
+    allowed = {name.casefold() for name in no_objects}
+    names = {name: _words(name) for name in objects if name.casefold() not in allowed}
+    for place, text, is_key in _texts(config):
+        for name, words in names.items():
+            if text not in known and _names(text, name, words):
+                what = "as a key at" if is_key else "at"
+                raise ZooError(
+                    f"the recipe names the object {name!r} {what} '{place}' ({text.strip()[:60]}); "
+                    "take it out and choose the object on the command line, or say "
+                    f"--no-object {name} if the word means something else there"
+                )
 
 
-def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every text among the values of nested data with its dotted key."""
+def known_texts() -> set[str]:
+    """Return the texts of the packaged recipes: whatever an object is called, they mean none."""
+    found = set()
+    for recipe in map(find_recipe, recipe_names()):
+        with contextlib.suppress(ZooError):
+            found |= {text for _, text, _ in _texts(read_yaml(recipe.path))}
+    return found
+
+
+def _names(text: str, name: str, words: list[str]) -> bool:
+    """Whether a text has the words of a name one after the other; of a number, the number alone."""
+    if not any(letter.isalpha() for letter in name):  # 01 is no word of 0.01
+        parts = [text.strip(), *PurePath(text).parts, PurePath(text).stem]
+        return name in parts
+    found = _words(text)
+    return any(found[i : i + len(words)] == words for i in range(len(found) - len(words) + 1))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.casefold())
+
+
+def _texts(
+    value: Any, place: str = "", section: str = "", are_arguments: bool = True
+) -> Iterator[tuple[str, str, bool]]:
+    """Yield the place of every text that a recipe is free to choose, the text, and if it is a key.
+
+    Args:
+        value: Nested data.
+        place: Its dotted key.
+        section: The last part of that.
+        are_arguments: Whether the keys of a dictionary here are those of arguments.
+    """
     if isinstance(value, str):
-        yield key, value
+        if section != "class_path" or value.partition(".")[0] not in _CODE:
+            yield place, value, False
     elif isinstance(value, dict):
+        is_class = "class_path" in value
         for name, item in value.items():
-            yield from _strings(item, f"{key}.{name}" if key else str(name))
+            inner = f"{place}.{name}" if place else str(name)
+            if not (are_arguments or is_class):
+                yield inner, str(name), True
+            # A section's keys, and those of init_args, are checked against what code declares.
+            are_next = not place or name == "init_args"
+            yield from _texts(item, inner, str(name), are_next)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _strings(item, f"{key}[{index}]")
+            yield from _texts(item, f"{place}[{index}]", section, False)
 
 
 def recipes_folder() -> Path:

@@ -7,17 +7,22 @@ What nobody has vouched for counts as no, so that a "yes" can be relied upon.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
 from zoo.card import Card, vand4_admissible
+from zoo.data.layout import TEST_SPLITS
 from zoo.hashes import file_sha256
 from zoo.paths import written_path
 
 YES, NO = "yes", "no: "
 # The rules let a fit, and what normal data decides, see train/good and validation/good only.
 _GIVEN = "thresholds from given images, and the rules admit train and validation only"
+# Whose classes do what their documentation says; a recipe's other ones nobody has vouched for.
+_KNOWN = {"zoo", "anomalib", "lightning", "torch", "torchvision", "kornia", "timm"}
+_RUNS_ANYTHING = {"Lambda"}  # of known packages
+_WHERE = {"pre_processor", "post_processor", "evaluator", "visualizer", "train_augmentations"}
 _NAMED_WEIGHTS = {"embedded", "hub", "random"}  # see `zoo.weights`; everything else is a file
 
 
@@ -32,6 +37,8 @@ def run_admissible(
     goes_on_from: str | None = None,
     outside_images: str = "",
     digest: Callable[[Path], str | None] = _digest,
+    data: dict[str, Any] | None = None,
+    trainer: dict[str, Any] | None = None,
 ) -> str:
     """Return "yes", or "no: " and every reason in one line.
 
@@ -44,8 +51,15 @@ def run_admissible(
         outside_images: The model's attribute of that name: folders besides the data set that its
             fit reads, in words.
         digest: Returns the SHA-256 of a file of weights, None where there is none.
+        data: The recipe's data as plain data, where it is known.
+        trainer: Arguments of the trainer, where they are known.
     """
     found = list(_objections(card, model, transductive, goes_on_from, digest))
+    found += _about_data(data or {})
+    found += _foreign(trainer or {}, "trainer", _KNOWN)
+    for section in (model, data or {}, trainer or {}):
+        found += [f"reads {text}, a place of test images" for text in _test_places(section)]
+    found = list(dict.fromkeys(found))
     if outside_images:
         found.append(f"reads {outside_images}, and nobody knows what these images show")
     return verdict(found)
@@ -96,8 +110,12 @@ def _objections(
                 continue
             if digest(path) not in digests:
                 yield f"weights {path.name} have the SHA-256 of none that the card names"
-    for name in _strange_rules(model):
-        yield f"{name} of the post-processor is no part of zoo, and nobody knows what it reads"
+    arguments = dict(model.get("init_args") or {})
+    # Anomalib's post-processors are none: runs put the shared one in their place.
+    rules = arguments.pop("post_processor", None)
+    yield from _foreign(rules, "post_processor", {"zoo", "anomalib"})
+    own = str(model.get("class_path")).partition(".")[0]  # for which the card speaks
+    yield from _foreign(arguments, "model", _KNOWN | {own})
     if transductive:
         how = f": {transductive}" if isinstance(transductive, str) else ""
         yield f"transductive, one test image is judged with the help of others{how}"
@@ -105,19 +123,42 @@ def _objections(
         yield f"goes on from {Path(goes_on_from).name}, and nobody knows what that has seen"
 
 
-def _strange_rules(model: dict[str, Any]) -> Iterator[str]:
-    """Yield the classes of a recipe's post-processor and its rule that are somebody's own.
+def _about_data(data: dict[str, Any]) -> Iterator[str]:
+    """Yield what nobody can vouch for in a recipe's data."""
+    yield from _foreign(data, "data", _KNOWN)
+    path = str(data.get("class_path") or "")
+    if path.partition(".")[0] == "anomalib":
+        own = [key for key, value in (data.get("init_args") or {}).items() if value is not None]
+        if folders := [key for key in own if key.endswith(("_dir", "_path", "_file"))]:
+            name = path.rpartition(".")[2]
+            yield f"{folders[0]} of {name} is a place of its own, and nobody knows what lies there"
 
-    Anomalib's post-processors are none: runs put the shared one in their place.
-    """
-    waiting = [(model.get("init_args") or {}).get("post_processor")]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            path = str(value.get("class_path", ""))
-            if path and path.partition(".")[0] not in ("zoo", "anomalib"):
-                yield path.rpartition(".")[2]
-            waiting += value.values()
+
+def _foreign(value: Any, where: str, known: Set[str]) -> Iterator[str]:
+    """Yield an objection for every class of a section that is not of a known package."""
+    if isinstance(value, dict):
+        path = str(value.get("class_path") or "")
+        name = path.rpartition(".")[2]
+        if path and (path.partition(".")[0] not in known or name in _RUNS_ANYTHING):
+            part = where.replace("_", "-")
+            yield f"{name} of the {part} is no part of zoo, and nobody knows what it reads"
+        for key, item in value.items():
+            yield from _foreign(item, key if key in _WHERE else where, known)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _foreign(item, where, known)
+
+
+def _test_places(value: Any, key: str = "") -> Iterator[str]:
+    """Yield the texts of a section that lead to the images of a test split."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _test_places(item, str(name))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _test_places(item, key)
+    elif isinstance(value, str | Path) and key != "test_split":
+        yield from [str(value)] * (not {*Path(value).parts}.isdisjoint(TEST_SPLITS))
 
 
 def weight_files(model: Any, named: bool = False) -> Iterator[Path]:

@@ -36,6 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fit and calibrate in a process that can read train and validation only, and write "
         "attestation.json; `zoo verify RUN` checks it",
     )
+    parser.add_argument(
+        "--no-object",
+        dest="no_objects",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an object's name that means something else where a recipe has it",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     parser.add_argument("--dry-run", action="store_true", help="say runs and time, and stop")
     group = parser.add_argument_group("many runs")
@@ -89,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
         executor=args.executor,
         address=args.address,
         dry_run=args.dry_run,
+        no_objects=args.no_objects,
     )
 
 
@@ -110,6 +119,7 @@ def bench(
     executor: str = "local",
     address: str | None = None,
     dry_run: bool = False,
+    no_objects: Sequence[str] = (),
 ) -> int:
     """Say the plan, run it, print the table of its folder, and return the exit code."""
     from zoo.cli.table import naming_left_out
@@ -124,7 +134,9 @@ def bench(
     if executor == "ray":  # its processes work in folders of their own
         root, out = Path(root).resolve(), Path(out).resolve()
     chosen = choose(executor, jobs, threads, devices, address, debug)
-    specs = plan(recipes, root, objects, seeds, splits, out, keep, is_sealed, chosen.threads)
+    specs = plan(
+        recipes, root, objects, seeds, splits, out, keep, is_sealed, chosen.threads, no_objects
+    )
     name = plan_name(specs)
     whole = len(specs)
     if part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 from zoo.data import layout
 from zoo.errors import ZooError
 from zoo.plain_yaml import read_yaml
-from zoo.recipes import Recipe, check_object_free, find_recipe
+from zoo.recipes import Recipe, check_object_free, find_recipe, known_texts
 from zoo.runs.attempt import Outcome
 from zoo.runs.execute import Keep
 from zoo.runs.executors import Executor
@@ -48,6 +49,7 @@ def plan(
     keep: Keep = "model",
     is_sealed: bool = False,
     threads: int | None = None,
+    no_objects: Sequence[str] = (),
 ) -> list[RunSpec]:
     """List the runs of a grid, checking recipes, objects and splits before the first one starts.
 
@@ -61,6 +63,7 @@ def plan(
         keep: What stays of a run, see `zoo.runs.execute`.
         is_sealed: Whether fit and calibration see nothing but train and validation.
         threads: Of each run; those of the process that carries it out by default.
+        no_objects: Names of objects that mean something else where a recipe has them.
 
     Raises:
         ZooError: A recipe is unknown, names an object or shares its name with another; an object
@@ -69,7 +72,7 @@ def plan(
     root, out = Path(root), Path(out)
     names = layout.check_objects(root, list(objects) if objects else None)
     recipes = [find_recipe(name) for name in dict.fromkeys(recipe_names)]
-    slugs: dict[str, Recipe] = {}
+    slugs, known = {}, known_texts()
     for recipe in recipes:
         twin = slugs.setdefault(recipe.slug, recipe)
         if twin is not recipe:
@@ -80,7 +83,7 @@ def plan(
         for key in ("model", "data"):
             if key not in (config or {}):
                 raise ZooError(f"recipe {recipe.path} has no '{key}': see recipes/quickstart.yaml")
-        check_object_free(config, layout.object_names(root))
+        check_object_free(config, layout.object_names(root), no_objects, known)
     splits_of = {name: tuple(layout.check_splits(root, name, splits)) for name in names}
     fingerprints = {name: layout.fingerprint(root, name) for name in names}
     n_images = {name: layout.n_images(root, name) for name in names}
@@ -92,6 +95,7 @@ def plan(
             command=(
                 f"zoo bench {recipe.name} --data.root $ZOO_DATA --objects {name} --seeds {seed}"
                 f"{' --sealed' * is_sealed}"
+                f"{''.join(f' --no-object {shlex.quote(word)}' for word in no_objects)}"
             ),
             object_name=name,
             seed=seed,

@@ -159,13 +159,15 @@ def method_name(model_class: type) -> str:
 
 def admissible(command: ZooCLI, model: AnomalibModule) -> str:
     """Return whether VAND 4.0 admits what a command does with a model, see `zoo.vand4`."""
-    method = _method(type(model))
+    method, settings = _method(type(model)), command.settings.as_dict()
     return run_admissible(
         method.card if method else None,
-        command.settings.as_dict()["model"],
+        settings["model"],
         getattr(model, "transductive", False),
         command.settings.get("ckpt_path"),
         getattr(model, "outside_images", ""),
+        data=settings["data"],
+        trainer=settings["trainer"],
     )
 
 
