@@ -163,6 +163,13 @@ def test_blobs_are_rows_of_a_table(run, shots, predict):
     assert set(pd.read_csv("predictions/blobs.csv")["path"]) <= {str(shots / "monday/1.png")}
 
 
+def test_no_name_in_the_table_is_a_formula(shots, predict):
+    shutil.move(shots / "2.png", "=cmd('x').png")
+    _, [line], _ = predict("=cmd('x').png")
+    assert line["path"] == "=cmd('x').png"
+    assert set(pd.read_csv("predictions/blobs.csv")["path"]) == {"'=cmd('x').png"}
+
+
 def test_the_lines_are_those_of_this_command(shots, predict):
     predict(shots)
     assert len(predict(shots / "2.png")[1]) == len(kept()) == 1

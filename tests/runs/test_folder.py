@@ -13,8 +13,10 @@ from zoo.runs.folder import (
     check_free,
     is_finished,
     note_failure,
+    own_folder,
     write_json,
 )
+from zoo.runs.spec import RunSpec
 
 
 def write_metrics(folder, run_hash: str) -> None:
@@ -161,3 +163,23 @@ def test_an_empty_folder_or_the_current_one_may_be_filled(tmp_path, monkeypatch)
 def test_nan_never_reaches_a_file(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"value": float("nan")})
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a\x1b[2J", "", "a\nb"])
+def test_a_run_of_what_is_no_name_is_not_begun(name, tmp_path):
+    with pytest.raises(ZooError, match="give it a plain name"):
+        RunSpec("quick", (), "", name, 0, (), "", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["calibrations", "exported"])
+def test_a_folder_of_a_run_lies_in_the_run(name, tmp_path):
+    for each in ("run", "elsewhere"):
+        (tmp_path / each).mkdir()
+    assert own_folder(tmp_path / "run", "other").is_dir()
+    (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ZooError, match=rf"{name} is a link to .*elsewhere.*: remove the link"):
+        own_folder(tmp_path / "run", name)
+    (tmp_path / "run" / name).unlink()
+    (tmp_path / "run" / name).write_text("mine")
+    with pytest.raises(ZooError, match=r"is a file where a folder belongs"):
+        own_folder(tmp_path / "run", name)

@@ -20,7 +20,9 @@ from pathlib import Path
 from zoo.data.cache import cache_folder
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256, file_stamp
+from zoo.schema import Digest, FileName, read_json, validated
 
+_Entry = tuple[int, int, int, int, int, Digest]  # a stamp, see `file_stamp`, and the SHA-256
 _TICK_NS = 2_000_000_000  # of the coarsest clock that a file system keeps
 
 
@@ -79,7 +81,7 @@ def _digests(files: list[Path], record: Path | None) -> dict[Path, str]:
         try:
             before, begin = file_stamp(path), time.time_ns()
             remembered = known.get(path.name)
-            if remembered and remembered[:-1] == before:
+            if remembered and list(remembered[:-1]) == before:
                 found[path] = remembered[-1]
                 continue
             found[path] = file_sha256(path)
@@ -94,15 +96,14 @@ def _digests(files: list[Path], record: Path | None) -> dict[Path, str]:
     return found
 
 
-def _read(record: Path | None) -> dict[str, list]:
-    with contextlib.suppress(OSError, ValueError):
-        known = json.loads(record.read_text(encoding="ascii")) if record else {}
-        if isinstance(known, dict):
-            return {name: entry for name, entry in known.items() if isinstance(entry, list)}
+def _read(record: Path | None) -> dict[str, _Entry]:
+    with contextlib.suppress(ZooError):  # none yet, or a damaged one: hashed again
+        if record is not None:
+            return validated(dict[FileName, _Entry], read_json(record), record)
     return {}
 
 
-def _write(record: Path, known: dict[str, list]) -> None:
+def _write(record: Path, known: dict[str, _Entry | list]) -> None:
     """Write aside, then rename; who writes last may forget what another one has just hashed."""
     with contextlib.suppress(OSError):
         record.parent.mkdir(parents=True, exist_ok=True)

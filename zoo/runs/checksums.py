@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field
 
 from zoo.errors import ZooError
-from zoo.hashes import file_sha256
+from zoo.hashes import file_sha256, file_stamp
 from zoo.runs.documents import MEND
 from zoo.schema import Digest, Text, read_json, validated
 
@@ -103,8 +103,7 @@ def _put(path: Path, data: bytes) -> None:
 
 def _digest(path: Path) -> str:
     """Return a file's SHA-256, once for as long as the file stays what it is."""
-    known = path.stat()
-    return _remembered(path, (known.st_ino, known.st_size, known.st_mtime_ns, known.st_ctime_ns))
+    return _remembered(path, tuple(file_stamp(path)))
 
 
 @lru_cache(maxsize=256)

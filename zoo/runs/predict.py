@@ -18,6 +18,7 @@ from zoo.errors import one_line
 from zoo.judging import Judge
 from zoo.prediction import Prediction
 from zoo.runs.sources import MASKS, OVERLAYS, Sources
+from zoo.text import csv_cell
 
 # Columns of the table of blobs, one row per blob; places and lengths in pixels of the picture.
 BLOB_COLUMNS = ("path", "id", "area_px", "x", "y", "width", "height", "centroid_x", "centroid_y")
@@ -104,7 +105,9 @@ class Predictor:
         for each in prediction.blobs:
             place = (*each.box, *each.centroid)
             scores = (each.peak, each.mean, each.integrated)
-            self._rows.writerow((prediction.path, each.id, each.area_px, *place, *scores))
+            self._rows.writerow(
+                (csv_cell(str(prediction.path)), each.id, each.area_px, *place, *scores)
+            )
         self.table.flush()
 
     def _failed(self, path: Path, error: Exception) -> None:

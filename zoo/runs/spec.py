@@ -15,6 +15,7 @@ from zoo.command import ZooCLI
 from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.data.native import NativeDataModule
 from zoo.data.stock import adopt
+from zoo.names import check_name, check_recipe_name
 from zoo.registry import Method, methods
 from zoo.runs.code import code_facts
 from zoo.runs.damage import damage
@@ -66,6 +67,15 @@ class RunSpec:
     is_sealed: bool = False
     threads: int | None = None
     n_images: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the names before hours are spent: they become names of folders and stand in files.
+
+        Raises:
+            ZooError: One of them is none.
+        """
+        check_name(self.object_name, "object")
+        check_recipe_name(self.recipe)
 
     @property
     def label(self) -> str:
