@@ -144,7 +144,7 @@ def fit_sealed(
     hidden.check_seen()
     hidden.check_named(config["model"], "model")
     paths = readable(config, recipe, sources, own)
-    hidden.check_apart(set(paths) - {each.resolve() for each in own})
+    hidden.check_apart(set(paths) - {each.resolve() for each in (*own, recipe)})
     job = {
         # Processes that read images for this one would read unnoticed: there are none.
         "words": [*words, "--data.root", str(place / "data"), "--data.num_workers", "0"],
