@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from zoo.cli import main
+from zoo.runs.checksums import write_checksums
 from zoo.runs.folder import read_metrics
 from zoo.submission.runs import find_runs
 
@@ -180,6 +181,7 @@ def test_a_kit_of_given_images_is_not_admissible(grid, capsys):
     for run in (grid.gear, grid.lid):
         calibration = run / "calibration.json"
         calibration.write_text(json.dumps({**json.loads(calibration.read_text()), "given": True}))
+        write_checksums(run)
     assert main(["submit", str(grid.runs), "--kit", "entry"]) == 0
     assert "VAND 4.0: no: thresholds from given images" in capsys.readouterr().out
     verdicts = json.loads(Path("entry/manifest.json").read_text())["vand4_admissible"]
@@ -196,5 +198,6 @@ def test_a_kit_is_written_in_its_place_and_no_link_is_followed(grid, tmp_path):
     metrics = grid.lid / "metrics.json"
     named = {**json.loads(metrics.read_text()), "object": "../../../../X"}
     metrics.write_text(json.dumps(named))
+    write_checksums(grid.lid)
     assert main(["submit", str(grid.runs), "--kit", "third"]) == 1
     assert not list(tmp_path.rglob("X"))
