@@ -83,7 +83,7 @@ def test_other_archives_are_refused(submission, tmp_path, name):
 
 
 def test_what_was_only_begun_does_not_count(submission):
-    begun = submission.mask.with_name(submission.mask.name + ".part")
+    begun = submission.mask.with_name(".aside-1-a.png")
     submission.mask.rename(begun)
     assert not is_written(submission.folder, submission.image)
     remove_begun(submission.folder)

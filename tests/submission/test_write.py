@@ -106,7 +106,7 @@ def test_an_interrupted_command_goes_on(grid, out, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             submitted(grid, out)
     assert not Path(out).exists()
-    begun = Path(f"{out}.unfinished/sub/{MAPS}/lid/test_private/003_regular.tiff.part")
+    begun = Path(f"{out}.unfinished/sub/{MAPS}/lid/test_private/.aside-1-a.tiff")
     begun.write_bytes(b"half")
     said = []
     with monkeypatch.context() as patch:

@@ -10,7 +10,10 @@ from importlib import import_module
 from itertools import islice
 
 from zoo import __version__
+from zoo.atomic import unwritable
+from zoo.cli.interrupts import INTERRUPTED, MESSAGE, interruptible
 from zoo.cli.process import quiet, return_memory, share_cores
+from zoo.cli.streams import print_any_text
 from zoo.errors import ZooError, nearest, one_line
 from zoo.trust import trusting
 
@@ -26,7 +29,6 @@ ANOMALIB_VERBS = {
     "predict": "anomalib's predict, when an option of its own comes first",
     "export": "anomalib's export to Torch, ONNX or OpenVINO, when an option of its own comes first",
 }
-INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,31 +63,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     trust = "--trust" in words
     words = [word for word in words if word not in {"--debug", "--trust"}]
+    print_any_text()
     share_cores()
     return_memory()
     if not debug:
         quiet()
+    with interruptible(is_whole_process=argv is None) as is_interrupted:
+        try:
+            with trusting(trust):
+                return _dispatch(words, debug)
+        except BaseException as error:
+            if debug:
+                raise
+            if isinstance(error, KeyboardInterrupt) or is_interrupted():  # libraries rename it
+                print(MESSAGE, file=sys.stderr)
+                return INTERRUPTED
+            if not isinstance(error, Exception):
+                raise
+            return _told(error)
+
+
+def _told(error: Exception) -> int:
+    """Print an error in one line, and return the exit code."""
     try:
-        with trusting(trust):
-            return _dispatch(words, debug)
-    except ZooError as error:
-        if debug:
-            raise
-        print(f"zoo: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        print("\nzoo: interrupted; what was finished is kept", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # `zoo list | head`
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - nothing may be flushed any more
+        sys.stdout.flush()
+    except (
+        OSError
+    ):  # a closed pipe, as in `zoo list | head`, or a full disk: nothing more goes there
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - it stays open until the end
+    if isinstance(error, BrokenPipeError):
         return 0
-    except Exception as error:
-        if debug:
-            raise
-        print(f"zoo: {one_line(error)} (--debug shows where it comes from)", file=sys.stderr)
-        return 1
+    if isinstance(error, ZooError):
+        text = str(error)
+    else:
+        more = f"{one_line(error)} (--debug shows where it comes from)"
+        text = unwritable(error) or more
+    print(f"zoo: {text}", file=sys.stderr)
+    return 1
 
 
 def _dispatch(words: list[str], debug: bool) -> int:

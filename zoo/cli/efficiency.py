@@ -11,6 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from zoo.atomic import write_text
 from zoo.errors import ZooError
 from zoo.runs.executors.worker import Setup
 from zoo.trust import is_trusting, trusting
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
             failed += 1
             continue
         if args.out:
-            args.out.write_text(_csv(rows), encoding="utf-8")
+            write_text(args.out, _csv(rows))
     if rows and args.out:
         print(f"{len(rows)} rows written to {args.out}")
     elif rows:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -157,12 +156,13 @@ def _agreement(out: Path, row: Row) -> Agreement | None:
 
 def _finish(out: Path, rows: Sequence[Row], best: Row, found: Difference) -> None:
     """Put the winner in place, and write all rows down."""
+    from zoo.atomic import copy_file
     from zoo.runs.folder import write_json
 
     graph = out / best.graph
     for file in graph.parent.glob(f"{graph.stem}.*"):
         if file.suffix in (".xml", ".bin"):
-            shutil.copy(file, out / f"model{file.suffix}")
+            copy_file(file, out / f"model{file.suffix}")
     write_json(out / "pick.json", {"winner": best.to_dict(), "rows": [r.to_dict() for r in rows]})
     print(
         f"picked {best.candidate} in {best.precision}: {best.cost.latency_ms:.1f} ms and "

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.atomic import atomic_path, write_text
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def _measure(args: argparse.Namespace) -> int:
     rows["recipe"] = row_names(rows)
     text = robustness_table(rows)
     with appearing_folder(out) as folder:
-        (folder / "table.md").write_text(text + "\n", encoding="utf-8")
-        (folder / "rows.csv").write_text(csv_text(rows), encoding="utf-8", newline="\n")
+        write_text(folder / "table.md", text + "\n")
+        write_text(folder / "rows.csv", csv_text(rows))
         _plots(rows, folder)
     print(text)
     print(f"\nwritten to {out}")
@@ -106,7 +107,8 @@ def _plots(rows: pd.DataFrame, folder: Path) -> None:
     from zoo.robustness.plot import plot
 
     for recipe, part in rows.groupby("recipe"):
-        plot(part, folder / f"{str(recipe).replace('/', '-')}.png")
+        with atomic_path(folder / f"{str(recipe).replace('/', '-')}.png") as aside:
+            plot(part, aside)
 
 
 def _copies(args: argparse.Namespace) -> int:
@@ -135,7 +137,8 @@ def _copies(args: argparse.Namespace) -> int:
             ):
                 place = folder / f"{family}_{severity}" / path.relative_to(root).with_suffix(".png")
                 place.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(pixels).save(place)
+                with atomic_path(place) as aside:
+                    Image.fromarray(pixels).save(aside)
     n = len(images) * len(args.families) * len(args.severities)
     print(f"{n} pictures written to {args.out}")
     return 0

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 from pathlib import Path
 
+from zoo.atomic import unwritable, write_text
 from zoo.errors import ZooError
 
 HELP = "write one HTML file: tables, cost, light, thresholds, the worst and best cases of every run"
@@ -57,14 +56,11 @@ def write_report(
         raise ZooError(f"{out} is a folder: give a file, such as {out / 'report.html'}")
     with naming_left_out() as damaged:
         text = page(sources, title, cases, damaged.append)
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(out)
+        write_text(out, text)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
-        raise ZooError(f"{out} cannot be written ({error.strerror}): give --out") from error
+        why = unwritable(error, out) or f"{out} cannot be written ({error.strerror}): give --out"
+        raise ZooError(why) from error
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, one file, no network needed")
     return damaged

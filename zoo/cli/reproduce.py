@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.atomic import copy_file
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _compare(recipe: Recipe, row: Published, server: Path, out: Path) -> int:
         return 0
     if kept.exists() and kept.read_bytes() != server.read_bytes():
         raise ZooError(f"{kept} holds another answer of the server: move it, then repeat")
-    shutil.copyfile(server, kept)
+    copy_file(server, kept)
     print(f"kept as {kept}: `zoo table {out}` shows it beside the published rows")
     return 0
 

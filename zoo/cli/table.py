@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zoo.atomic import write_text
 from zoo.documents import markers, with_block
 from zoo.errors import ZooError
 
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         document = args.into.read_text(encoding="utf-8")
         changed = with_block(document, BLOCK, text, str(args.into))
-        args.into.write_text(changed, encoding="utf-8")
+        write_text(args.into.resolve(), changed)
     return 1 if damaged else 0
 
 

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from zoo.atomic import atomic_path
 from zoo.errors import ZooError, one_line
 from zoo.export.intact import check_intact, sign, weights_of
 from zoo.export.metadata import KEY, UNSIGNED, ExportMetadata
@@ -106,10 +107,9 @@ def _write_onnx(path: Path, metadata: ExportMetadata) -> None:
     names = {entry.value for entry in located if entry.key == "location"}
     metadata = replace(metadata, weights=min(names, default=None))
     onnx.helper.set_model_props(graph, {**kept, KEY: metadata.to_text()})
-    aside = path.with_name(f".{path.name}.new")
-    onnx.save(graph, aside)
-    sign(aside, metadata)
-    aside.replace(path)
+    with atomic_path(path) as aside:
+        onnx.save(graph, aside)
+        sign(aside, metadata)
 
 
 def _read_onnx(path: Path) -> str | None:

@@ -7,13 +7,13 @@ and region of `PixelScores`, the arrays `<split>/<part>/mantissa_bits`, `bins` a
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from zoo.atomic import atomic_path
 from zoo.errors import ZooError
 from zoo.metrics.curves import PixelScores
 from zoo.metrics.histogram import ScoreHistogram
@@ -37,11 +37,8 @@ def save_splits(path: str | Path, splits: dict[str, PixelScores]) -> None:
         for part in _PARTS:
             for key, values in getattr(scores, part).to_arrays().items():
                 arrays[f"{split}/{part}/{key}"] = values
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("wb") as file:
+    with atomic_path(path) as aside, aside.open("wb") as file:
         np.savez_compressed(file, **arrays)
-    aside.replace(path)
 
 
 def add_splits(path: str | Path, splits: dict[str, PixelScores]) -> None:

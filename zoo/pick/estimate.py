@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from zoo.atomic import write_bytes
 from zoo.data.images import read_image
 from zoo.data.masks import read_mask
 from zoo.data.relight import FAMILIES, Light, relight_image
@@ -93,4 +94,4 @@ def _write(
 def _save(path: Path, pixels: np.ndarray) -> None:
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+        write_bytes(path, cv2.imencode(".png", pixels)[1].tobytes())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shlex
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo import __version__
+from zoo.atomic import copy_file
 from zoo.command import ZooCLI
 from zoo.data.bit_depth import find_bit_depth
 from zoo.data.images import image_size
@@ -167,9 +167,7 @@ def remembered(place: Path, key: str, work: Callable[[], Any], kind: Any) -> Any
             return validated(kind, known.value, place)
     value = work()
     place.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.with_name(f".{place.name}.new")
-    write_json(aside, {"key": key, "value": value})
-    aside.replace(place)
+    write_json(place, {"key": key, "value": value})
     return validated(kind, value, place)
 
 
@@ -215,4 +213,4 @@ def _linked(path: Path, place: Path) -> None:
     try:
         place.symlink_to(path.resolve())
     except OSError:
-        shutil.copy(path, place)
+        copy_file(path, place)

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from zoo.atomic import write_text
 from zoo.errors import ZooError
 from zoo.post.background import Normalisation, normalised
 from zoo.schema import (
@@ -142,7 +143,7 @@ class Calibration:
 
     def save(self, path: Path) -> None:
         """Write the calibration as JSON."""
-        Path(path).write_text(self.to_text(), encoding="utf-8")
+        write_text(path, self.to_text())
 
     def to_text(self) -> str:
         """Return the calibration as JSON."""

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import shutil
-import tempfile
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 
+from zoo.atomic import unwritable
 from zoo.command import ZooCLI
 from zoo.errors import one_line
 from zoo.runs.execute import Say
@@ -25,8 +22,6 @@ from zoo.runs.progress import duration
 from zoo.runs.spec import RunSpec, result_text
 from zoo.sealed.run import run_sealed
 from zoo.training.resume import ResumePoint
-
-_LEAST_FREE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -69,25 +64,6 @@ def failed(spec: RunSpec, reason: str, trace: str = "") -> Outcome:
     facts = {"recipe": spec.recipe, "object": spec.object_name, "seed": spec.seed}
     note_failure(spec.folder, facts | {"reason": reason})
     return Outcome("failed", reason, trace)
-
-
-def unwritable(error: Exception, folder: Path) -> str | None:
-    """Return why nothing more can be written, or None if an error has another reason."""
-    code = error.errno if isinstance(error, OSError) else None
-    if code == errno.EROFS:
-        return (
-            f"the disk of {folder} is read-only: mount it anew or give another folder with --out, "
-            "and repeat the command; finished runs are kept"
-        )
-    # Torch reports a full disk as an error of its own.
-    existing = next(path for path in [folder, *folder.absolute().parents] if path.exists())
-    full = shutil.disk_usage(existing).free < _LEAST_FREE_BYTES
-    if full or code in {errno.ENOSPC, errno.EDQUOT}:
-        where = folder if full else f"{folder} or in {tempfile.gettempdir()}"
-        return (
-            f"no space left for {where}: free some and repeat the command; finished runs are kept"
-        )
-    return None
 
 
 def _locked(spec: RunSpec, command: ZooCLI, say: Say) -> Outcome:

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from zoo.atomic import write_bytes
 from zoo.data.images import read_image
 from zoo.metrics import PixelCounts
 from zoo.post.calibration import Calibration
@@ -118,7 +119,7 @@ class CaseCollector:
             image = "".join(letter if letter.isprintable() else "_" for letter in image)
             name = f"{kind}_{rank}_{image}_{case.value:.3f}.png"
             encoded = cv2.imencode(".png", _picture(case, calibration)[..., ::-1])[1]
-            (folder / name).write_bytes(encoded)  # imwrite fails on some umlauts
+            write_bytes(folder / name, encoded.tobytes())  # imwrite fails on some umlauts
             listed.append({"kind": kind, "rank": rank, "picture": name, **case.facts()})
         if listed:
             write_json(folder / CASES_LIST, listed)

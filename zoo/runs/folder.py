@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from zoo.atomic import write_text
 from zoo.errors import ZooError
 from zoo.runs.checksums import CHECKSUMS, write_checksums
 from zoo.runs.documents import COST, FAILED, METRICS, read_metrics
@@ -81,8 +82,8 @@ def check_free(folder: Path) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write plain data as JSON that people can read; NaN is refused."""
-    Path(path).write_text(json_text(data), encoding="utf-8")
+    """Write plain data as JSON that people can read, complete or not at all; NaN is refused."""
+    write_text(path, json_text(data))
 
 
 def json_text(data: Any) -> str:

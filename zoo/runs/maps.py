@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.atomic import atomic_path, write_text
 from zoo.errors import ZooError, one_line
 from zoo.hashes import file_sha256
 from zoo.post.resize import to_native
@@ -43,7 +44,8 @@ class MapWriter:
     def append(self, scored: Scored) -> None:
         """Write one map, (h, w) float32."""
         name = f"{len(self._entries):06d}.npy"
-        np.save(self.folder / name, scored.score_map.astype(np.float32, copy=False))
+        with atomic_path(self.folder / name) as aside:
+            np.save(aside, scored.score_map.astype(np.float32, copy=False))
         self._entries.append(
             {
                 "file": name,
@@ -56,7 +58,7 @@ class MapWriter:
 
     def close(self) -> None:
         """Write the index: a split without it is not complete."""
-        (self.folder / _INDEX).write_text(json.dumps(self._entries), encoding="utf-8")
+        write_text(self.folder / _INDEX, json.dumps(self._entries))
 
 
 def kept_maps(folder: Path, split: str) -> bool:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from io import StringIO
 from pathlib import Path
 
+from zoo.atomic import write_text
 from zoo.csv_file import read_csv
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
@@ -77,9 +79,8 @@ def _time(entry: dict[str, str]) -> datetime:
 
 
 def _write(path: Path, entries: Sequence[dict[str, str]]) -> None:
-    aside = path.with_name(path.name + ".new")
-    with aside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows({key: csv_cell(text) for key, text in each.items()} for each in entries)
-    aside.replace(path)
+    text = StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows({key: csv_cell(cell) for key, cell in each.items()} for each in entries)
+    write_text(path, text.getvalue())

@@ -7,8 +7,8 @@ import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from zoo.atomic import atomic_path
 from zoo.errors import ZooError
-from zoo.runs.folder import UNFINISHED
 from zoo.submission.tree import MAPS, MASKS, SUFFIXES
 from zoo.submission.workplace import check_free
 
@@ -34,9 +34,7 @@ def pack(folder: Path, archive: Path, name: str, count: Count = iter) -> Path:
         ZooError: Something is there; maps or masks are missing.
     """
     files = check_pairs(folder)
-    aside = check_free(archive).with_name(archive.name + f"{UNFINISHED}.gz")
-    aside.unlink(missing_ok=True)  # what an interrupted command left, or a link
-    try:
+    with atomic_path(check_free(archive)) as aside:
         with (
             aside.open("xb") as raw,
             gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as packed,
@@ -48,9 +46,7 @@ def pack(folder: Path, archive: Path, name: str, count: Count = iter) -> Path:
                 member.mode = 0o644
                 with path.open("rb") as file:
                     tar.addfile(member, file)
-        aside.replace(check_free(archive))
-    finally:
-        aside.unlink(missing_ok=True)
+        check_free(archive)
     return archive
 
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import tifffile
 
+from zoo.atomic import ASIDE, atomic_path, write_bytes
 from zoo.submission.tree import MAPS, MASKS, Image
 
-_ASIDE = ".part"
 # A fixed level, so that equal masks are equal files; masks are so plain that others gain nothing.
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
@@ -27,15 +27,12 @@ def write_pair(folder: Path, image: Image, encoded: np.ndarray, mask: np.ndarray
     for tree in (MAPS, MASKS):
         (folder / image.place(tree)).parent.mkdir(parents=True, exist_ok=True)
     target = folder / image.place(MAPS)
-    aside = target.with_name(target.name + _ASIDE)
-    # Without metadata there is nothing in the file but the map: no shape, no software, no date.
-    tifffile.imwrite(aside, encoded, photometric="minisblack", metadata=None, software=False)
-    aside.replace(target)
-    target = folder / image.place(MASKS)
-    aside = target.with_name(target.name + _ASIDE)
+    with atomic_path(target) as aside:
+        # Without metadata the file holds the map and nothing else: no shape, no software, no date.
+        tifffile.imwrite(aside, encoded, photometric="minisblack", metadata=None, software=False)
     # cv2.imwrite fails silently, and on names that Windows writes in another alphabet.
-    aside.write_bytes(cv2.imencode(".png", mask.view(np.uint8) * 255, _PNG)[1].tobytes())
-    aside.replace(target)
+    png = cv2.imencode(".png", mask.view(np.uint8) * 255, _PNG)[1]
+    write_bytes(folder / image.place(MASKS), png.tobytes())
 
 
 def is_written(folder: Path, image: Image) -> bool:
@@ -45,5 +42,5 @@ def is_written(folder: Path, image: Image) -> bool:
 
 def remove_begun(folder: Path) -> None:
     """Remove files that an interrupted command had only begun."""
-    for path in folder.rglob(f"*{_ASIDE}"):
+    for path in folder.rglob(f"{ASIDE}*"):
         path.unlink()

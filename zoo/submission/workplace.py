@@ -101,9 +101,7 @@ class Workplace:
         return state
 
     def _save(self) -> None:
-        new = self.aside / f"{_STATE}.new"
-        write_json(new, asdict(self._state))
-        new.replace(self.aside / _STATE)
+        write_json(self.aside / _STATE, asdict(self._state))
 
 
 def begun_bytes(out: Path) -> int:

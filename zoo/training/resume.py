@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from zoo.atomic import atomic_path, write_text
 from zoo.seeding import generator_states, restore_generators
 from zoo.training.divergence import is_finite
 
@@ -66,10 +67,9 @@ class ResumePoint:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.found() is None:  # no key may ever stand beside the state of another run
             self._key_path.unlink(missing_ok=True)
-        aside = self.path.with_suffix(".part")
-        torch.save(checkpoint, aside)
-        aside.replace(self.path)
-        self._key_path.write_text(self.key, encoding="utf-8")
+        with atomic_path(self.path) as aside:
+            torch.save(checkpoint, aside)
+        write_text(self._key_path, self.key)
 
     def clear(self) -> None:
         """Remove it."""

@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.atomic import atomic_path
 from zoo.data.cache import cache_folder
 from zoo.errors import ZooError
 from zoo.runs.progress import duration
@@ -229,8 +230,7 @@ def _key(recipe: TeacherRecipe, source: Source) -> str:
 
 
 def _write(path: Path, content: Any) -> None:
-    """Write aside, then rename: nothing half-written is ever read."""
+    """Write a file that is complete whenever it is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    torch.save(content, aside)
-    aside.replace(path)
+    with atomic_path(path) as aside:
+        torch.save(content, aside)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from zoo.atomic import atomic_path
 from zoo.errors import ZooError
 from zoo.runs.progress import GridProgress
 from zoo_plugins.efficientad.home_made import TeacherRecipe, home_made_teacher
@@ -26,7 +27,8 @@ def main(words: Sequence[str] | None = None) -> int:
         progress.begin(0, f"teacher from {recipe.backbone} on {name}")
         state = home_made_teacher(recipe, progress.say)
         out.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, out)
+        with atomic_path(out) as aside:
+            torch.save(state, aside)
     except ZooError as error:
         progress.close()
         print(f"zoo: {error}", file=sys.stderr)

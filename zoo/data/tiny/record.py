@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from zoo.atomic import write_text
 from zoo.errors import ZooError
 from zoo.schema import read_json
 
@@ -48,7 +49,7 @@ def is_finished(root: Path, wanted: dict[str, object]) -> bool:
 def begin(root: Path, wanted: dict[str, object]) -> None:
     """Claim the folder for a set, before the first picture is written."""
     root.mkdir(parents=True, exist_ok=True)
-    (root / STARTED).write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+    write_text(root / STARTED, json.dumps(wanted, indent=2) + "\n")
 
 
 def finish(root: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from io import StringIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from zoo.atomic import write_bytes, write_text
 from zoo.data.tiny import record
 from zoo.data.tiny.draws import Draws
 from zoo.data.tiny.frame import Frame
@@ -72,10 +74,11 @@ def write_tiny(
         say(f"{subject}: {len(planned)} scenes at {frame.width} x {frame.height}")
         for scene in planned:
             rows += _write_scene(root / subject, scene, frame, Draws(seed, subject, scene.group))
-    with (root / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    manifest = StringIO()
+    writer = csv.DictWriter(manifest, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(root / "manifest.csv", manifest.getvalue())
     record.finish(root)
     return root
 
@@ -113,4 +116,4 @@ def _write_png(path: Path, picture: np.ndarray) -> None:
     done, data = cv2.imencode(".png", picture[..., ::-1] if colour else picture, _COMPRESSION)
     if not done:
         raise ZooError(f"OpenCV could not encode {path}: reinstall opencv-python-headless")
-    path.write_bytes(data.tobytes())
+    write_bytes(path, data.tobytes())

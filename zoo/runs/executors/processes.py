@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zoo.runs.spec import RunSpec
 
 _ATTEMPTS = 2  # of a run whose process was killed
-_CLEAN_UP_SECONDS = 20.0  # to leave a run tidily
+_CLEAN_UP_SECONDS = 5.0  # to leave a run tidily: an interrupted command ends within ten
 # A new interpreter each: forked threads and accelerators do not survive.
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -179,8 +179,10 @@ def _work(pipe: Connection, setup: Setup, attempt: Callable[[RunSpec, Say], Outc
         # Ctrl-C reaches all processes of a terminal's group: only the parent shall hear it.
         if hasattr(os, "setpgrp"):
             os.setpgrp()
-        # The parent interrupts with it, also where a shell has ignored it for a job behind.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # The parent interrupts with it, also where a shell has ignored it for a job behind; whoever
+        # ends a whole group of processes sends the other.
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.default_int_handler)
         threading.Thread(target=_end_with_parent, daemon=True).start()
         setup.apply()
 

@@ -19,7 +19,7 @@ from zoo.runs.spec import RunSpec
 from zoo.trust import trusting
 
 _RETRIES = 3  # of a run whose process or node is lost
-_CLEAN_UP_SECONDS = 20.0
+_CLEAN_UP_SECONDS = 5.0  # an interrupted command ends within ten
 
 
 class Ray:

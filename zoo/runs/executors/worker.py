@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zoo.cli.process import quiet, return_memory, share_cores
+from zoo.cli.streams import print_any_text
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Setup:
 
     def apply(self) -> None:
         """Do what the command line does before it runs a verb; before torch is imported."""
+        print_any_text()
         share_cores()
         return_memory()
         if not self.debug:
