@@ -21,6 +21,7 @@ import PIL.Image
 from zoo.data.bit_depth import doubt_about
 from zoo.data.images import pixels_of, read_pixels, to_8_bits
 from zoo.errors import ZooError, ZooWarning
+from zoo.paths import written_home
 from zoo.post.calibration import Calibration
 from zoo.post.finish import finish
 from zoo.prediction import Prediction, Scored
@@ -214,7 +215,7 @@ def _is_constant(array: np.ndarray) -> bool:
 
 
 def _path(picture: object) -> Path | None:
-    return Path(picture).expanduser() if isinstance(picture, str | os.PathLike) else None
+    return written_home(picture) if isinstance(picture, str | os.PathLike) else None
 
 
 def _no_picture(picture: object) -> ZooError:

@@ -5,6 +5,7 @@ A name may hold any Unicode, and bytes that are no UTF-8 as Python keeps them (s
 
 from __future__ import annotations
 
+import hashlib
 import os
 import unicodedata
 
@@ -39,6 +40,35 @@ def problem_of(name: object) -> str | None:
     except UnicodeEncodeError:  # a surrogate that stands for no byte
         return "is no text that a file system can hold"
     return f"is longer than {MAX_BYTES} bytes" if size > MAX_BYTES else None
+
+
+def printable(text: str) -> str:
+    r"""Return a text as one line that no terminal takes for commands: control characters escaped.
+
+    Example:
+        >>> printable("a\n\x1b[2J.png")
+        'a\\n\\x1b[2J.png'
+    """
+    return "".join(
+        letter.encode("unicode_escape").decode() if unicodedata.category(letter) == "Cc" else letter
+        for letter in text
+    )
+
+
+def shortened(name: str, n_bytes: int) -> str:
+    """Return a name that takes at most so many bytes on disk; what is cut stays told by a hash.
+
+    Args:
+        name: A name without suffix, and without `/`.
+        n_bytes: What a file system leaves for it, 20 or more.
+    """
+    encoded = name.encode("utf-8", "surrogatepass")
+    if len(os.fsencode(name)) <= n_bytes:
+        return name
+    mark = f"~{hashlib.sha256(encoded).hexdigest()[:8]}"
+    while len(os.fsencode(name)) > n_bytes - len(mark):
+        name = name[:-1]
+    return name + mark
 
 
 def check_name(name: object, what: str, source: object = "") -> str:

@@ -8,5 +8,10 @@ from pathlib import Path
 
 def written_path(text: str | Path) -> Path:
     """Return the path that a text of a recipe means; unknown variables stay as they are."""
-    path = Path(os.path.expandvars(text))
+    return written_home(os.path.expandvars(text))
+
+
+def written_home(text: str | os.PathLike[str]) -> Path:
+    """Return a path in which a leading `~` alone is the home; `~7.png` is a file of that name."""
+    path = Path(text)
     return path.expanduser() if path.parts[:1] == ("~",) else path

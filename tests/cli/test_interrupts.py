@@ -63,7 +63,9 @@ FORKS = """
 def verb(words, debug):
     child = os.fork()
     if not child:
+        print("up", flush=True)
         time.sleep(600)
+    time.sleep(0.5)
     os.kill(child, signal.SIGTERM)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
     time.sleep(1)
@@ -109,7 +111,7 @@ def has_ended(pid: int) -> bool:
 def test_a_signal_to_a_forked_child_is_none_to_the_command():
     command = start(FORKS)
     printed, said = command.communicate(timeout=PATIENCE)
-    assert (command.returncode, printed.strip()) == (0, "went on"), said
+    assert (command.returncode, printed.strip()) == (0, "up\nwent on"), said
 
 
 def test_a_command_behind_goes_on_where_its_shell_ignores_ctrl_c():

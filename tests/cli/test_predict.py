@@ -187,7 +187,7 @@ def test_a_damaged_picture_is_a_line_and_the_others_go_on(shots, predict):
         assert "is empty (0 bytes)" in errors[str(shots / "0.png")]
         assert sum("mask" in line for line in lines) == 3
         assert "3 pictures, " in said
-        assert ", 2 not readable, " in said
+        assert ", 2 not judged, " in said
 
 
 def test_pictures_of_one_name_do_not_overwrite_each_other(shots, predict, tmp_path):

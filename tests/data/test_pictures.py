@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.data.pictures import copies, few, match_masks, object_name, pictures
+from zoo.data.listing import few
+from zoo.data.pictures import copies, match_masks, object_name, pictures
 from zoo.errors import ZooError
 
 

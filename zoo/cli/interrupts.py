@@ -16,7 +16,7 @@ INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
 MESSAGE = "\nzoo: interrupted; what was finished is kept"
 _GRACE_SECONDS = 8.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_armed: list[threading.Event] = []  # of the blocks that go on
+_armed: list[socket.socket] = []  # what the kernel writes signals to, while blocks go on
 
 
 @contextmanager
@@ -46,12 +46,12 @@ def interruptible(is_whole_process: bool) -> Iterator[Callable[[], bool]]:
     before = {each: signal.signal(each, interrupt) for each in wanted}
     before_fd = signal.set_wakeup_fd(kernels.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=_end_late, args=(ours, heard), daemon=True).start()
-    _armed.append(heard)
+    _armed.append(kernels)
     try:
         yield heard.is_set
     finally:
         if not (is_whole_process and heard.is_set()):
-            _armed.remove(heard)
+            _armed.remove(kernels)
             signal.set_wakeup_fd(before_fd)
             kernels.close()
             for each, handler in before.items():
@@ -76,15 +76,29 @@ def _end_late(pipe: socket.socket, heard: threading.Event) -> None:
                 pipe.settimeout(max(0.01, deadline - time.monotonic()))
 
 
-def _forget_in_child() -> None:
-    """Let a forked process end by SIGTERM as usual, and tell its parent's thread of no signal."""
+def _hear_nothing() -> None:
+    """Keep what a process that is being forked hears from its parent's thread."""
     if _armed:
-        signal.set_wakeup_fd(-1)
+        with contextlib.suppress(ValueError):  # of another thread than the main one
+            signal.set_wakeup_fd(-1)
+
+
+def _hear_again() -> None:
+    if _armed:
+        with contextlib.suppress(ValueError):
+            signal.set_wakeup_fd(_armed[-1].fileno(), warn_on_full_buffer=False)
+
+
+def _end_as_usual() -> None:
+    """Let SIGTERM end a forked process, such as one that reads images."""
+    if _armed:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_in_child)
+    os.register_at_fork(
+        before=_hear_nothing, after_in_parent=_hear_again, after_in_child=_end_as_usual
+    )
 
 
 def _end_now() -> None:

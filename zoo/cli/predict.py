@@ -16,7 +16,8 @@ HELP = "judge pictures with a run or an exported graph: JSON lines, masks, overl
 EPILOG = (
     "Standard output holds the JSON lines and nothing else; OUT/predictions.jsonl holds them too. "
     "OUT/blobs.csv has a row per blob: area, box, centroid, peak, mean and sum of its scores. "
-    "Masks are 0 and 255 at the picture's own size. Exit code 1: a picture could not be read. With "
+    "Masks are 0 and 255 at the picture's own size. Exit code 1: something was not judged, such as "
+    "a damaged picture, a video or a named pipe; each has a line with the reason. With "
     "an option first, such as --model, this is anomalib's predict."
 )
 _RUN = "RUN: folder of a run, see `zoo fit`"
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge pictures; 1 if one could not be read."""
+    """Judge pictures; 1 if one could not be judged."""
     from zoo.runs.sources import BLOBS, LINES, Sources
 
     # Typing errors show before the seconds that the imports take.
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     sources = Sources(pictures, args.out)
     found = sources.found(may_be_empty=args.watch)
 
+    from zoo.atomic import RecordFile
     from zoo.runs.counted import counted
     from zoo.runs.predict import Predictor, say
     from zoo.runs.watch import settled
@@ -72,17 +74,18 @@ def run(args: argparse.Namespace) -> int:
     detector = _judge(args.exported, run, args.device)
     args.out.mkdir(parents=True, exist_ok=True)
     # Watching writes a log, which goes on; otherwise the lines are those of this command.
-    mode = "a" if args.watch else "w"
     with (
-        (args.out / LINES).open(mode, encoding="utf-8") as lines,
-        (args.out / BLOBS).open(mode, encoding="utf-8", newline="") as table,
+        RecordFile(args.out / LINES, keep=args.watch) as lines,
+        RecordFile(args.out / BLOBS, keep=args.watch) as table,
     ):
         predictor = Predictor(detector, sources, args.out, lines, table, not args.no_overlays)
         try:
             if args.watch:
                 say(f"watching; Ctrl-C ends it ({detector.calibration.describe()})")
                 for paths in settled(sources, args.interval):
+                    predictor.pass_over(sources.unread)
                     predictor.run(paths, args.batch_size)
+            predictor.pass_over(sources.unread)
             quiet = sys.stdout.isatty()  # the lines themselves say how far it is
             predictor.run(found if quiet else counted(found, len(found), "judged"), args.batch_size)
         finally:

@@ -72,6 +72,11 @@ class MVTecAD2Layout(NativeDataModule):
         """The category."""
         return self.category
 
+    @property
+    def notices(self) -> list[str]:
+        """Lines for people: what has the name of an image and cannot be opened."""
+        return layout.notices(self.root, self.category)
+
     def listed(self, split: str) -> list[Sample]:
         """Return the images of a split, sorted by path."""
         category = layout.check_object(self.root, self.category or "")

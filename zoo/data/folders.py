@@ -12,9 +12,10 @@ from torchvision.transforms.v2 import Transform
 from zoo.data.cache import DEFAULT_BUDGET_MB
 from zoo.data.images import image_size
 from zoo.data.known_images import check_no_test_folder
+from zoo.data.listing import by_reason, few, notices
 from zoo.data.masks import looks_inverted
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
-from zoo.data.pictures import copies, few, match_masks, object_name, pictures
+from zoo.data.pictures import copies, match_masks, object_name, pictures
 from zoo.data.sample import Sample
 from zoo.errors import ZooError, nearest
 
@@ -189,7 +190,10 @@ class PictureFolders(NativeDataModule):
     def _bad_samples(self, bad: Sequence[Path]) -> list[Sample]:
         masks = {}
         if self.masks is not None:
-            masks = match_masks(bad, self.bad, self.masks, without=[self.good, self.bad])
+            others = [self.good, self.bad]
+            masks = match_masks(bad, self.bad, self.masks, without=others)
+            if self.masks.resolve() != self.bad.resolve():
+                self.notices += notices(by_reason(pictures(self.masks, without=others).odd))
         missing = [path for path in bad if path not in masks]
         if masks and missing:
             self.notices.append(

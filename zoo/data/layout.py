@@ -9,17 +9,19 @@ where somebody has it, it lies in `private_ground_truth/<split>/<stem>_mask.png`
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from zoo.data.groups import manifest_groups
+from zoo.data.listing import by_reason, files_below, files_in, why_no_file
+from zoo.data.listing import notices as notices_of
 from zoo.data.sample import Sample, split_fingerprint
 from zoo.errors import ZooError, nearest
 
 FIT_SPLITS = ("train", "validation")
 TEST_SPLITS = ("test_public", "test_private", "test_private_mixed")
 PRIVATE_SPLITS = TEST_SPLITS[1:]  # their truth is the benchmark server's
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
 
 def object_names(root: Path) -> list[str]:
@@ -127,8 +129,13 @@ def n_images(root: Path, object_name: str) -> int:
     return len(_all_images(Path(root) / object_name))
 
 
+def notices(root: Path, object_name: str) -> list[str]:
+    """Return one line for each kind of what has the name of an image and cannot be opened."""
+    return notices_of(by_reason(files_below(Path(root) / object_name).odd))
+
+
 def _all_images(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
+    return files_below(folder).files
 
 
 def _public(folder: Path, object_name: str) -> list[Sample]:
@@ -147,7 +154,7 @@ def _public(folder: Path, object_name: str) -> list[Sample]:
 
 def _images(folder: Path, object_name: str, split: str, required: bool = True) -> list[Path]:
     if folder.is_dir():
-        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        found = files_in(folder).files
         if found or not required:
             return found
     elif not required:
@@ -164,7 +171,8 @@ def _check_masks(truth: Path, listed: list[Sample], images: Path) -> None:
     """Raise for a mask whose image is gone: its defect would silently count for nothing."""
     if not images.is_dir():  # whoever takes away a whole folder means it
         return
-    lost = sorted(set(truth.glob("*_mask.png")) - {sample.mask_path for sample in listed})
+    masks = {path for path in files_in(truth).files if path.name.endswith("_mask.png")}
+    lost = sorted(masks - {sample.mask_path for sample in listed})
     if lost:
         raise ZooError(
             f"{len(lost)} of the masks have no image in {images}, such as {lost[0]}: copy the "
@@ -177,5 +185,7 @@ def _mask_of(image: Path, folder: Path, required: bool) -> Path | None:
     if mask.is_file():
         return mask
     if required:
-        raise ZooError(f"no mask for {image}: expected {mask}; add it or remove the image")
+        there = os.path.lexists(mask)
+        what = f"{mask} is {why_no_file(mask)}" if there else f"expected {mask}"
+        raise ZooError(f"no mask for {image}: {what}; add it or remove the image")
     return None

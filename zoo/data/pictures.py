@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.data.file_hashes import file_digests
-from zoo.data.layout import IMAGE_SUFFIXES
+from zoo.data.listing import IMAGE_SUFFIXES, by_reason, files_below, notices
 from zoo.errors import ZooError
 
 _VIDEO = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp"}
-_CONVERT = {".heic", ".heif", ".avif", ".webp", ".gif", ".svg", ".jp2", ".jfif", ".pgm", ".ppm"}
-_CONVERT |= {".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".npy"}
+_FOREIGN = {".heic", ".heif", ".avif", ".webp", ".gif", ".svg", ".jp2", ".jfif", ".pgm", ".ppm"}
+_FOREIGN |= {".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".npy"}
+_IS_VIDEO = "video, of which ffmpeg makes pictures"
+_IS_FOREIGN = "a format that is not read here; convert to PNG or JPEG"
 _MASK_ENDINGS = ("_mask", "-mask", "_gt", "_label", "_ground_truth")
 _SAYS_NOTHING = {"good", "ok", "normal"}
 
@@ -28,29 +29,39 @@ class Pictures:
         masks: `7_mask.png` beside `7.jpg` and the like: no pictures.
         videos: Files that hold pictures, but are none.
         foreign: Images in formats that are not read. (Notes and hidden files are not worth a word.)
+        odd: What has the name of one of these and is no file, each with what it is.
     """
 
     images: list[Path]
     masks: list[Path]
     videos: list[Path]
     foreign: list[Path]
+    odd: dict[Path, str]
+
+    def unread(self) -> dict[Path, str]:
+        """Return what may show something and is not read, each with the reason."""
+        return {
+            **dict.fromkeys(self.videos, _IS_VIDEO),
+            **dict.fromkeys(self.foreign, _IS_FOREIGN),
+            **self.odd,
+        }
 
     def notices(self) -> list[str]:
         """Return one line for each kind of files that were left out."""
-        why = {
-            "masks of the pictures beside them": self.masks,
-            "video, of which ffmpeg makes pictures": self.videos,
-            "a format that is not read here; convert to PNG or JPEG": self.foreign,
-        }
-        return [f"left out {few(paths)}: {reason}" for reason, paths in why.items() if paths]
+        return notices(
+            {"masks of the pictures beside them": self.masks, **by_reason(self.unread())}
+        )
 
 
-def pictures(folder: Path | str, without: Iterable[Path | str] = ()) -> Pictures:
+def pictures(
+    folder: Path | str, without: Iterable[Path | str] = (), may_be_empty: bool = False
+) -> Pictures:
     """Find the images below a folder, sub-folders and links included; nothing is decoded.
 
     Args:
         folder: Where to look.
         without: Folders below it whose files do not count, such as that of the masks.
+        may_be_empty: Images are still to come, so that a folder without any is no mistake.
 
     Raises:
         ZooError: There is no such folder, or no image in it.
@@ -59,17 +70,16 @@ def pictures(folder: Path | str, without: Iterable[Path | str] = ()) -> Pictures
     if not folder.is_dir():
         what = "a file, not a folder" if folder.exists() else "no such folder"
         raise ZooError(f"no pictures at {folder}: {what}")
+    listing = files_below(folder, IMAGE_SUFFIXES | _VIDEO | _FOREIGN, without)
     by_kind: dict[str, list[Path]] = {"images": [], "videos": [], "foreign": []}
-    for path in _files(folder, without):
-        kind = _kind(path.suffix.lower())
-        if kind:
-            by_kind[kind].append(path)
+    for path in listing.files:
+        by_kind[_kind(path.suffix.lower())].append(path)
     names = {(path.parent, path.stem.lower()) for path in by_kind["images"]}
     masks = [path for path in by_kind["images"] if _is_mask_beside(path, names)]
     beside = set(masks)
     by_kind["images"] = [path for path in by_kind["images"] if path not in beside]
-    found = Pictures(**by_kind, masks=masks)
-    if not found.images:
+    found = Pictures(**by_kind, masks=masks, odd=listing.odd)
+    if not found.images and not may_be_empty:
         endings = f"they end in {', '.join(sorted(IMAGE_SUFFIXES))}"
         raise ZooError(f"no picture in {folder}: {'; '.join(found.notices()) or endings}")
     return found
@@ -134,32 +144,9 @@ def object_name(folder: Path | str) -> str:
     return (folder.parent.name if inner else folder.name) or folder.name or "pictures"
 
 
-def few(paths: Sequence[Path], most: int = 3) -> str:
-    """Return the names of a few files and how many more there are."""
-    names = ", ".join(path.name for path in paths[:most])
-    return f"{names} and {len(paths) - most} more" if len(paths) > most else names
-
-
 def _kind(suffix: str) -> str:
-    kinds = {"images": IMAGE_SUFFIXES, "videos": _VIDEO, "foreign": _CONVERT}
-    return next((kind for kind, suffixes in kinds.items() if suffix in suffixes), "")
-
-
-def _files(folder: Path, without: Iterable[Path | str]) -> Iterator[Path]:
-    """Yield the files below a folder in a fixed order, without hidden ones; links lead on once."""
-    seen = {Path(path).expanduser().resolve() for path in without} - {folder.resolve()}
-    for here, folders, names in os.walk(folder, followlinks=True, onerror=_unreadable):
-        real = Path(here).resolve()
-        if real in seen:  # one that does not count, or a link that leads back
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(here, name) for name in sorted(names) if not name.startswith("."))
-
-
-def _unreadable(error: OSError) -> None:
-    raise ZooError(f"folder {error.filename} cannot be read ({error.strerror}): give it the rights")
+    kinds = {"images": IMAGE_SUFFIXES, "videos": _VIDEO, "foreign": _FOREIGN}
+    return next(kind for kind, suffixes in kinds.items() if suffix in suffixes)
 
 
 def _is_mask_beside(path: Path, names: set[tuple[Path, str]]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from anomalib.data import AnomalibDataModule
 
 from zoo.data.calibration_images import choose, without
+from zoo.data.listing import by_reason, notices, why_no_file
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.data.sample import Sample
 from zoo.data.stock_setup import set_up
@@ -50,6 +51,11 @@ class AdoptedData(NativeDataModule):
         )
         self.stock = stock
         owner, found = type(stock).__name__, set_up(stock, seed)
+        odd = {s.image_path: why_no_file(s.image_path) for split in found.values() for s in split}
+        odd = {path: reason for path, reason in odd.items() if reason}
+        found = {
+            name: [s for s in split if s.image_path not in odd] for name, split in found.items()
+        }
         normal = [sample for sample in found[TRAIN] if sample.label == 0]
         if not normal:
             raise ZooError(f"{owner} has no normal training image: there is nothing to learn from")
@@ -60,7 +66,7 @@ class AdoptedData(NativeDataModule):
             VALIDATION: chosen.samples,
             TEST: found[TEST],
         }
-        self.notices = [chosen.notice]
+        self.notices = [*notices(by_reason(odd)), chosen.notice]
         if len(normal) < len(found[TRAIN]):
             left = len(found[TRAIN]) - len(normal)
             self.notices.append(f"train: {left} image(s) not labelled normal left out")

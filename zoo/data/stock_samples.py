@@ -22,6 +22,7 @@ from anomalib.data.datasets.base import (
 )
 from anomalib.data.utils import TestSplitMode
 
+from zoo.data.listing import is_hidden
 from zoo.data.sample import Sample
 from zoo.errors import ZooError
 
@@ -71,7 +72,7 @@ def listed(datamodule: AnomalibDataModule) -> dict[str, list[Sample]]:
 
 
 def samples(dataset: AnomalibDataset | None) -> list[Sample]:
-    """Return the samples of a dataset in its order, none of no dataset.
+    """Return the samples of a dataset in its order, without hidden files; none of no dataset.
 
     Raises:
         ZooError: Its table has no labels, or names a mask that is not there.
@@ -86,7 +87,7 @@ def samples(dataset: AnomalibDataset | None) -> list[Sample]:
         )
     masks = table["mask_path"] if "mask_path" in table else [None] * len(table)
     rows = zip(table["image_path"], table["label_index"], masks, strict=True)
-    return [_sample(*row) for row in rows]
+    return [_sample(*row) for row in rows if not is_hidden(Path(row[0]).name)]
 
 
 def _tested(datamodule: AnomalibDataModule) -> list[Sample]:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from anomalib.data import AnomalibDataModule
 from anomalib.data.datamodules.base.video import AnomalibVideoDataModule
 from lightning.pytorch.utilities.seed import isolate_rng
 
+from zoo.data.listing import is_hidden
 from zoo.data.sample import Sample
 from zoo.data.stock_samples import listed, lists_pictures
 from zoo.errors import ZooError, one_line
@@ -47,7 +49,7 @@ def set_up(datamodule: AnomalibDataModule, seed: int) -> dict[str, list[Sample]]
             "put the data there or set --data.root"
         )
     try:
-        with _drawn_by(seed), _texts_as_objects():
+        with _drawn_by(seed), _texts_as_objects(), _without_hidden_files():
             if _is_on_disk(datamodule):
                 datamodule.prepare_data()
             datamodule.setup()
@@ -80,6 +82,23 @@ def _drawn_by(seed: int) -> Iterator[None]:
         np.random.seed(seed % 2**32)  # noqa: NPY002 - pandas draws from the global generator
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def _without_hidden_files() -> Iterator[None]:
+    """Let a datamodule find no `._7.png`: anomalib pairs images and masks by counting them."""
+    glob = Path.glob
+
+    def visible(folder: Path, *args: Any, **kwargs: Any) -> Iterator[Path]:
+        for path in glob(folder, *args, **kwargs):
+            if not any(is_hidden(name) for name in path.relative_to(folder).parts):
+                yield path
+
+    Path.glob = visible
+    try:
+        yield
+    finally:
+        Path.glob = glob
 
 
 @contextmanager

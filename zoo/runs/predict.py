@@ -6,18 +6,20 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Iterable
-from itertools import chain, count
+from collections.abc import Iterable, Mapping
+from io import StringIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import cv2
 import numpy as np
 
+from zoo.atomic import RecordFile, unwritable, write_bytes
 from zoo.errors import one_line
 from zoo.judging import Judge
+from zoo.names import printable
 from zoo.prediction import Prediction
-from zoo.runs.sources import MASKS, OVERLAYS, Sources
+from zoo.runs.sources import MASKS, OVERLAYS, ResultNames, Sources
 from zoo.text import csv_cell
 
 # Columns of the table of blobs, one row per blob; places and lengths in pixels of the picture.
@@ -35,13 +37,13 @@ class Predictor:
         sources: Names the results.
         out: Folder of masks and overlays.
         lines: Where the JSON lines go besides standard output.
-        table: Where the table of blobs goes, as CSV; its header is written if nothing is there.
+        table: Where the table of blobs goes, as CSV; it begins with a header.
         overlays: Whether to draw overlays.
 
     Attributes:
         n_pictures: How many were judged.
         n_anomalous: How many of them kept a blob.
-        n_failed: How many more could not be read.
+        n_failed: How many more could not be judged, or their results not be written.
     """
 
     def __init__(
@@ -49,8 +51,8 @@ class Predictor:
         detector: Judge,
         sources: Sources,
         out: Path,
-        lines: TextIO,
-        table: TextIO,
+        lines: RecordFile,
+        table: RecordFile,
         overlays: bool = True,
     ) -> None:
         self.detector = detector
@@ -61,11 +63,11 @@ class Predictor:
         self.overlays = overlays
         self.n_pictures = self.n_anomalous = self.n_failed = 0
         self._seconds = 0.0
-        self._owners: dict[str, Path] = {}
+        self._names = ResultNames()
+        self._unread: set[Path] = set()
         self._warned = False
-        self._rows = csv.writer(table, lineterminator="\n")
-        if table.tell() == 0:
-            self._rows.writerow(BLOB_COLUMNS)
+        if not table.size:
+            table.append(_csv([BLOB_COLUMNS]))
 
     def run(self, paths: Iterable[Path], batch_size: int = 1) -> None:
         """Judge pictures; one that cannot be read becomes a line with an error."""
@@ -73,14 +75,26 @@ class Predictor:
         try:
             for prediction in self.detector.predict(paths, batch_size, on_error=self._failed):
                 self._check_size(prediction)
-                self._write(prediction)
+                try:
+                    self._write(prediction)
+                except OSError as error:
+                    if unwritable(error):  # no other picture would fare better
+                        raise
+                    self._failed(prediction.path, error)
         finally:
             self._seconds += time.perf_counter() - begin
+
+    def pass_over(self, unread: Mapping[Path, str]) -> None:
+        """Name what cannot be judged, each once, by a line with an error."""
+        for path, reason in unread.items():
+            if path not in self._unread:
+                self._unread.add(path)
+                self._error(path, reason)
 
     def summary(self) -> str:
         """Return one line about all pictures so far."""
         rate = self.n_pictures / self._seconds if self._seconds else 0.0
-        failed = f", {self.n_failed} not readable" if self.n_failed else ""
+        failed = f", {self.n_failed} not judged" if self.n_failed else ""
         pictures = "1 picture" if self.n_pictures == 1 else f"{self.n_pictures} pictures"
         return (
             f"{pictures}, {self.n_anomalous} anomalous{failed}, "
@@ -89,51 +103,37 @@ class Predictor:
 
     def _write(self, prediction: Prediction) -> None:
         """Write mask and overlay, then the line: it says that they are complete."""
-        name = self._name(prediction.path)
+        name = self._names.of(self.sources.place(prediction.path))
         record = prediction.to_dict()
-        mask = prediction.mask.astype(np.uint8) * 255
-        record["mask"] = self._image(Path(MASKS, f"{name}.png"), mask)
         if self.overlays:
             drawn = _shown(prediction.overlay())
             record["overlay"] = self._image(Path(OVERLAYS, f"{name}.jpg"), drawn[..., ::-1])
-        self._tabulate(prediction)
+        mask = prediction.mask.astype(np.uint8) * 255
+        record["mask"] = self._image(Path(MASKS, f"{name}.png"), mask)
+        self.table.append(_csv(_rows(prediction)))
         self._line(record)
         self.n_pictures += 1
         self.n_anomalous += prediction.is_anomalous
 
-    def _tabulate(self, prediction: Prediction) -> None:
-        for each in prediction.blobs:
-            place = (*each.box, *each.centroid)
-            scores = (each.peak, each.mean, each.integrated)
-            self._rows.writerow(
-                (csv_cell(str(prediction.path)), each.id, each.area_px, *place, *scores)
-            )
-        self.table.flush()
-
     def _failed(self, path: Path, error: Exception) -> None:
-        self._line({"path": str(path), "error": one_line(error)})
+        self._error(path, one_line(error))
+
+    def _error(self, path: Path, reason: str) -> None:
+        self._line({"path": str(path), "error": reason})
         self.n_failed += 1
 
     def _line(self, record: dict[str, Any]) -> None:
         text = json.dumps(record, allow_nan=False)
-        for stream in (self.lines, sys.stdout):
-            print(text, file=stream, flush=True)
+        self.lines.append(f"{text}\n")
+        print(text, flush=True)
 
     def _image(self, place: Path, pixels: np.ndarray) -> str:
         """Write an image (BGR or grey) and return its place below the output folder."""
         target = self.out / place
         target.parent.mkdir(parents=True, exist_ok=True)
         # cv2.imwrite fails silently, and on names that Windows writes in another alphabet.
-        target.write_bytes(cv2.imencode(target.suffix, pixels)[1].tobytes())
+        write_bytes(target, cv2.imencode(target.suffix, pixels)[1].tobytes())
         return place.as_posix()
-
-    def _name(self, path: Path) -> str:
-        """Return the name of a picture's results, without suffix, which no other picture has."""
-        place = self.sources.name(path)
-        short, whole = place.with_suffix("").as_posix(), place.as_posix()
-        # `7.jpg` and `7.png` of one folder: the second one keeps its whole name.
-        names = chain((short, whole), (f"{whole}.{number}" for number in count(2)))
-        return next(n for n in names if self._owners.setdefault(n.lower(), place) == place)
 
     def _check_size(self, prediction: Prediction) -> None:
         calibration = self.detector.calibration
@@ -151,7 +151,20 @@ class Predictor:
 def say(*lines: str) -> None:
     """Print lines to stderr: standard output is for the results."""
     for line in lines:
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
+
+
+def _rows(prediction: Prediction) -> Iterable[tuple[Any, ...]]:
+    for each in prediction.blobs:
+        scores = (each.peak, each.mean, each.integrated)
+        path = csv_cell(str(prediction.path))
+        yield path, each.id, each.area_px, *each.box, *each.centroid, *scores
+
+
+def _csv(rows: Iterable[tuple[Any, ...]]) -> str:
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _shown(overlay: np.ndarray) -> np.ndarray:

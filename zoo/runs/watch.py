@@ -9,7 +9,9 @@ from pathlib import Path
 
 from zoo.runs.sources import Sources
 
-_Look = tuple[int, int]  # size in bytes, time of the last change in ns
+# Size in bytes, times of the last change of content and of anything, in ns, and number of the file:
+# who overwrites one may set its first time back, as `cp -p` does, but not the second.
+_Look = tuple[int, int, int, int]
 
 
 def settled(sources: Sources, interval_s: float) -> Iterator[list[Path]]:
@@ -42,5 +44,5 @@ def _looks(sources: Sources) -> dict[Path, _Look]:
         with contextlib.suppress(OSError):  # moved on meanwhile
             stat = path.stat()
             if stat.st_size:  # an empty file has only been begun
-                looks[path] = (stat.st_size, stat.st_mtime_ns)
+                looks[path] = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
     return looks

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
+from zoo.data.listing import is_hidden
 from zoo.errors import ZooError
 from zoo.submission.finding import Finding
 from zoo.submission.tree import MAPS, MASKS
@@ -45,7 +46,7 @@ _HOLES = "a file is packed with holes, as --sparse does"
 
 
 class FolderFiles:
-    """A folder that holds the trees of maps and masks.
+    """A folder that holds the trees of maps and masks; hidden files do not count.
 
     Args:
         folder: The folder.
@@ -68,7 +69,8 @@ class FolderFiles:
         """
         self.findings = []
         for here, folders, files in os.walk(self.folder):
-            folders.sort()
+            folders[:] = sorted(name for name in folders if not is_hidden(name))
+            files = [name for name in files if not is_hidden(name)]
             below = Path(here).relative_to(self.folder)
             if not folders and not files and below.parts:
                 yield f"{below.as_posix()}/", None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from zoo.atomic import atomic_path
+from zoo.data.listing import is_hidden
 from zoo.errors import ZooError
 from zoo.submission.tree import MAPS, MASKS, SUFFIXES
 from zoo.submission.workplace import check_free
@@ -51,14 +52,14 @@ def pack(folder: Path, archive: Path, name: str, count: Count = iter) -> Path:
 
 
 def check_pairs(folder: Path) -> list[Path]:
-    """Return all files of a submission's folder, sorted.
+    """Return all files of a submission's folder but hidden ones, sorted.
 
     Raises:
         ZooError: There are no maps or no masks, or one is without the other.
     """
     stems = {}
     for tree in (MAPS, MASKS):
-        found = [path.relative_to(folder / tree) for path in (folder / tree).rglob("*.*")]
+        found = [path.relative_to(folder / tree) for path in _files(folder / tree)]
         stems[tree] = {path.with_suffix("") for path in found if path.suffix == SUFFIXES[tree]}
         if not stems[tree]:
             what = "masks" if tree == MASKS else "maps"
@@ -70,4 +71,9 @@ def check_pairs(folder: Path) -> list[Path]:
     if alone:
         what = "map and no mask" if alone[0] in stems[MAPS] else "mask and no map"
         raise ZooError(f"{folder}: {alone[0]} has a {what}; {len(alone)} files are alone")
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    return _files(folder)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files below a folder, sorted, without hidden ones such as `.DS_Store`."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not is_hidden(path.name))

@@ -1,0 +1,56 @@
+"""Objects may be called `01`, `no` or `1e3`, and by bytes that are no UTF-8: names stay text."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from zoo.cli import main
+from zoo.plain_yaml import read_yaml
+from zoo.standings.rows import rows_of
+
+NAMES = ["01", "1e3", "no", "ö\udcff"]
+
+
+def test_names_stay_text_from_the_first_to_the_last_file(
+    recipe, write_object, tmp_path, capsysbinary
+):
+    root, out = tmp_path / "data", tmp_path / "runs"
+    write_object(root, NAMES[0])
+    for name in NAMES[1:]:
+        shutil.copytree(root / NAMES[0], root / name)
+    words = ["bench", str(recipe), "--data.root", str(root), "--out", str(out)]
+    assert main([*words, "--splits", "test_public", "--objects", *NAMES]) == 0
+    for name in NAMES:
+        run = out / "quick" / name / "seed0"
+        assert json.loads((run / "metrics.json").read_text())["object"] == name
+        assert read_yaml(run / "config.yaml")["data"]["init_args"]["category"] == name
+    assert list(rows_of([out])["object"]) == NAMES
+
+    capsysbinary.readouterr()
+    assert main(["table", str(out), "--format", "csv"]) == 0
+    table = tmp_path / "table.csv"
+    table.write_bytes(capsysbinary.readouterr().out)
+    assert list(rows_of([table])["object"]) == NAMES
+    assert main(["report", str(out), str(table), "--out", str(tmp_path / "r.html")]) == 0
+    assert b">01<" in (tmp_path / "r.html").read_bytes()
+
+    # The same command finds them finished, and a recorded configuration replays.
+    assert main([*words, "--splits", "test_public", "--objects", *NAMES]) == 0
+    assert b"4 runs into" in capsysbinary.readouterr().out
+    again = ["train", "--config", str(out / "quick" / "1e3" / "seed0" / "config.yaml")]
+    assert main([*again, "--default_root_dir", str(tmp_path / "again")]) == 0
+    [metrics] = (tmp_path / "again").rglob("metrics.json")
+    assert json.loads(metrics.read_text())["object"] == "1e3"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_csv_file_is_read_as_it_was_written(name, tmp_path):
+    row = {"recipe": "r", "method": "m", "object": name, "split": "test_public", "seed": 0}
+    path = tmp_path / "rows.csv"
+    text = pd.DataFrame([{**row, "segf1": 0.5}], dtype=object).to_csv(index=False)
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert list(rows_of([path])["object"]) == [name]
