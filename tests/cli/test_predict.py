@@ -222,11 +222,18 @@ def test_predictions_are_never_judged(shots, predict, out):
     assert len(lines) == 3
 
 
-def test_what_is_left_out_is_said_on_stderr(shots, predict):
+def test_what_is_left_out_is_said_and_not_judged(shots, predict):
     (shots / "clip.mp4").write_bytes(b"film")
-    _, lines, said = predict(shots)
-    assert len(lines) == 3
+    code, lines, said = predict(shots)
+    assert code == 1
+    assert lines[0] == {
+        "path": str(shots / "clip.mp4"),
+        "error": "video, of which ffmpeg makes pictures",
+    }
+    assert len(lines) == 1 + 3
     assert "left out clip.mp4" in said
+    assert "3 pictures, " in said
+    assert ", 1 not judged, " in said
 
 
 def test_a_much_larger_picture_is_said_once(shots, predict, texture, write_image):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +59,9 @@ def _calibrate(args: argparse.Namespace, bit_depth: int | None) -> int:
     rule = parse_rule(args.rule) if args.rule else None
     old = read_old(args.run, required=rule is None)
     rule = rule or rule_of(old)
-    good = given_pictures(args.good) if args.good else None
+    good, said = given_pictures(args.good) if args.good else (None, [])
+    for line in said:
+        print(line, file=sys.stderr)
     source = source_of(args.run, good, str(args.good))
     with _score_maps(args.run, good, args.device, rule.needs) as score_maps:
         before, after = recalibrate(rule, score_maps, source, old, bit_depth)

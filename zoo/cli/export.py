@@ -122,7 +122,12 @@ def _packages(args: argparse.Namespace) -> list[str]:
 def _pictures(folder: Path | None) -> list[Path] | None:
     from zoo.data.pictures import pictures
 
-    return None if folder is None else pictures(folder).images
+    if folder is None:
+        return None
+    found = pictures(folder)
+    for line in found.notices():
+        print(line, file=sys.stderr)
+    return found.images
 
 
 def _say(text: str) -> None:

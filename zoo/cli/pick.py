@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Try, choose, export, and prove that masks agree."""
     from zoo.data.known_images import check_no_test_folder
-    from zoo.data.pictures import pictures
+    from zoo.data.pictures import pictures, without_copies
     from zoo.export.files import runtime
     from zoo.pick.budget import Budget
     from zoo.pick.candidates import candidates
@@ -82,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
     found = candidates(args.recipes, args.sizes)
     if args.out.resolve().is_relative_to(args.good.resolve()):
         raise ZooError(f"{args.out} lies among the good pictures: give --out a folder elsewhere")
-    good = pictures(args.good).images
+    listed = pictures(args.good)
+    good, said = without_copies(listed.images)
+    _say(*listed.notices(), *said)
     check_no_test_folder(good)
     packages = ("onnx", "onnxscript", "openvino", *(["nncf"] if "int8" in args.precision else []))
     for package in packages:
@@ -198,8 +200,9 @@ def _said(row: Row) -> str:
     return f"{row.candidate} in {row.precision}: {estimate}, {cost}"
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(line, file=sys.stderr, flush=True)
 
 
 def _path(text: str) -> Path:

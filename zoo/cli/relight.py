@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,12 @@ def _copies(args: argparse.Namespace) -> int:
     from zoo.runs.folder import appearing_folder
 
     is_file = args.source.is_file()
-    images = [args.source] if is_file else pictures(args.source).images
+    images = [args.source]
+    if not is_file:
+        found = pictures(args.source)
+        images = found.images
+        for line in found.notices():
+            print(line, file=sys.stderr)
     root = args.source.parent if is_file else args.source
     bit_depth = find_bit_depth(images)
     with appearing_folder(args.out) as folder:

@@ -15,7 +15,7 @@ from zoo.data.known_images import check_no_test_folder
 from zoo.data.listing import by_reason, few, notices
 from zoo.data.masks import looks_inverted
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
-from zoo.data.pictures import copies, match_masks, object_name, pictures
+from zoo.data.pictures import copies, match_masks, object_name, pictures, without_copies
 from zoo.data.sample import Sample
 from zoo.errors import ZooError, nearest
 
@@ -158,10 +158,9 @@ class PictureFolders(NativeDataModule):
         both = next((path for path in bad if twins.get(path) in own), None)
         if both is not None:
             raise ZooError(f"{both} is the same picture as {twins[both]}: it is good or bad")
-        doubled = [path for path in good if path in twins]
-        if doubled:
-            self.notices.append(f"left out {few(doubled)}: copies of other good pictures")
-        return [path for path in good if path not in twins]
+        kept, said = without_copies(good)
+        self.notices += said
+        return kept
 
     def _split(self, good: Sequence[Path]) -> dict[str, list[Sample]]:
         wanted = 2 if self.bad is None else 3

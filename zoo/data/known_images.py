@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from zoo.data.images import image_size, read_pixels
-from zoo.data.layout import IMAGE_SUFFIXES, TEST_SPLITS
+from zoo.data.layout import TEST_SPLITS
+from zoo.data.listing import files_below
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
 
@@ -23,7 +24,12 @@ _TEST_FOLDERS = {*TEST_SPLITS, "test"}  # of MVTec AD 2, and of MVTec AD and its
 
 def image_digests(paths: Iterable[Path]) -> tuple[str, ...]:
     """Return the first 16 hex digits of the SHA-256 of every image file, sorted, each once."""
-    return tuple(sorted({file_sha256(path)[:_DIGITS] for path in paths}))
+    return tuple(sorted({image_digest(path) for path in paths}))
+
+
+def image_digest(path: Path) -> str:
+    """Return the first 16 hex digits of the SHA-256 of an image file."""
+    return file_sha256(path)[:_DIGITS]
 
 
 def find_known(given: Sequence[Path], known: Sequence[Path]) -> dict[Path, Path]:
@@ -51,8 +57,7 @@ def images_of_tests(root: Path) -> list[Path]:
         path
         for split in TEST_SPLITS
         for folder in Path(root).glob(f"*/{split}")
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES
+        for path in files_below(folder).files
     )
 
 

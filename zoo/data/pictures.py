@@ -137,6 +137,16 @@ def copies(paths: Iterable[Path]) -> dict[Path, Path]:
     return {path: other for path, other in originals.items() if other is not path}
 
 
+def without_copies(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Return the files without those that repeat an earlier one, and a line about these, if any.
+
+    Of two copies one would be learned from, and the other judge what was learned.
+    """
+    doubled = copies(paths)
+    kept = [path for path in paths if path not in doubled]
+    return kept, notices({"copies of other good pictures": list(doubled)})
+
+
 def object_name(folder: Path | str) -> str:
     """Return the name of a folder of pictures, or of its parent where it says no more than good."""
     folder = Path(folder).expanduser().resolve()

@@ -84,7 +84,7 @@ def deciding(config: dict[str, Any]) -> dict[str, Any]:
 
 def _hash(data: Any) -> str:
     text = json.dumps(data, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _without(value: Any, paths: set[tuple[str, ...]], here: tuple[str, ...] = ()) -> Any:

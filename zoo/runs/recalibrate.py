@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zoo.data.known_images import image_digests
-from zoo.data.pictures import pictures
+import numpy as np
+
+from zoo.data.known_images import image_digest
+from zoo.data.pictures import pictures, without_copies
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
 from zoo.post.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
@@ -56,11 +59,13 @@ class CalibrationSource:
         split: The same in words.
         images: Which ones they are, see `Calibration.images`.
         given: Whether a person gave them.
+        in_order: The same as `images`, in the order in which they are scored, where it is known.
     """
 
     split: str
     images: tuple[str, ...] = ()
     given: bool = False
+    in_order: tuple[str, ...] = ()
 
 
 def source_of(
@@ -76,8 +81,11 @@ def source_of(
     own = _own_source(folder)
     if good is None:
         return own
-    images = image_digests(good)
-    return own if images == own.images else CalibrationSource(name, images, given=True)
+    in_order = tuple(image_digest(path) for path in good)
+    images = tuple(sorted(set(in_order)))
+    if images == own.images:
+        return replace(own, in_order=in_order)
+    return CalibrationSource(name, images, True, in_order)
 
 
 def _own_source(folder: Path) -> CalibrationSource:
@@ -91,18 +99,19 @@ def _own_source(folder: Path) -> CalibrationSource:
     return CalibrationSource(fitted.split, fitted.images)
 
 
-def given_pictures(folder: Path) -> list[Path]:
-    """Return the pictures of a folder, enough of them for a threshold.
+def given_pictures(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the pictures of a folder, each once and enough for a threshold, and what to say.
 
     Raises:
         ZooError: There are fewer than two.
     """
-    found = pictures(folder).images
-    if len(found) < 2:
+    found = pictures(folder)
+    images, said = without_copies(found.images)
+    if len(images) < 2:
         raise ZooError(
             f"1 picture in {folder}: a threshold needs 2 good ones at least, and 30 to hold"
         )
-    return found
+    return images, [*found.notices(), *said]
 
 
 def recalibrate(
@@ -136,14 +145,18 @@ def recalibrate(
     new = Judged(calibration, expected_false_alarms(rule, scenes))
     if old is None:
         return None, new
-    return Judged(old, _expected(old, new.calibration, scenes)), new
+    return Judged(old, _expected(old, source, scenes)), new
 
 
-def _expected(old: Calibration, new: Calibration, scenes: Scenes) -> FalseAlarms | None:
-    images, others = [(each.split, each.n_images, each.n_pixels) for each in (old, new)]
-    if images != others:
+def _expected(old: Calibration, source: CalibrationSource, scenes: Scenes) -> FalseAlarms | None:
+    """Judge the old calibration by images that it has not seen, or by cross-fitting its rule."""
+    digests = source.in_order or source.images
+    seen = np.array([digest in old.images for digest in digests], bool)
+    if old.images and not seen.any():
         return count_false_alarms(old, scenes.clean, held_out=True)
-    try:
-        return expected_false_alarms(rule_of(old), scenes)
-    except ZooError:  # set by hand, or by a rule that is no more
-        return count_false_alarms(old, scenes.clean, held_out=False)
+    if source.in_order and not seen.all() and old.images:
+        return count_false_alarms(old, scenes.subset(~seen).clean, held_out=True)
+    if old.images == source.images:
+        with contextlib.suppress(ZooError):  # set by hand, or by a rule that is no more
+            return expected_false_alarms(rule_of(old), scenes)
+    return count_false_alarms(old, scenes.clean, held_out=False)

@@ -46,7 +46,7 @@ class Shard:
 def plan_name(specs: Sequence[RunSpec]) -> str:
     """Return 6 hex digits: machines that show the same ones split the same plan."""
     text = "\n".join(f"{spec.label} {spec.data_fingerprint}" for spec in specs)
-    return hashlib.sha256(text.encode()).hexdigest()[:6]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
 
 
 def _numbers(specs: Sequence[RunSpec], count: int) -> list[int]:

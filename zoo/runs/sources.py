@@ -70,7 +70,7 @@ class Sources:
     def _file(self, path: Path) -> list[Path]:
         """Return a file that was given itself, unless opening it would wait for ever."""
         reason = why_no_file(path)
-        if reason is None:
+        if reason is None or not os.path.lexists(path):  # gone meanwhile: to read it tells
             return [path]
         self.unread[path] = reason
         return []

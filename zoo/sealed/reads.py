@@ -65,7 +65,10 @@ def _home(name: str) -> Path:
 
 def _together(files: dict[str, str]) -> dict[str, Any]:
     text = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()))
-    return {"files": len(files), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return {
+        "files": len(files),
+        "sha256": hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest(),
+    }
 
 
 def _source(path: Path) -> Path:
