@@ -16,6 +16,7 @@ PURE = [
     *(ROOT / "zoo" / "post" / f"{name}.py" for name in ("calibration", "finish", "resize")),
     *(ROOT / "zoo" / "post" / f"{name}.py" for name in ("background", "morphology", "mebin")),
     *(ROOT / "zoo" / "post" / f"{name}.py" for name in ("scenes", "spool", "false_alarms")),
+    ROOT / "zoo" / "post" / "doubt.py",
     *sorted((ROOT / "zoo" / "post" / "rules").glob("*.py")),
     *sorted((ROOT / "zoo" / "data" / "synthetic").glob("*.py")),
     *sorted((ROOT / "zoo" / "metrics").glob("*.py")),

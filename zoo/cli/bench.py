@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -123,6 +124,7 @@ def bench(
 ) -> int:
     """Say the plan, run it, print the table of its folder, and return the exit code."""
     from zoo.cli.table import naming_left_out
+    from zoo.data.layout import notices
     from zoo.runs.executors.choose import choose
     from zoo.runs.grid import plan, run_grid
     from zoo.runs.outlook import foresee, lines
@@ -144,6 +146,9 @@ def bench(
     outlook = foresee(specs)
     todo = [each for each in outlook if not each.is_finished]
     said = f"shard {part} of plan {name}: {len(specs)} of {whole}" if part else f"{whole}"
+    for object_name in dict.fromkeys(spec.object_name for spec in specs):
+        for notice in notices(root, object_name):
+            print(f"{object_name}: {notice}", file=sys.stderr)
     print(f"{said} runs into {out}, {len(todo)} to do")
     print(*lines(outlook, chosen.jobs, chosen.threads), sep="\n")
     if dry_run:

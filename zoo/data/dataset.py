@@ -163,12 +163,14 @@ def size_at(native_size: tuple[int, int], resize: Resize | None) -> tuple[int, i
 def _frame(listed: Sequence[Sample], split: str) -> DataFrame:
     """Describe the samples in anomalib's columns, without missing values among texts."""
     frame = DataFrame(
-        {
+        # Objects: the texts of pandas 3 refuse names that are no UTF-8.
+        dtype=object,
+        data={
             "image_path": [str(sample.image_path) for sample in listed],
             "mask_path": [str(sample.mask_path or "") for sample in listed],
             "label_index": [-1 if sample.label is None else sample.label for sample in listed],
             "split": split,
-        }
+        },
     )
     frame.attrs["task"] = "segmentation"
     return frame

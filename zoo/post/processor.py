@@ -11,6 +11,7 @@ same: a `ModelCheckpoint` with save_weights_only, for which lightning asks no ca
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
@@ -23,8 +24,9 @@ from anomalib.models import AnomalibModule
 from anomalib.post_processing import PostProcessor
 
 from zoo.data.batch import native_sizes
-from zoo.errors import ZooError, nearest
+from zoo.errors import ZooError, ZooWarning, nearest
 from zoo.post.calibration import Calibration
+from zoo.post.doubt import doubt
 from zoo.post.engine_images import EngineImages
 from zoo.post.finish import finish
 from zoo.post.rules import Adaptive, Rule
@@ -141,6 +143,8 @@ class BlobPostProcessor(PostProcessor):
             )
             self._has_said = True
         calibration = replace(rule(spool, self._images.source), bit_depth=self._bit_depth)
+        if line := doubt(calibration, spool):
+            warnings.warn(line, ZooWarning, stacklevel=2)
         self.calibration = self.with_verdict(calibration, spool.scores)
 
     def with_verdict(self, calibration: Calibration, scores: Sequence[float]) -> Calibration:

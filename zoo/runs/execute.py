@@ -21,6 +21,7 @@ from zoo.detector import Detector
 from zoo.errors import ZooWarning
 from zoo.metrics import PixelScores, add_splits
 from zoo.post.calibration import NO_THRESHOLD
+from zoo.post.doubt import doubt
 from zoo.post.false_alarms import FalseAlarms, expected_false_alarms
 from zoo.post.finish import finish
 from zoo.post.processor import BlobPostProcessor
@@ -249,6 +250,8 @@ def _calibrate(
             calibration = post_processor.with_verdict(calibration, spool.scores)
             calibration = replace(calibration, images=image_digests(paths), **depth)
             post_processor.calibration = calibration
+            if line := doubt(calibration, spool):
+                warnings.warn(f"{datamodule.object_name}: {line}", ZooWarning, stacklevel=2)
             false_alarms = None
             if calibration.image_threshold is None:  # otherwise blobs say nothing of verdicts
                 false_alarms = expected_false_alarms(rule, made)

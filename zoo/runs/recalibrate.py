@@ -13,6 +13,7 @@ from zoo.data.known_images import image_digest
 from zoo.data.pictures import pictures, without_copies
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
+from zoo.post.doubt import doubt
 from zoo.post.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
 from zoo.post.rule_text import rule_of
 from zoo.post.rules import Rule
@@ -24,16 +25,23 @@ from zoo.runs.history import older
 
 @dataclass(frozen=True)
 class Judged:
-    """A calibration and its false alarms to expect; None where one image cannot tell."""
+    """A calibration and its false alarms to expect; None where one image cannot tell.
+
+    Attributes:
+        doubt: Why it may mean nothing, see `zoo.post.doubt`.
+    """
 
     calibration: Calibration
     false_alarms: FalseAlarms | None
+    doubt: str | None = None
 
     def lines(self, name: str) -> Iterator[str]:
         """Say both for people, one line each."""
         yield f"{name}: {self.calibration.describe()}"
         if self.false_alarms is not None:
             yield f"{' ' * len(name)}  {self.false_alarms.describe()}"
+        if self.doubt is not None:
+            yield f"{' ' * len(name)}  {self.doubt}"
 
 
 def read_old(folder: Path, required: bool = False) -> Calibration | None:
@@ -137,12 +145,13 @@ def recalibrate(
     calibration = rule(scenes, source.split)
     found = {"images": source.images, "given": source.given, "bit_depth": bit_depth}
     calibration = replace(calibration, **found)
+    doubted = doubt(calibration, scenes.clean)
     if old is not None and old.image_threshold is not None:
         # Verdicts stay with the image score, of which blobs say nothing.
         return Judged(old, None), Judged(
-            calibration.with_image_threshold(scenes.clean.scores), None
+            calibration.with_image_threshold(scenes.clean.scores), None, doubted
         )
-    new = Judged(calibration, expected_false_alarms(rule, scenes))
+    new = Judged(calibration, expected_false_alarms(rule, scenes), doubted)
     if old is None:
         return None, new
     return Judged(old, _expected(old, source, scenes)), new
