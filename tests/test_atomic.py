@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from zoo import atomic
 from zoo.atomic import RecordFile, atomic_path, unwritable, write_bytes, write_text
 
 
@@ -50,9 +51,7 @@ def test_a_full_disk_leaves_the_file_that_was_there_or_none(tmp_path, monkeypatc
 
 
 def test_what_a_library_makes_of_a_full_disk_is_told_as_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        atomic.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 10})()
-    )
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10))
     with pytest.raises(OSError, match="No space left") as error, atomic_path(tmp_path / "a.ckpt"):
         raise RuntimeError("PytorchStreamWriter failed writing file data/0")
     assert error.value.errno == errno.ENOSPC

@@ -8,9 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
-import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +32,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             and the error names the file.
     """
     path = Path(path)
-    aside = path.with_name(f"{ASIDE}{os.getpid()}-{uuid.uuid4().hex[:8]}{path.suffix[:16]}")
+    aside = path.with_name(f"{ASIDE}{os.getpid()}-{os.urandom(4).hex()}{path.suffix[:16]}")
     try:
         try:
             yield aside
@@ -64,6 +61,8 @@ def write_text(path: str | Path, text: str) -> None:
 
 def copy_file(source: str | Path, path: str | Path) -> None:
     """Copy the content of a file, complete or not at all."""
+    import shutil
+
     with atomic_path(path) as aside:
         shutil.copyfile(source, aside)
 
@@ -121,6 +120,8 @@ def is_disk_full(error: Exception, folder: Path) -> bool:
     """
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _FULL
+    import shutil  # only here: `zoo --help` needs none of it
+
     with contextlib.suppress(OSError):
         return shutil.disk_usage(_existing(folder)).free < _LEAST_FREE_BYTES
     return False
@@ -133,6 +134,8 @@ def unwritable(error: Exception, folder: str | Path | None = None) -> str | None
         error: Any.
         folder: Where results go; the error's own file counts first.
     """
+    import tempfile
+
     named = getattr(error, "filename", None) if isinstance(error, OSError) else None
     place = Path(os.fsdecode(named)) if isinstance(named, str | bytes) else folder
     if isinstance(error, OSError) and error.errno == errno.EROFS:

@@ -5,12 +5,12 @@ A name may hold any Unicode, and bytes that are no UTF-8 as Python keeps them (s
 
 from __future__ import annotations
 
-import hashlib
 import os
 import unicodedata
 
 from zoo.errors import ZooError
 
+_UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
 MAX_BYTES = 255  # of one name on every common file system
 
 
@@ -43,14 +43,16 @@ def problem_of(name: object) -> str | None:
 
 
 def printable(text: str) -> str:
-    r"""Return a text as one line that no terminal takes for commands: control characters escaped.
+    r"""Return a text as one line that steers no terminal: controls and marks of direction escaped.
 
     Example:
         >>> printable("a\n\x1b[2J.png")
         'a\\n\\x1b[2J.png'
     """
     return "".join(
-        letter.encode("unicode_escape").decode() if unicodedata.category(letter) == "Cc" else letter
+        letter.encode("unicode_escape").decode()
+        if unicodedata.category(letter) in _UNSEEN
+        else letter
         for letter in text
     )
 
@@ -65,6 +67,8 @@ def shortened(name: str, n_bytes: int) -> str:
     encoded = name.encode("utf-8", "surrogatepass")
     if len(os.fsencode(name)) <= n_bytes:
         return name
+    import hashlib  # only here: every command starts with this module
+
     mark = f"~{hashlib.sha256(encoded).hexdigest()[:8]}"
     while len(os.fsencode(name)) > n_bytes - len(mark):
         name = name[:-1]

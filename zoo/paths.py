@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+CACHE_VARIABLE = "ANOMALIB_ZOO_CACHE"  # the folder of the image cache; empty: no cache
+
 
 def written_path(text: str | Path) -> Path:
     """Return the path that a text of a recipe means; unknown variables stay as they are."""

@@ -148,7 +148,7 @@ def recipes_folder() -> Path:
 def recipe_names() -> list[str]:
     """Return the packaged recipes' names, such as `quickstart` or `patchcore/embedded`."""
     folder = recipes_folder()
-    return sorted(_name(path, folder) for path in folder.rglob("*.yaml"))
+    return sorted(_name(path, folder) for path in folder.rglob("*.yaml") if path.name[0] != ".")
 
 
 def find_recipe(name_or_path: str) -> Recipe:

@@ -4,11 +4,14 @@ import io
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from zoo.data.cache import ImageCache
+from zoo.cli import process
+from zoo.data.cache import ImageCache, _say_once, cache_folder
+from zoo.paths import CACHE_VARIABLE
 
 
 @pytest.fixture
@@ -236,3 +239,62 @@ def test_two_processes_may_fill_the_same_entries(tmp_path, image):
         _, said = worker.communicate(timeout=120)
         assert worker.returncode == 0, said.decode()
     assert len(_entries(tmp_path / "cache")) == 20
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """Stand for a user without a home and without a name."""
+
+    def nobody(*args):
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    for name in ("getpwuid", "getpwnam"):
+        monkeypatch.setattr(f"pwd.{name}", nobody)
+    for name in ("HOME", "USER", "LOGNAME", CACHE_VARIABLE, "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    _say_once.cache_clear()
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_user_without_a_home_works_without_a_cache(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "1.png"
+    path.touch()
+    assert cache_folder() is None
+    for _ in range(2):
+        made = ImageCache().get(path, "recipe", lambda: np.zeros((2, 3, 3), np.uint8))
+        assert made.shape == (2, 3, 3)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith("no image cache (there is no folder for it): every image is read")
+    assert [each.name for each in tmp_path.iterdir()] == ["1.png"]  # no folder called ~
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_cache_that_is_off_needs_no_folder(capsys):
+    assert ImageCache(0).folder is None
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_command_gives_libraries_a_home_of_its_own(monkeypatch):
+    monkeypatch.setattr(process.atexit, "register", lambda *args: None)
+    process.give_home()
+    home = Path.home()
+    assert home.is_dir()
+    assert cache_folder() is None
+    process._remove(str(home), os.getpid())
+    assert not home.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, capsys):
+    _say_once.cache_clear()
+    (tmp_path / "file").touch()
+    path = tmp_path / "1.png"
+    path.touch()
+    cache = ImageCache(folder=tmp_path / "file" / "images")
+    for _ in range(3):
+        assert cache.get(path, "recipe", lambda: np.ones((2, 3, 3), np.uint8)).all()
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "file/images: not a directory): every image is read and resized anew" in said

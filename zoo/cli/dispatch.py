@@ -12,9 +12,10 @@ from itertools import islice
 from zoo import __version__
 from zoo.atomic import unwritable
 from zoo.cli.interrupts import INTERRUPTED, MESSAGE, interruptible
-from zoo.cli.process import quiet, return_memory, share_cores
+from zoo.cli.process import give_home, quiet, return_memory, share_cores
 from zoo.cli.streams import print_any_text
 from zoo.errors import ZooError, nearest, one_line
+from zoo.names import printable
 from zoo.trust import trusting
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).
@@ -64,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     trust = "--trust" in words
     words = [word for word in words if word not in {"--debug", "--trust"}]
     print_any_text()
+    give_home()
     share_cores()
     return_memory()
     if not debug:
@@ -98,7 +100,7 @@ def _told(error: Exception) -> int:
     else:
         more = f"{one_line(error)} (--debug shows where it comes from)"
         text = unwritable(error) or more
-    print(f"zoo: {text}", file=sys.stderr)
+    print(f"zoo: {printable(text)}", file=sys.stderr)
     return 1
 
 

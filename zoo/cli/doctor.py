@@ -150,9 +150,13 @@ def check_weights(args: argparse.Namespace) -> Iterator[Check]:
 
 def check_cache(args: argparse.Namespace) -> Iterator[Check]:
     """Check that the image cache can be written."""
-    from zoo.data.cache import CACHE_VARIABLE, cache_folder
+    from zoo.data.cache import cache_folder
+    from zoo.paths import CACHE_VARIABLE
 
     folder = cache_folder()
+    if folder is None:
+        yield Check(False, "cache", f"no folder for it; name one with {CACHE_VARIABLE}")
+        return
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         tempfile.TemporaryFile(dir=existing).close()

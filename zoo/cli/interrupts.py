@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -16,7 +14,7 @@ INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
 MESSAGE = "\nzoo: interrupted; what was finished is kept"
 _GRACE_SECONDS = 8.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_armed: list[socket.socket] = []  # what the kernel writes signals to, while blocks go on
+_armed: list[int] = []  # what the kernel writes signals to, while blocks go on
 
 
 @contextmanager
@@ -33,9 +31,9 @@ def interruptible(is_whole_process: bool) -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    ours, kernels = socket.socketpair()
-    kernels.setblocking(False)
-    heard = threading.Event()
+    heard, over = threading.Event(), threading.Event()
+    pipe, kernels_end = os.pipe()
+    os.set_blocking(kernels_end, False)
     # A job that a shell runs behind ignores Ctrl-C, and shall go on to do so.
     wanted = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
 
@@ -44,36 +42,30 @@ def interruptible(is_whole_process: bool) -> Iterator[Callable[[], bool]]:
         raise KeyboardInterrupt
 
     before = {each: signal.signal(each, interrupt) for each in wanted}
-    before_fd = signal.set_wakeup_fd(kernels.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_end_late, args=(ours, heard), daemon=True).start()
-    _armed.append(kernels)
+    before_fd = signal.set_wakeup_fd(kernels_end, warn_on_full_buffer=False)
+    threading.Thread(target=_end_late, args=(pipe, heard, over), daemon=True).start()
+    _armed.append(kernels_end)
     try:
         yield heard.is_set
     finally:
         if not (is_whole_process and heard.is_set()):
-            _armed.remove(kernels)
+            over.set()
+            _armed.remove(kernels_end)
             signal.set_wakeup_fd(before_fd)
-            kernels.close()
+            os.close(kernels_end)
             for each, handler in before.items():
                 signal.signal(each, handler or signal.SIG_DFL)  # None: not Python's
 
 
-def _end_late(pipe: socket.socket, heard: threading.Event) -> None:
+def _end_late(pipe: int, heard: threading.Event, over: threading.Event) -> None:
     """End the process some seconds after the first signal, unless the block ends before."""
-    deadline = None
-    with pipe, contextlib.suppress(OSError):
-        while True:
-            try:
-                numbers = pipe.recv(64)
-            except TimeoutError:
+    while numbers := os.read(pipe, 64):  # none once the block has ended
+        if set(numbers) & set(_SIGNALS):
+            heard.set()
+            if not over.wait(_GRACE_SECONDS):
                 _end_now()
-            if not numbers:  # the block has ended
-                return
-            if deadline is None and set(numbers) & set(_SIGNALS):
-                heard.set()
-                deadline = time.monotonic() + _GRACE_SECONDS
-            if deadline is not None:
-                pipe.settimeout(max(0.01, deadline - time.monotonic()))
+            break
+    os.close(pipe)
 
 
 def _hear_nothing() -> None:
@@ -86,7 +78,7 @@ def _hear_nothing() -> None:
 def _hear_again() -> None:
     if _armed:
         with contextlib.suppress(ValueError):
-            signal.set_wakeup_fd(_armed[-1].fileno(), warn_on_full_buffer=False)
+            signal.set_wakeup_fd(_armed[-1], warn_on_full_buffer=False)
 
 
 def _end_as_usual() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import logging
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooWarning
+from zoo.paths import CACHE_VARIABLE
 
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1  # of glibc's malloc.h
 _MMAP_FROM_BYTES, _KEEP_BYTES = 32 << 20, 256 << 20
@@ -42,6 +45,32 @@ def return_memory() -> None:
             libc = ctypes.CDLL(None)
             libc.mallopt(_M_MMAP_THRESHOLD, _MMAP_FROM_BYTES)
             libc.mallopt(_M_TRIM_THRESHOLD, _KEEP_BYTES)
+
+
+def give_home() -> None:
+    """Let libraries that ask for a home folder find one, where the user has none.
+
+    OpenVINO cannot be imported without. An image cache would fill what is often memory: there is
+    none then, unless its folder was named.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        import tempfile
+
+        home = tempfile.mkdtemp(prefix="anomalib-zoo-home-")
+        atexit.register(_remove, home, os.getpid())
+        os.environ["HOME"] = home
+        os.environ.setdefault("USER", f"user-{os.getuid()}")
+        if not os.environ.get(CACHE_VARIABLE):
+            os.environ[CACHE_VARIABLE] = ""
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() == owner:  # not a process that was forked
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def quiet() -> None:

@@ -14,17 +14,19 @@ import hashlib
 import math
 import os
 import struct
+import sys
 import tempfile
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from platformdirs import user_cache_path
 
 from zoo.hashes import file_stamp
+from zoo.paths import CACHE_VARIABLE
 
-CACHE_VARIABLE = "ANOMALIB_ZOO_CACHE"
 DEFAULT_BUDGET_MB = 4096
 
 _MAGIC = b"zoo1"  # uint8 pixels, in this layout
@@ -33,23 +35,40 @@ _CHECKED = struct.calcsize("<4sI")  # where that begins which the checksum cover
 _WORDS = 512  # of 8 bytes: a block of the checksum
 
 
-def cache_folder() -> Path:
-    """Return the folder of the cache: `$ANOMALIB_ZOO_CACHE`, or the platform's cache folder."""
+def cache_folder() -> Path | None:
+    """Return the folder of the cache: `$ANOMALIB_ZOO_CACHE`, or the platform's cache folder.
+
+    None where that variable is empty, or the user has no home.
+    """
     configured = os.environ.get(CACHE_VARIABLE)
-    return Path(configured) if configured else user_cache_path("anomalib-zoo") / "images"
+    if configured is not None:
+        return Path(configured) if configured else None
+    try:
+        folder = user_cache_path("anomalib-zoo") / "images"
+    except (RuntimeError, KeyError, OSError):
+        return None
+    return folder if folder.is_absolute() else None  # else its `~` stands for nobody's home
+
+
+@cache
+def _say_once(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 class ImageCache:
     """A bounded store of uint8 arrays on disk.
 
     Args:
-        budget_mb: Limit in MB (10**6 bytes); 0 switches the cache off.
-        folder: Where entries lie; `cache_folder()` by default.
+        budget_mb: Limit in MB (10**6 bytes); 0 switches the cache off, and needs no folder.
+        folder: Where entries lie; `cache_folder()` by default. Where nothing can be written every
+            image is read anew, and one line says so.
     """
 
     def __init__(self, budget_mb: int = DEFAULT_BUDGET_MB, folder: Path | None = None) -> None:
         self.budget_bytes = int(budget_mb * 1e6)
-        self.folder = Path(folder) if folder else cache_folder()
+        self.folder = folder or (cache_folder() if budget_mb > 0 else None)
+        if self.folder is None and budget_mb > 0:
+            self._do_without("there is no folder for it")
         self._used_bytes: int | None = None  # counted on the first write, then kept up to date
 
     def get(self, path: Path, recipe: str, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -63,7 +82,7 @@ class ImageCache:
         Returns:
             uint8 array of shape (H, W, 3).
         """
-        if self.budget_bytes <= 0:
+        if self.budget_bytes <= 0 or self.folder is None:
             return make()
         text = f"{path.resolve()}|{file_stamp(path)}|{recipe}"
         key = hashlib.sha256(os.fsencode(text)).digest()
@@ -71,9 +90,18 @@ class ImageCache:
         if (found := _read(entry, key)) is not None:
             return found
         array = make()
-        with contextlib.suppress(OSError):  # a full disk costs speed, not the run
+        try:
             self._store(entry, key, array)
+        except OSError as error:  # costs speed, not the run
+            self._do_without(f"{self.folder}: {(error.strerror or str(error)).lower()}")
         return array
+
+    def _do_without(self, reason: str) -> None:
+        self.budget_bytes = 0
+        _say_once(
+            f"no image cache ({reason}): every image is read and resized anew; {CACHE_VARIABLE} "
+            "names another folder"
+        )
 
     def _store(self, entry: Path, key: bytes, array: np.ndarray) -> None:
         size = array.nbytes + _HEAD.size

@@ -59,10 +59,8 @@ def folder_digest(folder: Path) -> str:
 
 
 def _folder() -> Path | None:
-    try:
-        return cache_folder() / "digests"
-    except RuntimeError:  # nobody's home
-        return None
+    folder = cache_folder()
+    return folder and folder / "digests"
 
 
 def _record(folder: Path | None, parent: Path) -> Path | None:

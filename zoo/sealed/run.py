@@ -14,11 +14,11 @@ from anomalib.data import AnomalibDataModule
 from anomalib.models import AnomalibModule
 
 from zoo import __version__
-from zoo.data.cache import CACHE_VARIABLE
 from zoo.data.datamodule import MVTecAD2Layout
 from zoo.data.stock import adopt
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
+from zoo.paths import CACHE_VARIABLE
 from zoo.runs.check import read_calibration
 from zoo.runs.execute import Say, judge, write_results
 from zoo.runs.folder import ATTESTATION, CONFIG, MODEL, appearing, write_json

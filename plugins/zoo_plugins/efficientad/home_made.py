@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -86,18 +87,23 @@ def home_made_teacher(
         recipe: What decides it.
         say: Receives how far it is.
         device: Where to make it.
-        folder: Where teachers are kept; beside the image cache by default.
+        folder: Where teachers are kept; beside the image cache by default. Where nothing can be
+            written the teacher is made anew each time.
 
     Raises:
         ZooError: No images, an unknown backbone or layer, or a loss that is not finite.
     """
     source = source_of(recipe.images)
-    folder = folder or cache_folder().with_name("teachers")
+    cache = cache_folder()
+    folder = folder or (cache.with_name("teachers") if cache else Path(os.devnull))
     path = folder / f"{_key(recipe, source)}.pth"
-    if not path.is_file():
-        _write(path, _distil(recipe, source, say, device, path.with_suffix(".unfinished")))
+    if path.is_file():
+        return torch.load(path, map_location="cpu", weights_only=True)
+    teacher = _distil(recipe, source, say, device, path.with_suffix(".unfinished"))
+    _write(path, teacher)
+    with contextlib.suppress(OSError):
         path.with_suffix(".unfinished").unlink(missing_ok=True)
-    return torch.load(path, map_location="cpu", weights_only=True)
+    return teacher
 
 
 class PatchEmbedding(nn.Module):
@@ -231,6 +237,7 @@ def _key(recipe: TeacherRecipe, source: Source) -> str:
 
 def _write(path: Path, content: Any) -> None:
     """Write a file that is complete whenever it is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as aside:
-        torch.save(content, aside)
+    with contextlib.suppress(OSError):  # costs time, not the fit
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as aside:
+            torch.save(content, aside)
