@@ -36,9 +36,9 @@ SLEEPS = "def verb(words, debug):\n    ready()\n    time.sleep(600)"
 STUBBORN = """
 def verb(words, debug):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    ready(child.pid)
     while True:
         try:
+            ready(child.pid)
             time.sleep(600)
         except KeyboardInterrupt:
             pass
