@@ -10,7 +10,6 @@ import unicodedata
 
 from zoo.errors import ZooError
 
-_UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
 MAX_BYTES = 255  # of one name on every common file system
 
 
@@ -40,21 +39,6 @@ def problem_of(name: object) -> str | None:
     except UnicodeEncodeError:  # a surrogate that stands for no byte
         return "is no text that a file system can hold"
     return f"is longer than {MAX_BYTES} bytes" if size > MAX_BYTES else None
-
-
-def printable(text: str) -> str:
-    r"""Return a text as one line that steers no terminal: controls and marks of direction escaped.
-
-    Example:
-        >>> printable("a\n\x1b[2J.png")
-        'a\\n\\x1b[2J.png'
-    """
-    return "".join(
-        letter.encode("unicode_escape").decode()
-        if unicodedata.category(letter) in _UNSEEN
-        else letter
-        for letter in text
-    )
 
 
 def shortened(name: str, n_bytes: int) -> str:

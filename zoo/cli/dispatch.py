@@ -15,7 +15,7 @@ from zoo.cli.interrupts import INTERRUPTED, MESSAGE, interruptible
 from zoo.cli.process import give_home, quiet, return_memory, share_cores
 from zoo.cli.streams import print_any_text
 from zoo.errors import ZooError, nearest, one_line
-from zoo.names import printable
+from zoo.text import printable
 from zoo.trust import trusting
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).

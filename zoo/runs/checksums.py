@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
+from zoo.atomic import write_bytes
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256, file_stamp
 from zoo.runs.documents import MEND
@@ -64,14 +64,14 @@ def put_file(folder: Path, name: str, data: bytes) -> None:
     if name in record:
         present = [each for each in record[name] if each == file_sha256(folder / name)]
         _write(folder, {**record, name: [digest, *present]})
-    _put(folder / name, data)
+    write_bytes(folder / name, data)
     if name in record:
         _write(folder, {**record, name: [digest]})
 
 
 def keep_copy(folder: Path, name: str, copy: str) -> None:
     """Copy a file of a run inside its folder; a damaged one is known as damaged there too."""
-    _put(folder / copy, (folder / name).read_bytes())
+    write_bytes(folder / copy, (folder / name).read_bytes())
     record = _read(folder)
     if name in record:
         _write(folder, {**record, copy: record[name]})
@@ -91,14 +91,7 @@ def _read(folder: Path) -> _Record:
 
 
 def _write(folder: Path, record: _Record) -> None:
-    _put(folder / CHECKSUMS, f"{json.dumps(record, indent=2, sort_keys=True)}\n".encode())
-
-
-def _put(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(data)
-    aside.replace(path)
+    write_bytes(folder / CHECKSUMS, f"{json.dumps(record, indent=2, sort_keys=True)}\n".encode())
 
 
 def _digest(path: Path) -> str:

@@ -17,10 +17,9 @@ import numpy as np
 from zoo.atomic import RecordFile, unwritable, write_bytes
 from zoo.errors import one_line
 from zoo.judging import Judge
-from zoo.names import printable
 from zoo.prediction import Prediction
 from zoo.runs.sources import MASKS, OVERLAYS, ResultNames, Sources
-from zoo.text import csv_cell
+from zoo.text import csv_cell, printable
 
 # Columns of the table of blobs, one row per blob; places and lengths in pixels of the picture.
 BLOB_COLUMNS = ("path", "id", "area_px", "x", "y", "width", "height", "centroid_x", "centroid_y")
