@@ -12,6 +12,7 @@ import zoo
 from zoo.cli import main
 from zoo.export import read_metadata, write_metadata
 from zoo.post import Calibration
+from zoo.runs import history
 
 for _package in ("onnx", "onnxscript", "onnxruntime", "openvino"):
     pytest.importorskip(_package, reason="the extra `export` is not installed")
@@ -138,7 +139,7 @@ def test_anomalibs_own_verb_carries_the_calibration_that_holds_now(run, tmp_path
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
     newer = Calibration(12.5, 3, rule="fixed")
-    newer.save(copy / "calibration.json")
+    history.replace(copy, newer)
     options = [f"--model.{key}={value}" for key, value in MODEL.items()]
     words = ["export", "--model", "ZooPatchcore", *options, "--export_type", "onnx"]
     root = ["--export_root", str(tmp_path / "out"), "--default_root_dir", str(tmp_path)]
