@@ -121,7 +121,7 @@ def test_a_good_set_without_a_false_alarm_has_no_segf1():
     result = evaluated((False, GOOD, 0), (False, GOOD, 0))
     reasons = result["reasons"]
     assert [reasons[key] for key in ("segf1", "segf1_low", "segf1_high")] == [module.NO_PIXEL] * 3
-    assert reasons["precision"] == module.NO_MARK
+    assert reasons["precision"] == module.NO_PIXEL
     assert reasons["recall"] == reasons["oracle_segf1"] == reasons["au_pro_005"] == module.NO_DEFECT
     assert reasons["image_f1_max"] == module.NO_BAD
     assert result["false_alarm_rate"] == 0

@@ -117,8 +117,11 @@ class PixelCounts:
 
     @property
     def precision(self) -> float | None:
-        """Share of the marked pixels that are defect, 0..1; None when none is marked."""
-        return _ratio(self.tp, self.tp + self.fp)
+        """Share of the marked pixels that are defect, 0..1.
+
+        0.0 when none is marked though some are to be, as SegF1 is; None when none is to be either.
+        """
+        return _ratio(self.tp, self.tp + self.fp or self.fn)
 
     @property
     def recall(self) -> float | None:

@@ -19,7 +19,6 @@ NO_NORMAL = "no normal pixel in the ground truth"
 NO_GOOD = "no good image in the split"
 NO_BAD = "no defective image in the split"
 NO_PIXEL = "no pixel is marked, and none is to be"
-NO_MARK = "no pixel is marked"
 
 _OF_ANY_IMAGE = {"flagged_fraction", "n_images"}
 _OF_LABELS = {
@@ -134,8 +133,7 @@ class SplitEvaluation:
             "n_good": n_good,
         }
         reasons = dict.fromkeys(("false_blobs_per_good_image", "false_alarm_rate"), NO_GOOD)
-        reasons |= dict.fromkeys(("segf1", "segf1_low", "segf1_high"), NO_PIXEL)
-        reasons |= {"precision": NO_MARK, "recall": NO_DEFECT}
+        reasons |= dict.fromkeys(("segf1", "segf1_low", "segf1_high", "precision"), NO_PIXEL)
         reasons |= dict.fromkeys(("image_auroc", "image_auroc_low", "image_auroc_high"), ONE_CLASS)
         reasons |= {"image_f1_max": NO_BAD, "detection_rate": NO_BAD}
         if self.n_with_truth < self.n_images:
