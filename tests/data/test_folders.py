@@ -63,8 +63,8 @@ def test_with_bad_pictures_some_good_ones_test_too(shots):
     assert all(sample.label == 0 for sample in data.listed("train") + data.listed("validation"))
     assert len(set(every(data))) == len(every(data)) == 15
     assert (
-        "12 good pictures: 7 to learn from, 3 for the threshold, 2 to test beside 3 bad ones"
-        in (data.notices)
+        "12 good pictures: 7 to learn from, 3 for the threshold, 2 to test beside 3 bad ones "
+        "(without --bad these 2 would be learnt from)" in (data.notices)
     )
 
 

@@ -28,7 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--good", type=_folder, required=True, metavar="DIR", help="good pictures, any names"
     )
-    parser.add_argument("--bad", type=_folder, metavar="DIR", help="bad ones, only to measure with")
+    parser.add_argument(
+        "--bad",
+        type=_folder,
+        metavar="DIR",
+        help="bad ones, only to measure with; 15 %% of the good ones are then held out to test "
+        "beside them, and not learnt from",
+    )
     parser.add_argument(
         "--masks", type=_folder, metavar="DIR", help="masks of the bad ones: 7.png marks 7.jpg"
     )

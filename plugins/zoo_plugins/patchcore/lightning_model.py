@@ -59,8 +59,11 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         unit_length: Bring the pooled features of each patch and layer to length 1 before they are
             joined: only their direction counts, and no layer outweighs another.
         pretrain_dim: Width that the reference's embedding brings each layer to first.
-        num_neighbors: Neighbours that re-weight the image score (paper, equation 7; anomalib: 9);
-            1 takes the largest patch score, as the reference does.
+        patch_size: Side of the square of places that a patch is pooled from; odd.
+        num_neighbors: A patch's score is the mean of its distances to so many nearest entries of
+            the bank, as in the reference.
+        weight_neighbors: Neighbours that re-weight the image score (paper, equation 7; anomalib's
+            num_neighbors, 9); 1 takes the largest patch score, as the reference does.
         squared: Squared distances, as the reference has them.
         sigma: Standard deviation of the Gaussian that smooths maps, in pixels of the input.
         pre_processor: True for a resize of the whole image with the backbone's statistics.
@@ -89,7 +92,9 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         embedding_dim: int | None = None,
         pretrain_dim: int = 1024,
         unit_length: bool = False,
+        patch_size: int = 3,
         num_neighbors: int = 1,
+        weight_neighbors: int = 1,
         squared: bool = False,
         sigma: float = 4.0,
         pre_processor: nn.Module | bool = True,
@@ -115,10 +120,13 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
                 PatchcoreModel(
                     network,
                     bank,
-                    _embedding(network.channels, embedding_dim, pretrain_dim, unit_length),
+                    _embedding(
+                        network.channels, embedding_dim, pretrain_dim, unit_length, patch_size
+                    ),
                     num_neighbors,
                     squared,
                     sigma,
+                    weight_neighbors,
                 )
                 for network in networks
             ],
@@ -201,13 +209,17 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
 
 
 def _embedding(
-    channels: Sequence[int], embedding_dim: int | None, pretrain_dim: int, unit_length: bool
+    channels: Sequence[int],
+    embedding_dim: int | None,
+    pretrain_dim: int,
+    unit_length: bool,
+    patch_size: int,
 ) -> nn.Module:
     if embedding_dim is None:
-        return PooledConcatenation(unit_length)
+        return PooledConcatenation(unit_length, patch_size)
     if unit_length:
         raise ZooError("unit_length belongs to joined features: leave out embedding_dim")
-    return PatchEmbedding(channels, pretrain_dim, embedding_dim)
+    return PatchEmbedding(channels, pretrain_dim, embedding_dim, patch_size)
 
 
 def _check_statistics(members: Sequence[Member], weights: str) -> None:

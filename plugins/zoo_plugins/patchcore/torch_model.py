@@ -68,7 +68,9 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         bank: How the memory bank is drawn and searched.
         embedding: From the feature maps of the backbone to patches; pooled features joined by
             default.
-        num_neighbors: Neighbours that re-weight the image score (paper, equation 7); 1 takes the
+        num_neighbors: A patch's score is the mean of its distances to so many nearest entries, as
+            in the reference; all of a smaller bank.
+        weight_neighbors: Neighbours that re-weight the image score (paper, equation 7); 1 takes the
             largest patch score, as the reference does.
         squared: Squared distances, as in the reference.
         sigma: Of the Gaussian that smooths maps, in pixels of the input.
@@ -88,12 +90,24 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         num_neighbors: int = 1,
         squared: bool = False,
         sigma: float = 4.0,
+        weight_neighbors: int = 1,
     ) -> None:
         super().__init__()
+        if num_neighbors < 1 or weight_neighbors < 1:
+            raise ZooError(
+                f"num_neighbors {num_neighbors} and weight_neighbors {weight_neighbors} must be 1 "
+                "or more"
+            )
+        if num_neighbors > 1 and bank.backend != "torch":
+            raise ZooError(
+                f"search '{bank.backend}' finds one neighbour: leave num_neighbors at 1, or "
+                "search with torch"
+            )
         self.backbone = backbone
         self.bank = bank
         self.embedding = embedding or PooledConcatenation()
         self.num_neighbors = num_neighbors
+        self.weight_neighbors = weight_neighbors
         self.squared = squared
         self.sigma = sigma
         self.register_buffer("memory_bank", torch.empty(0, dtype=bank.dtype))
@@ -158,14 +172,14 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         batch, _, height, width = embedding.shape
         queries = _rows(embedding)
         distances, indices = self._nearest(queries)
-        patch_scores = distances.square() if self.squared else distances
-        patch_scores = patch_scores.reshape(batch, height, width)
+        patch_scores = distances.square() if self.squared else distances  # (B h w, k)
+        patch_scores = patch_scores.mean(dim=1).reshape(batch, height, width)
         scores = patch_scores.amax(dim=(1, 2))
-        if self.num_neighbors > 1:
+        if self.weight_neighbors > 1:
             scores = scores * self._weights(
                 queries.reshape(batch, height * width, -1),
-                distances.reshape(batch, -1),
-                indices.reshape(batch, -1),
+                distances[:, 0].reshape(batch, -1),
+                indices[:, 0].reshape(batch, -1),
             )
         return scores, smooth_map(patch_scores, images.shape[-2:], self.sigma)
 
@@ -180,7 +194,7 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
             distances: Of each patch to its nearest entry, (B, P).
             indices: Of that entry, (B, P).
         """
-        n_support = min(self.num_neighbors, len(self.memory_bank))
+        n_support = min(self.weight_neighbors, len(self.memory_bank))
         if n_support == 1:  # a bank of one entry: nothing to compare it with
             return distances.new_ones(len(distances))
         farthest = distances.argmax(dim=1, keepdim=True)  # (B, 1)
@@ -192,7 +206,16 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         return 1 - torch.softmax(to_support, dim=1)[:, 0]
 
     def _nearest(self, queries: Tensor) -> tuple[Tensor, Tensor | None]:
-        if _is_exporting() and self.num_neighbors == 1:  # nobody asks where the neighbours are
+        """Return distances to the nearest entries, (Q, k), and which they are, if anybody asks."""
+        if self.num_neighbors > 1:
+            k = min(self.num_neighbors, max(1, len(self.memory_bank)))
+            find = static_nearest_neighbours if _is_exporting() else nearest_neighbours
+            return find(queries, self.memory_bank, k, self.bank_bias)
+        distances, indices = self._nearest_one(queries)
+        return distances[:, None], None if indices is None else indices[:, None]
+
+    def _nearest_one(self, queries: Tensor) -> tuple[Tensor, Tensor | None]:
+        if _is_exporting() and self.weight_neighbors == 1:  # nobody asks where the neighbours are
             squares = static_nearest_distance(queries, self.memory_bank, self.bank_bias)
             return squares.sqrt(), None
         if _is_exporting():

@@ -20,10 +20,11 @@ EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
     "options",
     [
         {"layers": ["blocks.2", "blocks.4"]},
-        {"layers": ["blocks.2"], "num_neighbors": 4, "unit_length": True},
+        {"layers": ["blocks.2"], "weight_neighbors": 4, "unit_length": True},
+        {"layers": ["blocks.2"], "num_neighbors": 3, "patch_size": 5},
         {"layers": ["blocks.2", "blocks.4"], "embedding_dim": 50, "squared": True},
     ],
-    ids=["default", "re-weighted", "reference"],
+    ids=["default", "re-weighted", "neighbours", "reference"],
 )
 def test_any_number_of_images(fill, random_images, tmp_path, monkeypatch, options):
     monkeypatch.setattr(static, "STATIC_BLOCK", 100)  # several blocks

@@ -103,7 +103,7 @@ def pair():
             return list(anomalibs.feature_extractor(images).values())
 
     def ours(num_neighbors):
-        model = PatchcoreModel(SameNetwork(), BankSettings(), num_neighbors=num_neighbors)
+        model = PatchcoreModel(SameNetwork(), BankSettings(), weight_neighbors=num_neighbors)
         model.memory_bank, model.bank_bias = bank, affinity_bias(bank)
         return model.eval()
 
@@ -137,3 +137,24 @@ def test_patch_distances_are_anomalibs(pair):
         )
         _, score_map = model(images)
     torch.testing.assert_close(score_map, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("num_neighbors", [1, 3, 5, 1000])
+def test_scores_are_means_over_the_nearest_neighbours_as_in_the_reference(
+    pair, num_neighbors, squared
+):
+    """Its index returns squared distances; a patch's score is NumPy's mean over them."""
+    ours, _ = pair
+    model = ours(1)
+    model.num_neighbors, model.squared, model.sigma = num_neighbors, squared, 0
+    images = _images(7, 2)[:, :, :96, :64]
+    with torch.no_grad():
+        scores, maps = model(images)
+        rows = model.embed(images).permute(0, 2, 3, 1).flatten(0, 2).double()
+        distances = torch.cdist(rows, model.memory_bank.double()).sort(dim=1).values
+        nearest = distances[:, :num_neighbors] ** (2 if squared else 1)
+        expected = nearest.mean(dim=1).reshape(2, 12, 8).float()
+    torch.testing.assert_close(scores, expected.amax((1, 2)), rtol=1e-4, atol=1e-4)
+    whole = functional.interpolate(expected[:, None], (96, 64), mode="bilinear")
+    torch.testing.assert_close(maps, whole, rtol=1e-4, atol=1e-4)
