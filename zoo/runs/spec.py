@@ -189,7 +189,7 @@ def _method(model_class: type) -> Method | None:
 def result_text(splits: Sequence[str], metrics: dict[str, Any]) -> str:
     """Return what came out and whether VAND 4.0 admits it, in one line."""
     text = splits_text(splits, metrics)
-    known = metrics.get("vand4_admissible")  # not by runs before 0.2
+    known = metrics.get("vand4_admissible")
     return f"{text}; VAND 4 {known}" if known else text
 
 
