@@ -186,6 +186,17 @@ def test_maps_with_and_without_channel_are_the_same(shape):
     assert torch.equal(batch.anomaly_map.reshape(shape), maps)
 
 
+def test_a_blob_smaller_than_a_pixel_of_the_model_shows_in_one():
+    processor = BlobPostProcessor()
+    processor.calibration = Calibration(0.9, 1)
+    maps = torch.zeros(2, 6, 4)
+    maps[0, 1, 2] = maps[0, 4, 0] = maps[1, 0, 0] = 1.0
+    batch = _batch(maps, native_size=[(96, 64)] * 2)
+    processor.post_process_batch(batch)
+    assert batch.pred_label.tolist() == [True, True]
+    assert torch.equal(batch.pred_mask, maps > 0)
+
+
 def test_a_mask_does_not_depend_on_the_rest_of_the_batch():
     processor = BlobPostProcessor()
     processor.calibration = Calibration(0.8, 2)

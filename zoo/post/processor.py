@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from math import ceil, floor
 from typing import Any, Literal, get_args
 
 import cv2
@@ -28,7 +29,7 @@ from zoo.errors import ZooError, ZooWarning, nearest
 from zoo.post.calibration import Calibration
 from zoo.post.doubt import doubt
 from zoo.post.engine_images import EngineImages
-from zoo.post.finish import finish
+from zoo.post.finish import Finished, finish
 from zoo.post.rules import Adaptive, Rule
 from zoo.post.spool import ScoreMapSpool
 
@@ -172,8 +173,7 @@ class BlobPostProcessor(PostProcessor):
         for score_map, native_size, score in _maps(batch):
             finished = finish(score_map, native_size, self.calibration, score)
             labels.append(finished.is_anomalous)
-            mask = finished.mask.astype(np.uint8)
-            previews.append(cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA) > 0)
+            previews.append(_preview(finished, size))
         device = batch.anomaly_map.device
         batch.pred_label = torch.tensor(labels, device=device)
         batch.pred_mask = torch.from_numpy(np.stack(previews)).to(device)  # (B, h, w)
@@ -184,6 +184,22 @@ class BlobPostProcessor(PostProcessor):
         if score is None:
             score = torch.amax(score_map, dim=(-2, -1))
         return InferenceBatch(pred_score=score, anomaly_map=score_map)
+
+
+def _preview(finished: Finished, size: tuple[int, int]) -> np.ndarray:
+    """Return a mask at model size, bool (h, w): pixels that it half covers, and one per blob."""
+    mask = finished.mask.astype(np.float32)
+    covered = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA)  # shares, 0 to 1
+    preview = covered >= 0.5
+    down, across = (own / native for own, native in zip(size, mask.shape, strict=True))
+    for blob in finished.blobs:
+        x, y, width, height = blob.box
+        rows = slice(floor(y * down), ceil((y + height) * down))
+        columns = slice(floor(x * across), ceil((x + width) * across))
+        part = preview[rows, columns]
+        if not part.any():  # a blob that is smaller than a pixel of the model
+            part.flat[covered[rows, columns].argmax()] = True
+    return preview
 
 
 def _maps(batch: Batch) -> list[tuple[np.ndarray, tuple[int, int], float]]:
