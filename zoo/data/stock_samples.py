@@ -49,23 +49,22 @@ class ManyMasks(Sample):
         return np.logical_or.reduce([part.truth(native_size) for part in parts])
 
 
-def lists_pictures(datamodule: Any) -> bool:
-    """Whether this is an anomalib datamodule, set up, whose items are plain image files."""
+def lists_pictures(datamodule: AnomalibDataModule) -> bool:
+    """Whether the items of a datamodule that is set up are plain image files, nothing beside."""
     dataset = getattr(datamodule, "train_data", None)
-    is_plain = isinstance(dataset, AnomalibDataset) and not isinstance(
+    return isinstance(dataset, AnomalibDataset) and not isinstance(
         dataset, AnomalibDepthDataset | AnomalibVideoDataset
     )
-    return isinstance(datamodule, AnomalibDataModule) and is_plain
 
 
 def listed(datamodule: AnomalibDataModule) -> dict[str, list[Sample]]:
     """Return the samples of train, validation and test of a datamodule that is set up.
 
     Raises:
-        ZooError: Its tables have no labels, or name a mask that is not there.
+        ZooError: Its tables list clips, or have no labels, or name a mask that is not there.
     """
     return {
-        "train": samples(datamodule.train_data),
+        "train": samples(getattr(datamodule, "train_data", None)),
         "validation": samples(getattr(datamodule, "val_data", None)),
         "test": _tested(datamodule),
     }
@@ -75,10 +74,16 @@ def samples(dataset: AnomalibDataset | None) -> list[Sample]:
     """Return the samples of a dataset in its order, without hidden files; none of no dataset.
 
     Raises:
-        ZooError: Its table has no labels, or names a mask that is not there.
+        ZooError: Its table lists clips, or has no labels, or names a mask that is not there.
     """
     if dataset is None or not len(dataset):
         return []
+    if isinstance(dataset, AnomalibVideoDataset):
+        raise ZooError(
+            f"{type(dataset).__name__} lists clips of videos, and which of their frames are normal "
+            "test images cannot be told: give the model anomalib's own post_processor, or put the "
+            "frames into folders"
+        )
     table = dataset.samples
     if "label_index" not in table:
         raise ZooError(
@@ -105,7 +110,7 @@ def _tested(datamodule: AnomalibDataModule) -> list[Sample]:
         return tested
     asked._setup()
     whole = samples(asked.test_dataloader().dataset)
-    elsewhere = [*tested, *samples(datamodule.train_data)]
+    elsewhere = [*tested, *samples(getattr(datamodule, "train_data", None))]
     elsewhere += samples(getattr(datamodule, "val_data", None))
     known = {sample.image_path for sample in elsewhere}
     dropped = [s for s in whole if s.label == 0 and s.image_path not in known]

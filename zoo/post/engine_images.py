@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from anomalib import LearningType
-from anomalib.data import Batch
+from anomalib.data import AnomalibDataModule, Batch
+from anomalib.data.datasets.base.image import AnomalibDataset
 from anomalib.models import AnomalibModule
 from torch.utils.data import DataLoader
 
@@ -28,7 +29,8 @@ _NOT_TRAINED = {LearningType.ZERO_SHOT, LearningType.FEW_SHOT}
 class EngineImages:
     """The calibration images of one run of anomalib's engine.
 
-    Our own datamodules validate on normal images that are in no other split, and of bare
+    Our own datamodules validate on normal images that are in no other split. Of anomalib's,
+    whatever their items hold beside the image, tables say which files are in which split. Of bare
     dataloaders only labels are known: there every image labelled normal calibrates.
 
     Args:
@@ -40,8 +42,8 @@ class EngineImages:
         source: Where the images come from, for the record.
 
     Raises:
-        ZooError: Neither validation nor train has an image to calibrate on, or images must be held
-            out for a model whose pre-processor crops them.
+        ZooError: Neither validation nor train has an image to calibrate on; or images must be held
+            out for a model whose pre-processor crops them; or the datamodule shows videos.
     """
 
     def __init__(
@@ -49,10 +51,12 @@ class EngineImages:
     ) -> None:
         self.source = "validation"
         self._admitted: set[Path] | None = None  # None: labels alone decide
-        self._held_out: LayoutDataset | None = None
+        self._held_out: AnomalibDataset | None = None
         self._borrowed: dict[str, Any] = {}
         self._datamodule = datamodule = getattr(trainer, "datamodule", None)
-        if isinstance(datamodule, NativeDataModule) or not lists_pictures(datamodule):
+        if isinstance(datamodule, NativeDataModule) or not isinstance(
+            datamodule, AnomalibDataModule
+        ):
             return
         # A fitted model has seen train; one that learns without a fit has not.
         may_hold_out = fitting or model.learning_type in _NOT_TRAINED
@@ -108,19 +112,24 @@ class EngineImages:
 
     def _hold_out(self, chosen: CalibrationImages, model: AnomalibModule) -> None:
         datamodule = self._datamodule
-        dataset = LayoutDataset(chosen.samples, datamodule.category, "train", ImageCache())
-        dataset.resize = leading_resize(getattr(model.pre_processor, "transform", None))
-        dataset.with_truth = False
-        self._held_out = dataset
-
+        resize = leading_resize(getattr(model.pre_processor, "transform", None))
         whole = datamodule.train_data
         train = samples(whole)
         kept = {sample.image_path for sample in without(train, chosen.samples)}
         rest = [index for index, sample in enumerate(train) if sample.image_path in kept]
+        share = sorted(set(range(len(train))) - set(rest))
+        if lists_pictures(datamodule):
+            dataset = LayoutDataset(chosen.samples, datamodule.category, "train", ImageCache())
+            dataset.resize = resize
+            dataset.with_truth = False
+        else:  # only its own items have depths, which the model may want
+            dataset = whole.subsample(share)
+            dataset.augmentations = None
+        self._held_out = dataset
+
         self._borrowed = {"train_data": whole}
         if not hasattr(datamodule, "val_data"):  # anomalib would stop with an AttributeError
             self._borrowed["val_data"] = None
-            share = sorted(set(range(len(train))) - set(rest))
             datamodule.val_data = whole.subsample(share)
         datamodule.train_data = whole.subsample(rest)
         datamodule._update_augmentations()
