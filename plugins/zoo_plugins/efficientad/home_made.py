@@ -28,6 +28,9 @@ from torch import Tensor, nn
 from zoo.atomic import atomic_path
 from zoo.data.cache import cache_folder
 from zoo.errors import ZooError
+from zoo.hashes import file_sha256
+from zoo.paths import written_path
+from zoo.runs.code import class_code, libraries
 from zoo.runs.progress import duration
 from zoo.seeding import drawing, keyed
 from zoo.weights import create_backbone, feature_layers, normalization
@@ -96,7 +99,7 @@ def home_made_teacher(
     source = source_of(recipe.images)
     cache = cache_folder()
     folder = folder or (cache.with_name("teachers") if cache else Path(os.devnull))
-    path = folder / f"{_key(recipe, source)}.pth"
+    path = folder / f"{_key(recipe, source, device)}.pth"
     if path.is_file():
         return torch.load(path, map_location="cpu", weights_only=True)
     teacher = _distil(recipe, source, say, device, path.with_suffix(".unfinished"))
@@ -230,8 +233,18 @@ def _resume(
     return 0, None, None
 
 
-def _key(recipe: TeacherRecipe, source: Source) -> str:
-    facts = {**asdict(recipe), "images": source.fingerprint()}
+def _key(recipe: TeacherRecipe, source: Source, device: torch.device | str) -> str:
+    """Return 16 hex digits of what decides a teacher's weights, to the last bit."""
+    facts = {
+        **asdict(recipe),
+        "images": source.fingerprint(),
+        "threads": torch.get_num_threads(),  # sums in another order, after 500 steps other weights
+        "device": torch.device(device).type,
+        "code": class_code(TeacherRecipe),
+        "libraries": libraries(),
+    }
+    if (weights := written_path(recipe.weights)).is_file():
+        facts["weights"] = file_sha256(weights)
     return hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()[:16]
 
 

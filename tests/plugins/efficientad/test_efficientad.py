@@ -129,6 +129,25 @@ def test_a_home_made_teacher_is_seeded_kept_and_resumed(tmp_path, monkeypatch):
     assert [path.suffix for path in (tmp_path / "two").iterdir()] == [".pth"]
 
 
+def test_a_teacher_is_made_again_where_it_would_be_another(tmp_path, monkeypatch):
+    def makes():
+        said = []
+        home_made_teacher(TINY, said.append, folder=tmp_path)
+        return bool(said)
+
+    assert [makes(), makes()] == [True, False]
+    changes = {
+        "threads": (torch, "get_num_threads", lambda: 97),
+        "code": (home_made, "class_code", lambda found: ["other"]),
+        "libraries": (home_made, "libraries", lambda: {"torch": "other"}),
+    }
+    for change in changes.values():
+        with monkeypatch.context() as patch:
+            patch.setattr(*change)
+            assert [makes(), makes()] == [True, False]
+    assert not makes()
+
+
 def test_a_layer_whose_size_is_not_the_teachers_is_named(tmp_path):
     recipe = TeacherRecipe(layers=("blocks.4", "blocks.6"))
     with pytest.raises(ZooError, match=r"blocks\.4 .* has stride 16: .* must have stride 4 or 8"):
