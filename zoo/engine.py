@@ -71,7 +71,7 @@ class ZooEngine(Engine):
             return super().export(
                 model, export_type, input_size=input_size, ckpt_path=ckpt_path, **common
             )
-        metadata = metadata_of(model, calibration_of(model))
+        metadata = metadata_of(model, calibration_of(model), input_size)
         with behind_the_resize(model, input_size) as size:
             path = super().export(model, export_type, input_size=size, **common)
         write_metadata(path, metadata)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
+from torchvision.transforms.v2 import Compose, Resize
 
 import zoo
 from zoo.cli import main
 from zoo.export import read_metadata, write_metadata
 from zoo.post import Calibration
+from zoo.runs import export as export_module
 from zoo.runs import history
+from zoo.runs.export import NormalPictures
 
 for _package in ("onnx", "onnxscript", "onnxruntime", "openvino"):
     pytest.importorskip(_package, reason="the extra `export` is not installed")
@@ -105,6 +110,22 @@ def test_pictures_of_several_shapes_go_through_one_graph_in_tiles(
     assert found.calibration.threshold != Calibration.load("RUN/calibration.json").threshold
     assert main(["export", "RUN", "--input-size", "64", "64", "--out", "square"]) == 0
     assert read_metadata("square/model.onnx").resize.size == (64, 64)
+
+
+def test_shapes_that_only_training_pictures_have_are_seen(run, monkeypatch):
+    pictures = NormalPictures(run)
+    monkeypatch.setattr(NormalPictures, "learned", lambda self: [Path("upright.png")])
+    monkeypatch.setattr(
+        export_module, "image_size", lambda path: (64, 48) if path.stem == "upright" else (48, 64)
+    )
+    resize = Compose([Resize(32, antialias=True)])
+    detector = SimpleNamespace(
+        model=SimpleNamespace(pre_processor=SimpleNamespace(transform=resize))
+    )
+    said = []
+    found = export_module._input_size(detector, pictures, None, said.append)
+    assert found == ((32, 32), True)
+    assert "have 2 there" in said[0]
 
 
 @pytest.mark.slow

@@ -138,7 +138,7 @@ def test_a_graph_of_somebody_else_carries_no_calibration(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"version": 3}, "metadata of format 3"),
+        ({"version": 99}, "metadata of format 99"),
         ({"native_resize": "bicubic"}, "bicubic"),
         ({"calibration": {"version": 99}}, "calibration of format 99"),
         ({"calibration": None}, "calibration: the whole should be fields"),
@@ -146,6 +146,9 @@ def test_a_graph_of_somebody_else_carries_no_calibration(tmp_path):
         ({"resize": {"size": [64, 0]}}, "resize.size.1 is '0'"),
         ({"resize": {"size": [64, 10**9]}}, "resize.size.1 is '1000000000'"),
         ({"resize": {"size": [64, 64], "interpolation": "foo"}}, "resize.interpolation is 'foo'"),
+        ({"resize": {"size": [64, 64], "aspect": {"scale": 0}}}, "resize.aspect.scale is '0'"),
+        ({"resize": {"size": [64, 64], "aspect": {}}}, "needs a scale or a shorter_side"),
+        ({"resize": {"size": [64, 64], "aspect": {"scale": 0.5}}}, "needs a scale or a short"),
         ({"map_reduction": 0}, "map_reduction is '0'"),
         ({"map_reduction": True}, "map_reduction is 'True'"),
         ({"precision": "int4"}, "precision is 'int4'"),

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
+from zoo.data.dataset import size_at
 from zoo.errors import ZooError
 from zoo.export import ExportMetadata
+from zoo.export.graph import metadata_of
 from zoo.export.metadata import ImageResize
 from zoo.export.model import ExportedModel
 from zoo.export.runtimes import Graph
 from zoo.export.sizes import in_tiles, input_sizes
 from zoo.post import Calibration
+from zoo.runs.export import fitting
 from zoo.tiling.scaled import Scaled
 
 NORMALIZE = Normalize([0.5] * 3, [0.5] * 3)
@@ -57,6 +60,56 @@ def test_what_tiles_say_becomes_the_map_of_the_whole_picture(size):
     expected = picture.astype(np.float32).mean(axis=2) / 255
     np.testing.assert_allclose(found.score_map, expected, atol=1e-6)
     assert found.score == pytest.approx(expected.max(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "resize",
+    [
+        Resize(SIDE, antialias=True),
+        Resize(SIDE, max_size=97, antialias=True),
+        Scaled(shorter_side=SIDE, multiple=14),
+        Scaled(0.37, multiple=4),
+    ],
+)
+def test_a_graph_knows_the_size_that_the_model_gives_a_picture(resize):
+    aspect = metadata_of(model_with(resize), Calibration(0.5), (SIDE, SIDE)).resize.aspect
+    for size in [(480, 640), (640, 480), (333, 517), (64, 64), (1, 9), (2000, 31), (97, 96)]:
+        assert aspect.size_of(size) == size_at(size, resize)
+
+
+@pytest.mark.parametrize(
+    "resize", [Resize(48, antialias=True), Scaled(shorter_side=48, multiple=8)]
+)
+def test_a_picture_of_another_shape_is_refused_by_name(resize, tmp_path, texture, write_image):
+    metadata = metadata_of(model_with(resize), Calibration(0.5), (48, 64))
+    metadata = ExportMetadata.from_text(metadata.to_text())
+    judge = ExportedModel.around(Graph(grey, (None, 3, 48, 64), metadata), "a graph")
+    sizes = {"same": (96, 128), "upright": (128, 96), "square": (96, 96), "larger": (480, 640)}
+    paths = [write_image(tmp_path / f"{name}.png", texture(0, sizes[name])) for name in sizes]
+    errors = []
+    found = judge.predict(paths, on_error=lambda path, error: errors.append(str(error)))
+    assert [each.path.stem for each in found] == ["same", "larger"]
+    assert [error.partition(":")[0] for error in errors] == [str(paths[1]), str(paths[2])]
+    assert "a picture of 96x128 px is 48x64 to the model" in errors[0]
+    assert "this graph takes 64x48 only: export the run again with --good DIR" in errors[0]
+    with pytest.raises(ZooError, match=r"upright\.png: a picture of 96x128 px"):
+        judge.predict(paths[1])
+
+
+def test_a_resize_to_one_size_takes_every_shape(texture):
+    resize = Resize((48, 64), antialias=True)
+    metadata = metadata_of(model_with(resize), Calibration(0.5))
+    judge = ExportedModel.around(Graph(grey, (None, 3, 48, 64), metadata), "a graph")
+    assert judge.predict(texture(0, (128, 96))).mask.shape == (128, 96)
+
+
+def test_ranges_are_those_of_pictures_that_fit(tmp_path, texture, write_image):
+    metadata = metadata_of(model_with(Resize(48, antialias=True)), Calibration(0.5), (48, 64))
+    sizes = [(96, 128), (128, 96), (48, 64)]
+    paths = [write_image(tmp_path / f"{i}.png", texture(i, each)) for i, each in enumerate(sizes)]
+    assert fitting(paths, metadata) == [paths[0], paths[2]]
+    with pytest.raises(ZooError, match="no picture of the run is 64x48 px to the model"):
+        fitting(paths[1:2], metadata)
 
 
 def test_a_fixed_size_is_not_listed():

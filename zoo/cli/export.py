@@ -40,8 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         nargs=2,
         metavar=("H", "W"),
-        help="of models that keep the aspect of pictures; default: that of the run's own, which go "
-        "through the graph in tiles where they have several",
+        help="of models that keep the aspect of pictures: the size that yours have then, others "
+        "are refused; default: that of the run's own, which go through the graph in tiles where "
+        "they have several",
     )
     parser.add_argument(
         "--data.root", dest="root", type=_path, metavar="DIR", help="where the run's data is now"

@@ -21,7 +21,7 @@ from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transf
 from zoo.data.native import leading_resize
 from zoo.errors import ZooError
 from zoo.export.files import ONNX, OPENVINO, write_metadata
-from zoo.export.metadata import ExportMetadata, ImageResize
+from zoo.export.metadata import ExportMetadata, ImageResize, KeptAspect
 from zoo.export.precision import convert
 from zoo.export.sizes import fixed_size
 from zoo.post.calibration import Calibration
@@ -191,7 +191,15 @@ def _described(resize: Resize, size: tuple[int, int]) -> ImageResize:
             f"the model resizes pictures by '{mode}', antialias={resize.antialias}, as no graph "
             "does: fit it with bilinear or bicubic and antialias=True"
         )
-    return ImageResize(tuple(size), mode)
+    return ImageResize(tuple(size), mode, aspect=_aspect(resize))
+
+
+def _aspect(resize: Resize) -> KeptAspect | None:
+    if fixed_size(resize) is not None:
+        return None
+    if isinstance(resize, Scaled):
+        return KeptAspect(resize.scale, resize.shorter_side, resize.multiple)
+    return KeptAspect(shorter_side=resize.size[0], longer_side=resize.max_size)
 
 
 def _rest(transform: Transform) -> Transform | None:

@@ -16,11 +16,11 @@ from typing_extensions import TypedDict
 from zoo.errors import ZooError
 from zoo.post.calibration import Calibration
 from zoo.schema import Count, Digest, Flag, Length, Name, Number, Text, parse_json, validated
-from zoo.tiling.grid import Layout, Remainder
+from zoo.tiling.grid import Layout, Remainder, scaled_size
 from zoo.tiling.stitch import Seams
 
 KEY = "anomalib_zoo"  # in `metadata_props` of ONNX and in `rt_info` of OpenVINO
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MEND = "export again with `zoo export`"
 # The way of `zoo.post.to_native`; an older reader refuses another one that comes later.
 NATIVE_RESIZE = "bilinear, pixel centres at one half"
@@ -28,12 +28,13 @@ NATIVE_RESIZE = "bilinear, pixel centres at one half"
 UNSIGNED = "0" * 64  # what stands for a graph's SHA-256 while it is worked out
 
 Side = Annotated[Count, Field(ge=1, le=1 << 14)]  # of what a network sees, in pixels
+Factor = Annotated[Number, Field(gt=0, le=64)]
 
 
 class Scale(TypedDict):
     """The resize before tiles are cut, see `zoo.tiling.scaled`: by a factor or to a side."""
 
-    scale: Annotated[Number, Field(gt=0, le=64)] | None
+    scale: Factor | None
     shorter_side: Side | None
     multiple: Side
     bicubic: Flag
@@ -57,13 +58,44 @@ class Tiling(TypedDict):
 
 
 @dataclass(frozen=True)
+class KeptAspect:
+    """By what a model that keeps the aspect of pictures resizes them.
+
+    Attributes:
+        scale: Factor of both sides.
+        shorter_side: Pixels of the shorter side; instead of `scale`.
+        multiple: Both sides are rounded to multiples of this; None rounds the longer side down.
+        longer_side: Most pixels of the longer side, where `multiple` is None.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    scale: Factor | None = None
+    shorter_side: Side | None = None
+    multiple: Side | None = None
+    longer_side: Side | None = None
+
+    def size_of(self, native_size: tuple[int, int]) -> tuple[int, int]:
+        """Return (h, w) of a picture of (H, W) pixels, as `Scaled` or torchvision's `Resize`."""
+        if self.multiple is not None:
+            return scaled_size(native_size, self.scale, self.shorter_side, self.multiple)
+        shorter, longer = sorted(native_size)
+        small, large = self.shorter_side, int(self.shorter_side * longer / shorter)
+        if self.longer_side is not None and large > self.longer_side:
+            small, large = int(self.longer_side * small / large), self.longer_side
+        return (small, large) if native_size[0] <= native_size[1] else (large, small)
+
+
+@dataclass(frozen=True)
 class ImageResize:
     """How a picture gets to the size of the graph's input; what it is there is 8-bit again.
 
     Attributes:
-        size: (h, w) in pixels, whatever the picture's aspect.
+        size: (h, w) in pixels.
         interpolation: Name of torchvision's mode.
         antialias: Shrinking averages all pixels, always.
+        aspect: The model gives pictures this size, and the graph only takes those that have `size`
+            then; None resizes all of them to `size`, as the model does.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -71,6 +103,11 @@ class ImageResize:
     size: tuple[Side, Side]
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     antialias: Flag = True
+    aspect: KeptAspect | None = None
+
+    def fits(self, native_size: tuple[int, int]) -> bool:
+        """Whether the model brings a picture of (H, W) pixels to the size of the graph's input."""
+        return self.aspect is None or self.aspect.size_of(native_size) == self.size
 
 
 @dataclass(frozen=True)
@@ -145,6 +182,8 @@ class ExportMetadata:
         made = validated(cls, {**data, "calibration": calibration}, source, MEND)
         if made.tiling is not None:
             _check_tiling(made.tiling, source)
+        if made.resize is not None and made.resize.aspect is not None:
+            _check_aspect(made.resize.aspect, source)
         return made
 
 
@@ -157,3 +196,10 @@ def _check_tiling(tiling: Tiling, source: object) -> None:
         Layout(**tiling["layout"])
     except ZooError as error:
         raise ZooError(f"{source}: {error}; {MEND}") from error
+
+
+def _check_aspect(aspect: KeptAspect, source: object) -> None:
+    if (aspect.scale is None) == (aspect.shorter_side is None) or (
+        aspect.multiple is None and aspect.shorter_side is None
+    ):
+        raise ZooError(f"{source}: resize.aspect needs a scale or a shorter_side: {MEND}")

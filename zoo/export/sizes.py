@@ -1,7 +1,8 @@
 """A graph has one input size: pictures that have several there go through it in square tiles.
 
 Stretched to one size, PatchCore and SuperAD lost a third of their SegF1 on photographs of many
-sizes (docs/exporting.md), far more than in any precision.
+sizes (docs/exporting.md), far more than in any precision: a graph of whole pictures refuses those
+that have another size to the model.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def in_tiles(metadata: ExportMetadata, model: AnomalibModule) -> ExportMetadata:
     elif resize.max_size is not None:
         raise ZooError(
             f"the model resizes pictures to at most {resize.max_size} px, so that no tile suits "
-            "all: give --input-size, to which they are stretched"
+            "all: give --good pictures of one shape"
         )
     else:
         bicubic = metadata.resize.interpolation == "bicubic"

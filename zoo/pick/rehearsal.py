@@ -24,7 +24,7 @@ from zoo.pick.candidates import Candidate
 from zoo.post.processor import BlobPostProcessor
 from zoo.post.rules import Maximum
 from zoo.runs.execute import fit_and_calibrate
-from zoo.runs.export import Inputs
+from zoo.runs.export import Inputs, fitting
 from zoo.timing import Stopwatch
 
 PICTURES = 8
@@ -64,7 +64,7 @@ def rehearse(
         costs = {}
         for precision in precisions:
             path = aside / f"{FILE_NAMES[precision]}.xml"
-            convert(source, path, precision, Inputs(paths, metadata))
+            convert(source, path, precision, Inputs(fitting(paths, metadata), metadata))
             write_metadata(path, metadata)
             costs[precision] = deployed_cost(path, native_size, device)
         return costs

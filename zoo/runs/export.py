@@ -70,11 +70,15 @@ class NormalPictures:
 
     def for_ranges(self) -> list[Path]:
         """Return pictures that show what values features take: training images, or those given."""
-        found = self.for_limits  # says it if images are gone, changed or known to the run
-        if self.good is None:
-            listed = datamodule_of(self.config()).listed(TRAIN)
-            found = [sample.image_path for sample in listed]
+        found = self.learned()
         return [found[index] for index in evenly(len(found), MOST_IMAGES)]
+
+    def learned(self) -> list[Path]:
+        """Return all training images, or those given."""
+        given = self.for_limits  # says it if images are gone, changed or known to the run
+        if self.good is not None:
+            return given
+        return [sample.image_path for sample in datamodule_of(self.config()).listed(TRAIN)]
 
     @property
     def source(self) -> CalibrationSource:
@@ -114,8 +118,8 @@ def export_run(
         folder: The run.
         paths: What to write, see `graph_paths`.
         pictures: Where the normal pictures are.
-        input_size: (h, w) of the input, for a model that keeps the aspect of pictures; by default
-            that of the run's own.
+        input_size: (h, w) of the input, for a model that keeps the aspect of pictures: only those
+            that have it then can be judged; by default that of the run's own.
         reuse: Leave graphs alone that were made from this very model and calibration.
         say: Receives what is being done.
 
@@ -139,6 +143,8 @@ def export_run(
         metadata = in_tiles(metadata, detector.model)
     with behind_the_resize(detector.model, size):
         pass  # a size that cannot be shows before anything is said
+    if needs_ranges:
+        shown = fitting(shown, metadata)
     with writing_aside(wanted[0].parent) as aside:
         say("tracing the model")
         source = traced(detector.model, aside / "traced", size)
@@ -153,6 +159,23 @@ def export_run(
                 _set_limits(made, whole, pictures)
             put(made, path)
     return wanted
+
+
+def fitting(paths: Sequence[Path], metadata: ExportMetadata) -> list[Path]:
+    """Return the pictures that a graph takes.
+
+    Raises:
+        ZooError: There is none.
+    """
+    resize = metadata.resize
+    found = [path for path in paths if resize is None or resize.fits(image_size(path))]
+    if not found:
+        height, width = resize.size
+        raise ZooError(
+            f"no picture of the run is {width}x{height} px to the model, which keeps their aspect: "
+            "give the --input-size that they have there, or leave it out"
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -203,7 +226,7 @@ def _input_size(
     if given is not None or not input_sizes(detector.model, [(64, 64)]):
         return given, False
     try:
-        paths = pictures.for_limits
+        paths = [*pictures.for_limits, *pictures.learned()]
     except ZooError as error:
         raise ZooError(f"{error}; or give --input-size, pictures keep their aspect here") from error
     sizes = input_sizes(detector.model, map(image_size, paths))
