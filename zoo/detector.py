@@ -17,7 +17,7 @@ from zoo.data.native import leading_resize
 from zoo.judging import Judge
 from zoo.post.calibration import Calibration
 from zoo.prediction import Scored
-from zoo.scoring import score_pixels
+from zoo.scoring import check_process, score_pixels
 
 
 class Detector(Judge):
@@ -32,6 +32,11 @@ class Detector(Judge):
         self.model = model.eval()
         self.calibration = calibration
         self._resize = leading_resize(getattr(model.pre_processor, "transform", None))
+        self.check_process()
+
+    def check_process(self) -> None:
+        """See `Judge`."""
+        check_process(self.model)
 
     def at_model_size(self, pixels: np.ndarray) -> np.ndarray:
         """See `Judge`."""

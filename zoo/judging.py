@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
+from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 import PIL.Image
@@ -29,10 +31,11 @@ from zoo.prediction import Prediction, Scored
 Picture = str | os.PathLike | PIL.Image.Image | np.ndarray
 OnError = Callable[[Picture, Exception], None]
 FROM_MEMORY = Path("a picture from memory")
+Said = TypeVar("Said")
 
 
 class Judge(ABC):
-    """Pictures in, masks at their own size out.
+    """Pictures in, masks at their own size out; threads may share it, and its streams.
 
     Attributes:
         calibration: Thresholds and blob limits.
@@ -61,6 +64,10 @@ class Judge(ABC):
             warnings.warn(f"{path or FROM_MEMORY} {doubt}", ZooWarning, stacklevel=2)
         pixels = to_8_bits(pixels, bit_depth)
         return pixels if path is not None else pixels.copy()  # cameras use their buffers again
+
+    @abstractmethod
+    def check_process(self) -> None:
+        """Raise a `ZooError` in a process that was forked, where it would wait for ever."""
 
     @abstractmethod
     def at_model_size(self, pixels: np.ndarray) -> np.ndarray:
@@ -101,14 +108,16 @@ class Judge(ABC):
                 reason; the stream then goes on without it. By default the error is raised.
 
         Returns:
-            A `Prediction` for one picture, an iterator of them for several.
+            A `Prediction` for one picture, an iterator of them for several. Threads that share the
+            iterator get a prediction each, and every picture is judged once.
 
         Raises:
-            ZooError: A file is no image, or an array has another shape or type.
+            ZooError: A file is no image, or an array has another shape or type; or this process was
+                forked from the one that loaded the detector.
         """
         if isinstance(picture, Picture):
             return next(self._predictions([picture], 1, None))
-        return self._predictions(picture, batch_size, on_error)
+        return _InTurn(self._predictions(picture, batch_size, on_error))
 
     def score(self, picture: Picture) -> tuple[np.ndarray, float]:
         """Return the raw score map of one picture at model size, float32 (h, w), and its score."""
@@ -117,7 +126,7 @@ class Judge(ABC):
 
     def scored(self, pictures: Iterable[Picture], batch_size: int = 1) -> Iterator[Scored]:
         """Yield the raw score map of each picture at model size, as it comes from the method."""
-        return (scored for _, scored in self._stream(pictures, batch_size, None))
+        return _InTurn(scored for _, scored in self._stream(pictures, batch_size, None))
 
     def _predictions(
         self, pictures: Iterable[Picture], batch_size: int, on_error: OnError | None
@@ -139,6 +148,7 @@ class Judge(ABC):
             raise _no_picture(pictures)
         waiting = iter(pictures)
         while chunk := list(islice(waiting, batch_size)):
+            self.check_process()
             read = [each for picture in chunk if (each := self._read(picture, on_error))]
             # A method that takes images as they are may get several sizes, which no batch holds.
             for _, group in groupby(read, key=lambda each: each.small.shape):
@@ -189,6 +199,24 @@ class _Read:
     path: Path | None
     pixels: np.ndarray
     small: np.ndarray
+
+
+class _InTurn(Iterator[Said]):
+    """A generator for several threads, which by itself would refuse to be asked by two at once."""
+
+    def __init__(self, generator: Iterator[Said]) -> None:
+        self._generator = generator
+        self._turn = Lock()
+        self._process = os.getpid()
+
+    def __next__(self) -> Said:
+        if os.getpid() != self._process:  # a thread that is not here may be half-way through it
+            raise ZooError(
+                "a stream of predictions does not go on in a process that was forked: call "
+                "predict there"
+            )
+        with self._turn:
+            return next(self._generator)
 
 
 def check_finite(path: Path, score_map: np.ndarray, score: float) -> None:

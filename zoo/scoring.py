@@ -1,33 +1,68 @@
-"""Raw score maps from any anomalib model, image by image, as its own test loop makes them."""
+"""Raw score maps from any anomalib model, image by image, as its own test loop makes them.
+
+Threads may share a model: they take turns, since whatever a method or a backbone keeps on itself
+while it computes (features that hooks collect, say) belongs to one batch. Torch spreads each batch
+over its own threads.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from threading import RLock
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from anomalib.data import Batch
 from anomalib.models import AnomalibModule
+from anomalib.pre_processing import PreProcessor
 from torchvision.tv_tensors import Image
 
-from zoo.data.batch import NativeBatch
+from zoo.data.batch import NativeBatch, native_sizes
 from zoo.data.native import NativeDataModule
 from zoo.errors import ZooError
 from zoo.judging import FROM_MEMORY, check_finite
 from zoo.prediction import Scored
 from zoo.tiling.pre_processor import ScaledPreProcessor
 
+_turns: WeakKeyDictionary[AnomalibModule, RLock] = WeakKeyDictionary()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_turns.clear)  # whoever held one is not in the child
+
 
 def score_batch(model: AnomalibModule, batch: Batch) -> list[Scored]:
     """Pre-process and predict one batch as `Engine.test` does, short of any post-processing.
 
     Raises:
-        ZooError: The method gives no map, or a map with scores that are not finite.
+        ZooError: The method gives no map, or a map with scores that are not finite; or this process
+            was forked from one that had torch's threads.
     """
-    batch.image = batch.image.to(model.device)
-    with torch.inference_mode():
-        return list(_unpack(predict_batch(model, batch)))
+    check_process(model)
+    with _turns.setdefault(model, RLock()), torch.inference_mode():
+        batch.image = batch.image.to(model.device)
+        return list(_unpack(predict_batch(model, batch), model.pre_processor))
+
+
+def check_process(model: AnomalibModule) -> None:
+    """Raise where torch's threads, or its device, stayed behind in the process that was forked."""
+    # Asked first: only then does torch keep to its number of threads in a thread that is new.
+    n_threads = torch.get_num_threads()
+    is_forked = _first_process() != os.getpid()
+    if is_forked and (n_threads > 1 or model.device.type != "cpu"):
+        raise ZooError(
+            "this process was forked after torch had computed, and would wait for threads that it "
+            "does not have: start processes with multiprocessing.get_context('spawn'), and load "
+            "the detector in each"
+        )
+
+
+@cache
+def _first_process() -> int:
+    """Return the process that asked first; those forked from it inherit the answer."""
+    return os.getpid()
 
 
 def predict_batch(model: AnomalibModule, batch: Batch) -> Batch:
@@ -79,16 +114,21 @@ def score_split(
         yield from score_batch(model, batch)
 
 
-def _unpack(batch: Batch) -> Iterator[Scored]:
+def _unpack(batch: Batch, pre_processor: PreProcessor | None) -> Iterator[Scored]:
     if batch.anomaly_map is None:
         raise ZooError("the method gives image scores but no score map: nothing to segment with")
-    score_maps = batch.anomaly_map.detach().float().cpu().numpy()
-    score_maps = score_maps.reshape(-1, *score_maps.shape[-2:])  # (B, 1, h, w) or (B, h, w)
-    scores = score_maps.max(axis=(1, 2))
+    maps = batch.anomaly_map.detach().float()
+    maps = list(maps.reshape(-1, *maps.shape[-2:]))  # (B, 1, h, w) or (B, h, w)
+    sizes = native_sizes(batch)
+    if isinstance(pre_processor, ScaledPreProcessor):
+        maps = [pre_processor.reduced(*each) for each in zip(maps, sizes, strict=True)]
+    # Copies: the tensor may be one that the method uses again.
+    score_maps = [each.cpu().numpy().copy() for each in maps]
+    scores = [each.max() for each in score_maps]
     if batch.pred_score is not None:
         scores = batch.pred_score.detach().float().cpu().numpy().reshape(-1)
     for path, native_size, score_map, score in zip(
-        batch.image_path, batch.native_size, score_maps, scores, strict=True
+        batch.image_path, sizes, score_maps, scores, strict=True
     ):
         check_finite(path, score_map, score)
         yield Scored(Path(path), tuple(native_size), score_map, float(score))

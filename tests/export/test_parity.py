@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -30,7 +28,7 @@ def test_masks_are_those_of_torch(suffix, q, exported, fitted, pictures):
     threshold = float(np.quantile([each.score_map for each in scored], q))
     calibration = Calibration(threshold, 5, fill_holes_px=9, close_px=2)
     detector, model = Detector(fitted.model, calibration), exported(suffix)
-    model.metadata = replace(model.metadata, calibration=calibration)
+    model.calibration = calibration
     n_marked = 0
     for path in pictures:
         ours, theirs = model.predict(path), detector.predict(path)
@@ -81,5 +79,5 @@ def test_the_verdict_may_be_left_to_the_image_score(exported, pictures):
     score = model.predict(pictures[0]).score
     for threshold, anomalous in ((score - 1, True), (score + 1, False)):
         calibration = Calibration(1e9).with_image_threshold([threshold])
-        model.metadata = replace(model.metadata, calibration=calibration)
+        model.calibration = calibration
         assert model.predict(pictures[0]).is_anomalous is anomalous

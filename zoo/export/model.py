@@ -6,7 +6,6 @@ The mask is made by `zoo.post.finish`, with the calibration that the graph carri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +17,6 @@ from zoo.export.files import checked
 from zoo.export.metadata import ExportMetadata
 from zoo.export.runtimes import Graph, load_graph
 from zoo.judging import FROM_MEMORY, Judge, check_finite
-from zoo.post.calibration import Calibration
 from zoo.prediction import Scored
 from zoo.tiling.exported import score_in_tiles, to_scale
 
@@ -32,7 +30,8 @@ class ExportedModel(Judge):
         threads: How many to compute with; 0 leaves it to the runtime.
 
     Attributes:
-        metadata: What the graph carries along; replace its calibration to try another one.
+        metadata: What the graph carries along.
+        calibration: That of the metadata; give another one to try it.
 
     Raises:
         ZooError: No such graph, one without calibration, or its runtime is not installed.
@@ -58,15 +57,11 @@ class ExportedModel(Judge):
     def _use(self, graph: Graph) -> None:
         self._graph = graph
         self.metadata: ExportMetadata = graph.metadata
+        self.calibration = graph.metadata.calibration
 
-    @property
-    def calibration(self) -> Calibration:
-        """Thresholds and blob limits that the graph carries."""
-        return self.metadata.calibration
-
-    @calibration.setter
-    def calibration(self, calibration: Calibration) -> None:
-        self.metadata = replace(self.metadata, calibration=calibration)
+    def check_process(self) -> None:
+        """See `Judge`."""
+        self._graph.check_process()
 
     def at_model_size(self, pixels: np.ndarray) -> np.ndarray:
         """See `Judge`."""
@@ -103,6 +98,7 @@ class ExportedModel(Judge):
 
     def _run(self, stacked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return maps (n, h, w) and scores (n,) of images, float32 (n, 3, H, W) in [0, 1]."""
+        self.check_process()
         size = self._graph.shape[0] or len(stacked)  # a traced graph may be frozen at one number
         score_maps, scores = [], []
         for start in range(0, len(stacked), size):
@@ -130,9 +126,20 @@ def at_graph_size(pixels: np.ndarray, metadata: ExportMetadata) -> np.ndarray:
     """Return a picture, uint8 (H, W, 3), at the size of the input, or at which tiles are cut.
 
     The pixels are those that the run's network sees, see `zoo.data.resize`.
+
+    Raises:
+        ZooError: The run keeps the aspect of pictures, and this one would have another size.
     """
     if metadata.tiling is not None:
         return to_scale(pixels, metadata.tiling)
     if (resize := metadata.resize) is None:
         return pixels
+    if not resize.fits(pixels.shape[:2]):
+        (height, width), (rows, columns) = pixels.shape[:2], resize.size
+        own_rows, own_columns = resize.aspect.size_of((height, width))
+        raise ZooError(
+            f"a picture of {width}x{height} px is {own_columns}x{own_rows} to the model, which "
+            f"keeps its aspect, and this graph takes {columns}x{rows} only: export the run again "
+            "with --good DIR that has pictures of every shape"
+        )
     return resize_picture(pixels, resize.size, resize.interpolation)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,41 @@ import numpy as np
 from zoo.errors import ZooError, one_line
 from zoo.export.files import ONNX, parse_metadata, runtime
 from zoo.export.metadata import KEY, ExportMetadata
-from zoo.openvino_core import SETTINGS, openvino_core
+from zoo.openvino_core import SETTINGS, Requests, openvino_core
+
+# Of OpenVINO's operations that are compiled for one size of image; it would keep 5000, at some
+# 50 KB each. A network has 50 to 200 of them: images of a few sizes find theirs again.
+_KEPT_PRIMITIVES = 200
 
 
 @dataclass(frozen=True)
 class Graph:
-    """An exported graph, loaded and ready to run.
+    """An exported graph, loaded and ready to run; threads may share it.
 
     Attributes:
         run: From images, float32 (B, 3, h, w), to the outputs by name.
         shape: Of the input, (B, 3, h, w); None where any number will do.
         metadata: What the file carries along.
+        process: That it was loaded in.
     """
 
     run: Callable[[np.ndarray], dict[str, np.ndarray]]
     shape: tuple[int | None, ...]
     metadata: ExportMetadata
+    process: int = field(default_factory=os.getpid)
+
+    def check_process(self) -> None:
+        """Raise in a process that was forked: the threads of the runtime stayed behind.
+
+        Raises:
+            ZooError: It would wait for them.
+        """
+        if os.getpid() != self.process:
+            raise ZooError(
+                "this process was forked after the graph was loaded, and would wait for threads "
+                "that it does not have: load the graph in each process, or start processes with "
+                "multiprocessing.get_context('spawn')"
+            )
 
 
 def load_graph(path: Path, device: str = "CPU", threads: int = 0) -> Graph:
@@ -58,9 +78,17 @@ def _load_onnx(path: Path, device: str, threads: int) -> Graph:
     options.intra_op_num_threads = threads
     # Threads that wait shall sleep: spinning ones starve whatever shares the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(
-        str(path), sess_options=options, providers=["CPUExecutionProvider"]
-    )
+
+    def session_of() -> Any:
+        return onnxruntime.InferenceSession(
+            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+
+    session = session_of()
+    if not all(isinstance(side, int) for side in session.get_inputs()[0].shape[2:]):
+        # What it plans and keeps for one size of image, it would plan and keep for every size.
+        options.enable_mem_pattern = options.enable_cpu_mem_arena = False
+        session = session_of()
     [entry] = session.get_inputs()
     names = [output.name for output in session.get_outputs()]
 
@@ -80,12 +108,15 @@ def _load_openvino(path: Path, device: str, threads: int) -> Graph:
     settings: dict[str, Any] = dict(SETTINGS)
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads
-    compiled = core.compile_model(graph, device, settings)
-
-    def run(images: np.ndarray) -> dict[str, np.ndarray]:
-        found = compiled(images)
-        return {output.get_any_name(): found[output] for output in compiled.outputs}
-
     shape = graph.input(0).get_partial_shape()
     sides = tuple(side.get_length() if side.is_static else None for side in shape)
+    if device == "CPU" and None in sides[2:]:
+        settings["CPU_RUNTIME_CACHE_CAPACITY"] = _KEPT_PRIMITIVES
+    compiled = core.compile_model(graph, device, settings)
+    requests = Requests(compiled)
+    names = [output.get_any_name() for output in compiled.outputs]
+
+    def run(images: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(names, requests(images), strict=True))
+
     return Graph(run, sides, parse_metadata(text, path))

@@ -23,7 +23,7 @@ from zoo.memory_bank.neighbours import (
     indices_in_blocks,
     nearest_neighbour,
 )
-from zoo.openvino_core import openvino_core
+from zoo.openvino_core import Requests, openvino_core
 
 Backend = Literal["torch", "faiss", "openvino"]
 Search = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -88,12 +88,12 @@ def _openvino_search(bank: Tensor) -> Search:
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "INFERENCE_PRECISION_HINT": "f32",  # bfloat16, where the processor has it, moves indices
     }
-    compiled = openvino_core().compile_model(graph, "CPU", settings)
+    run = Requests(openvino_core().compile_model(graph, "CPU", settings))
 
     def search(rows: Tensor) -> tuple[Tensor, Tensor]:
         check_searchable(rows, bank)
         rows = rows.detach().cpu().float()
-        blocks = torch.from_numpy(compiled([rows.numpy()])[0]).argmax(dim=1)
+        blocks = torch.from_numpy(run(rows.numpy())[0]).argmax(dim=1)
         found = indices_in_blocks(rows, entries, bias, blocks)
         return distances_to(rows, entries, found).to(bank.device), found.to(bank.device)
 

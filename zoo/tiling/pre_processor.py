@@ -64,7 +64,7 @@ class ScaledPreProcessor(PreProcessor):
             step: Predicts a batch, as `AnomalibModule.test_step` does.
         """
         self.on_test_batch_start(None, None, batch)
-        return self._reduced(step(batch))
+        return step(batch)
 
     def on_train_batch_start(self, trainer: Any, model: Any, batch: Batch, *args: Any) -> None:
         """Make a batch what the network wants."""
@@ -101,15 +101,13 @@ class ScaledPreProcessor(PreProcessor):
     def _prepared(self, images: Tensor) -> Tensor:
         return images if self.then is None else self.then(images)
 
-    def _reduced(self, batch: Batch) -> Batch:
-        """Bring the maps of a batch of images of one size to their share of the native size."""
-        if self.map_reduction > 1 and batch.anomaly_map is not None:
-            native = native_sizes(batch)[0]
-            size = [max(1, side // self.map_reduction) for side in native]
-            maps = batch.anomaly_map.as_subclass(Tensor)
-            maps = maps.reshape(-1, 1, *maps.shape[-2:])
-            batch.anomaly_map = interpolate(maps, size, mode="bilinear")
-        return batch
+    def reduced(self, score_map: Tensor, native_size: tuple[int, int]) -> Tensor:
+        """Return the score map (h, w) of an image at its share of the native size (H, W)."""
+        if self.map_reduction == 1:
+            return score_map
+        size = [max(1, side // self.map_reduction) for side in native_size]
+        whole = score_map.as_subclass(Tensor)[None, None]
+        return interpolate(whole, size, mode="bilinear")[0, 0]
 
     def _scale(self, batch: Batch) -> None:
         """Scale the images of a batch that nobody scaled while they were read."""
@@ -184,7 +182,7 @@ class TilingPreProcessor(ScaledPreProcessor):
         scores = None
         if parts[0].pred_score is not None:
             scores = torch.cat([part.pred_score.reshape(-1) for part in parts])
-        return self._reduced(self._assemble(batch, batch.image, maps, scores))
+        return self._assemble(batch, batch.image, maps, scores)
 
     def on_train_batch_start(self, trainer: Any, model: Any, batch: Batch, *args: Any) -> None:
         """Make images tiles; our datamodules bring tiles already."""

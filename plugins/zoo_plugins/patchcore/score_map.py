@@ -44,7 +44,7 @@ def smooth_map(patch_scores: Tensor, size: tuple[int, int], sigma: float) -> Ten
     return torch.cat(right, 2).unsqueeze(1)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)  # of large images one takes megabytes
 def _axis(patches: int, pixels: int, sigma: float) -> list[_Block]:
     """Return the way from a row of patches to blurred pixels, in blocks of pixels."""
     starts = range(0, pixels, _BLOCK)

@@ -9,11 +9,12 @@ from zoo_plugins.superad.subsample import kept_in_round, thinned
 from zoo_plugins.superad.tokens import TokenBackbone
 
 from zoo.data import MVTecAD2Layout
+from zoo.detector import Detector
 from zoo.errors import ZooError
 from zoo.openvino_core import openvino_core
-from zoo.post import BlobPostProcessor
+from zoo.post import BlobPostProcessor, Calibration
 from zoo.runs.engine import RunEngine
-from zoo.scoring import predict_batch, score_split
+from zoo.scoring import score_batch, score_split
 
 TINY = {"backbone": "vit_tiny_patch16_224", "weights": "random", "layers": ["blocks.0", "blocks.1"]}
 CNN = {"backbone": "resnet10t", "weights": "random", "layers": ["layer2", "layer3"]}
@@ -107,7 +108,18 @@ def test_maps_of_runs_have_a_share_of_the_native_size(mini):
         data = MVTecAD2Layout(mini, "part", eval_batch_size=2)
         data.follow_model(model)
         [first, *_] = data.dataloader("test_public")
-        assert predict_batch(model, first).anomaly_map.shape[-2:] == (12, 16)
+        assert [each.score_map.shape for each in score_batch(model, first)] == [(12, 16)] * 2
+
+
+@pytest.mark.parametrize("tile", [None, 32])
+def test_the_map_of_an_image_has_a_share_of_its_own_size_in_any_batch(tile, texture):
+    model = _filled(ZooSuperAD(**TINY, shorter_side=48, tile=tile, map_reduction=4))
+    detector = Detector(model, Calibration(0.5))
+    pictures = [texture(0, (128, 128)), texture(1, (16, 16)), texture(2, (96, 96))]
+    together = list(detector.scored(pictures, batch_size=3))
+    assert [each.score_map.shape for each in together] == [(32, 32), (4, 4), (24, 24)]
+    for each, alone in zip(together, detector.scored(pictures), strict=True):
+        np.testing.assert_allclose(each.score_map, alone.score_map, rtol=1e-3, atol=1e-6)
 
 
 def test_one_image_and_identical_images_fill_banks():
