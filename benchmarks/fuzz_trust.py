@@ -18,7 +18,6 @@ import os
 import random
 import shutil
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,7 +28,9 @@ from jsonargparse import ArgumentError
 
 from zoo.errors import ZooError
 from zoo.plain_yaml import dump_yaml, read_yaml
+from zoo.recipe_numbers import check_numbers
 from zoo.recipes import find_recipe
+from zoo.trust import check_recipe
 
 SECONDS = 10
 BASES = [
@@ -155,15 +156,9 @@ class Watch:
         self.scratch = scratch.resolve()
         self.found: list[str] = []
         self.on = False
-        paths = sysconfig.get_paths()
-        own = Path(__file__).parents[1]
-        self.code = [paths["stdlib"], paths["purelib"], paths["platlib"], str(own)]
+        # What honest recipes import.
         self.modules: set[str] = set()
         sys.addaudithook(self._hook)
-
-    def begin(self) -> None:
-        """Take what is imported now for what honest recipes import."""
-        self.modules = {name.partition(".")[0] for name in sys.modules}
 
     def _hook(self, event: str, arguments: tuple) -> None:
         if not self.on:
@@ -249,7 +244,7 @@ def recipe_case(
     path.write_bytes(mutated(draw.choice(bases), draw))
 
     words = ["train", "--config", str(path), "--default_root_dir", "runs"]
-    is_whole = draw.random() < 0.1  # building a parser and a model takes a second each
+    is_whole = draw.random() < 0.05  # building a parser and a model takes a second each
 
     def run() -> None:
         from zoo.command import ZooCLI
@@ -261,6 +256,9 @@ def recipe_case(
             return
         from zoo.parse_errors import readable
 
+        data = read_yaml(path)  # as the parser does, once it has its defaults together
+        check_recipe(data, path)
+        check_numbers(data, path)
         try:
             parser.parse_args(words)
         except (ArgumentError, TypeError, ValueError) as error:  # as ZooCLI does
@@ -357,16 +355,15 @@ def main() -> int:
     import zoo
 
     zoo.load(run, device="cpu")
-    watch.begin()
+    watch.modules = {name.partition(".")[0] for name in sys.modules}
     counts: collections.Counter[str] = collections.Counter()
     slowest = 0.0
     for index in range(args.n):
         draw = random.Random(f"{args.what} {args.seed} {index}")
-        case = (
-            recipe_case(scratch, draw, bases, command.parser)
-            if args.what == "recipes"
-            else run_case(scratch, draw, run)
-        )
+        if args.what == "recipes":
+            case = recipe_case(scratch, draw, bases, command.parser)
+        else:
+            case = run_case(scratch, draw, run)
         watch.found, watch.on, begin = [], True, time.process_time()
         try:
             case()

@@ -22,23 +22,41 @@ trainer: {max_steps: %s}
     [
         (
             {"model": {"image_size": -64}},
-            "model.image_size is -64: write a number from 1 to",
+            "model.image_size is -64, which is not in bounds: write a number from 1 to",
         ),
         ({"model": {"image_size": [64, 0]}}, r"model.image_size\[1\] is 0"),
         ({"model": {"shorter_side": 10**9}}, "shorter_side is 1000000000"),
         ({"data": {"train_batch_size": 0}}, "data.train_batch_size is 0"),
         ({"data": {"eval_batch_size": -1}}, "eval_batch_size is -1"),
-        ({"data": {"num_workers": 10**6}}, "num_workers is 1000000: write a number from 0 to 256"),
-        ({"seed_everything": -1}, "seed_everything is -1: write a number from 0"),
+        (
+            {"data": {"num_workers": 10**6}},
+            "num_workers is 1000000, which is not in bounds: write a number from 0 to 256",
+        ),
+        (
+            {"seed_everything": -1},
+            "seed_everything is -1, which is not in bounds: write a number from 0",
+        ),
         ({"data": {"seed": -1}}, "data.seed is -1"),
-        ({"trainer": {"max_steps": 0}}, "trainer.max_steps is 0: write a number from 1"),
+        (
+            {"trainer": {"max_steps": 0}},
+            "trainer.max_steps is 0, which is not in bounds: write a number from 1",
+        ),
         ({"trainer": {"max_epochs": -2}}, "max_epochs is -2"),
-        ({"trainer": {"limit_train_batches": 0.0}}, "is 0.0: write a number above 0"),
-        ({"model": {"coreset_sampling_ratio": 1.5}}, "is 1.5: write a number from 0 to 1"),
+        (
+            {"trainer": {"limit_train_batches": 0.0}},
+            "is 0.0, which is not in bounds: write a number above 0",
+        ),
+        (
+            {"model": {"coreset_sampling_ratio": 1.5}},
+            "is 1.5, which is not in bounds: write a number from 0 to 1",
+        ),
         ({"rule": {"q": 2}}, "rule.q is 2"),
         ({"rule": {"border_px": -1}}, "rule.border_px is -1"),
         ({"tiling": {"window": 0}}, "tiling.window is 0"),
-        ({"model": {"sigma": float("nan")}}, "model.sigma is nan: write a finite number"),
+        (
+            {"model": {"sigma": float("nan")}},
+            "model.sigma is nan, which is not in bounds: write a finite number",
+        ),
         ({"anything": [{"k": float("inf")}]}, r"anything\[0\].k is inf"),
     ],
 )
@@ -82,4 +100,4 @@ def test_a_recipe_is_refused_with_file_field_value_and_mend(tmp_path, capsys, va
 def test_what_is_typed_is_checked_as_well(tmp_path, capsys, option, value):
     words = ["train", "--config", "quickstart", "--data.root", str(tmp_path), option, value]
     assert main(words) == 1
-    assert f"is {value}: write a number from" in capsys.readouterr().err
+    assert f"is {value}, which is not in bounds: write a number from" in capsys.readouterr().err

@@ -75,7 +75,7 @@ def check_numbers(data: Any, source: object = "") -> None:
     for key, value in _numbers(data):
         if problem := _problem(key.rpartition(".")[2].partition("[")[0], value):
             where = f"{source}: " if source else ""
-            raise ZooError(f"{where}{key} is {value}: {problem}")
+            raise ZooError(f"{where}{key} is {value}, which is not in bounds: {problem}")
 
 
 def _problem(name: str, value: float) -> str:
