@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
 
@@ -18,6 +19,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.envi
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # large pages: fewer of them to be zeroed
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Random inputs are the same in every run of the suite; benchmarks/fuzz_trust.py draws new ones.
+hypothesis.settings.register_profile("suite", derandomize=True)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True, scope="session")

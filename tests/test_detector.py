@@ -256,13 +256,9 @@ def test_a_strip_of_a_fit_is_named_before_anything_is_computed(
     data = MVTecAD2Layout(mini, "part")
     data.follow(resize)
     check_headers(data, ("train", "validation", "test_public"))
-    strip = write_image(mini / "part/validation/good/strip.png", np.zeros((4, 9000), np.uint8))
+    write_image(mini / "part/validation/good/strip.png", np.zeros((4, 9000), np.uint8))
     monkeypatch.setattr("zoo.data.dataset.read_image", lambda *given: pytest.fail("decoded"))
     with pytest.raises(ZooError, match=r"strip\.png: an image of 9000x4 px would"):
-        check_headers(data, ("train", "validation"))
-    strip.unlink()
-    strip.symlink_to("nowhere.png")
-    with pytest.raises(ZooError, match="the link leads nowhere"):
         check_headers(data, ("train", "validation"))
 
 

@@ -8,19 +8,37 @@ data loader has had workers. One core that lives as long as the process avoids t
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any
+
+from zoo.errors import ZooError
 
 # Graphics cards and newer CPUs would compute in half precision: a mask must not depend on it.
 SETTINGS = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
-@cache
 def openvino_core() -> Any:
-    """Return the `openvino.Core`; the package must be installed."""
+    """Return the `openvino.Core`; the package must be installed.
+
+    Raises:
+        ZooError: The process was forked from one that had it: its threads stayed behind.
+    """
+    core, process = _core()
+    if process != os.getpid():
+        raise ZooError(
+            "this process was forked after OpenVINO had begun, and would wait for threads that it "
+            "does not have: start processes with multiprocessing.get_context('spawn')"
+        )
+    return core
+
+
+@cache
+def _core() -> tuple[Any, int]:
+    """Return the core and the process that it belongs to."""
     import openvino
 
-    return openvino.Core()
+    return openvino.Core(), os.getpid()
 
 
 class Requests:

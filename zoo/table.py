@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from zoo.data.layout import TEST_SPLITS
+from zoo.data.splits import TEST_SPLITS
 from zoo.standings.aggregate import standings
 from zoo.standings.board import boards
 from zoo.standings.markdown import Table, csv_text, percent, whole

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.card import Card, vand4_admissible
+from zoo.data.splits import TEST_SPLITS
 from zoo.hashes import file_sha256
 from zoo.paths import written_path
 
@@ -150,8 +151,6 @@ def _foreign(value: Any, where: str, known: Set[str]) -> Iterator[str]:
 
 def _test_places(value: Any, key: str = "") -> Iterator[str]:
     """Yield the texts of a section that lead to the images of a test split."""
-    from zoo.data.layout import TEST_SPLITS  # reads images too, which `zoo --help` need not
-
     if isinstance(value, dict):
         for name, item in value.items():
             yield from _test_places(item, str(name))

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from zoo.data import layout
+from zoo.data.splits import TEST_SPLITS
 from zoo.errors import ZooError
 
 
@@ -143,7 +144,7 @@ def test_incomplete_private_truth_is_an_error(mini):
 
 
 def test_splits_on_disk_are_in_protocol_order(mini):
-    assert layout.splits_on_disk(mini, "part") == list(layout.TEST_SPLITS)
+    assert layout.splits_on_disk(mini, "part") == list(TEST_SPLITS)
     shutil.rmtree(mini / "part/test_private")
     assert layout.splits_on_disk(mini, "part") == ["test_public", "test_private_mixed"]
 

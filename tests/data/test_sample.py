@@ -57,9 +57,9 @@ def test_every_value_but_0_may_mark_a_defect(picture, tmp_path, kind):
     classes[4:8, 5:9] = 1
     classes[20:24, 5:9] = 2 if kind != "1 bit" else 1
     image = Image.fromarray(classes)
-    if kind == "palette":  # class 1 is drawn black: the number counts, not the colour
-        image = Image.frombytes("P", image.size, classes.tobytes())
-        image.putpalette([0, 0, 0, 0, 0, 0, 255, 0, 0])
+    if kind == "palette":  # the colour counts, not the number: black is good
+        image = Image.frombytes("P", image.size, (2 - classes).tobytes())
+        image.putpalette([255, 0, 0, 0, 0, 9, 0, 0, 0])
     elif kind == "1 bit":
         image = Image.fromarray(classes > 0)
     elif kind == "16 bit":

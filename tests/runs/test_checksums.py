@@ -80,7 +80,7 @@ def test_an_older_calibration_is_checked_as_well(run):
 
 @pytest.mark.parametrize("n_written", range(3))
 def test_a_kill_while_a_file_is_replaced_leaves_a_sound_run(run, monkeypatch, n_written):
-    real, written = checksums._put, []
+    real, written = checksums.write_bytes, []
 
     def killed(path, data):
         if len(written) == n_written:
@@ -89,7 +89,7 @@ def test_a_kill_while_a_file_is_replaced_leaves_a_sound_run(run, monkeypatch, n_
 
     for threshold in (0.75, 0.8):
         with monkeypatch.context() as patch:
-            patch.setattr(checksums, "_put", killed)
+            patch.setattr(checksums, "write_bytes", killed)
             with pytest.raises(KeyboardInterrupt):
                 checksums.put_file(
                     run, "calibration.json", Calibration(threshold).to_text().encode()

@@ -18,10 +18,19 @@ ROOT = Path(zoo.__file__).parent
 # What the code of a run imports besides: it shows, writes, measures time, or finds files.
 DECIDES_NOTHING = {"errors", "names", "paths", "schema", "hashes", "timing", "visualizer"}
 DECIDES_NOTHING |= {"prediction", "runs.cases", "runs.case_picture", "runs.folder", "runs.maps"}
-DECIDES_NOTHING |= {"runs.progress", "runs.counted", "__init__"}
+DECIDES_NOTHING |= {"runs.progress", "runs.counted", "runs.documents", "atomic", "text", "__init__"}
 DECIDES_NOTHING |= {"csv_file"}  # groups of images are hashed as they are read
 # What parses, finds or checks recipes and methods: the configuration that comes out is hashed.
-DECIDES_NOTHING |= {"engine", "parse_errors", "recipes", "registry", "card", "trust"}
+DECIDES_NOTHING |= {
+    "engine",
+    "parse_errors",
+    "recipes",
+    "registry",
+    "card",
+    "trust",
+    "trust.parser",
+}
+DECIDES_NOTHING |= {"plain_yaml", "recipe_numbers"}
 
 
 def imported(path: Path) -> set[Path]:

@@ -60,9 +60,6 @@ def test_a_foreign_object_is_one_finding(submission, said):
     [
         ("notes.txt", "error: notes.txt: only anomaly_images and"),
         ("extra/a/b.txt", "error: extra: only anomaly_images and"),
-        (".DS_Store", "error: .DS_Store: left behind by the system"),
-        (f"{MAPS}/gear/test_private/Thumbs.db", "Thumbs.db: left behind by the system"),
-        (f"{MAPS}/gear/test_private/._000_regular.tiff", "left behind by the system"),
         (f"{MAPS}/list.csv", "no file belongs here"),
         (f"{MAPS}/gear/list.csv", f"{MAPS}/gear/list.csv: only test_private and"),
         (f"{MAPS}/gear/test_public/000_regular.tiff", "gear/test_public: only test_private and"),
@@ -84,6 +81,21 @@ def test_anything_superfluous_is_found(submission, said, place, says):
     path.touch()
     [line] = said()
     assert says in line
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ".DS_Store",
+        f"{MAPS}/gear/test_private/Thumbs.db",
+        f"{MAPS}/gear/test_private/._000_regular.tiff",
+    ],
+)
+def test_what_the_system_left_behind_in_a_folder_is_not_packed_and_not_found(
+    submission, said, place
+):
+    (submission.folder / place).touch()
+    assert not said()
 
 
 def test_an_empty_folder_is_superfluous_too(submission, said):

@@ -73,16 +73,20 @@ def test_a_setting_that_differs_between_objects(grid):
         config["model"]["init_args"]["image_size"] = 128
 
     reconfigure(grid.lid, change)
-    with pytest.raises(ZooError, match=r"image_size' is 64 for gear and 128 for lid: one recipe"):
+    with pytest.raises(
+        ZooError, match=r"image_size' is 64 in .*gear.* and 128 in .*lid.*: one recipe"
+    ):
         find_runs([grid.runs])
 
 
 def test_a_rule_that_differs_between_objects(grid):
     edit(grid.lid / "calibration.json", rule="MeanStd", parameters={"k": 3})
-    with pytest.raises(ZooError, match="gear was calibrated by Quantile, lid by MeanStd"):
+    with pytest.raises(
+        ZooError, match=r"gear.* was calibrated by 'Quantile', .*lid.* by 'MeanStd'"
+    ):
         find_runs([grid.runs])
     edit(grid.lid / "calibration.json", rule="Quantile", parameters={"q": 0.9})
-    with pytest.raises(ZooError, match="lid by Quantile or with other parameters"):
+    with pytest.raises(ZooError, match=r"lid.* by 'Quantile' or with other parameters"):
         find_runs([grid.runs])
 
 
@@ -128,7 +132,9 @@ def given(run: Path, *images: str) -> None:
 
 def test_runs_that_were_calibrated_in_different_ways(grid):
     given(grid.lid, "0" * 16)
-    with pytest.raises(ZooError, match="lid was calibrated on given images, gear on images of the"):
+    with pytest.raises(
+        ZooError, match=r"lid.* was calibrated on given images, .*gear.* on images of the"
+    ):
         find_runs([grid.runs])
     given(grid.gear, "1" * 16)
     assert len(find_runs([grid.runs])) == 2

@@ -64,9 +64,12 @@ def _config(run: Path, old: str, new: str) -> None:
 
 def _doors(run: Path, capsys) -> set[str]:
     """Return the one line of everything that reads a run; nothing may have been run."""
-    (run.parent / "x.png").write_bytes(b"")
+    good = run.parent / "good"
+    good.mkdir(exist_ok=True)
+    for name in ("0.png", "1.png"):
+        (good / name).write_bytes(name.encode())
     said = set()
-    for words in (["predict", str(run), "x.png"], ["calibrate", str(run), "--good", "."]):
+    for words in (["predict", str(run), "good/0.png"], ["calibrate", str(run), "--good", "good"]):
         assert main(words) == 1
         error = capsys.readouterr().err
         assert error.count("\n") == 1, error

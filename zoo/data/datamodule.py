@@ -15,6 +15,7 @@ from zoo.data.cache import DEFAULT_BUDGET_MB
 from zoo.data.known_images import check_no_test_folder
 from zoo.data.native import NativeDataModule
 from zoo.data.sample import Sample
+from zoo.data.splits import FIT_SPLITS, TEST_SPLITS
 from zoo.errors import ZooError, nearest
 
 
@@ -51,8 +52,8 @@ class MVTecAD2Layout(NativeDataModule):
         seed: int | None = None,
         bit_depth: int | None = None,
     ) -> None:
-        if test_split not in layout.TEST_SPLITS:
-            near = nearest(test_split, layout.TEST_SPLITS)
+        if test_split not in TEST_SPLITS:
+            near = nearest(test_split, TEST_SPLITS)
             raise ZooError(f"unknown test_split '{test_split}'{near}")
         super().__init__(
             train_batch_size=train_batch_size,
@@ -81,7 +82,7 @@ class MVTecAD2Layout(NativeDataModule):
         """Return the images of a split, sorted by path."""
         category = layout.check_object(self.root, self.category or "")
         listed = layout.samples(self.root, category, split)
-        if split in layout.FIT_SPLITS:  # whose images may be links
+        if split in FIT_SPLITS:  # whose images may be links
             check_no_test_folder(sample.image_path for sample in listed)
         return listed
 

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from zoo.data.images import image_size, read_pixels
-from zoo.data.layout import TEST_SPLITS
 from zoo.data.listing import files_below
+from zoo.data.splits import TEST_SPLITS
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
 

@@ -17,11 +17,8 @@ from zoo.data.groups import manifest_groups
 from zoo.data.listing import by_reason, files_below, files_in, why_no_file
 from zoo.data.listing import notices as notices_of
 from zoo.data.sample import Sample, split_fingerprint
+from zoo.data.splits import FIT_SPLITS, TEST_SPLITS
 from zoo.errors import ZooError, nearest
-
-FIT_SPLITS = ("train", "validation")
-TEST_SPLITS = ("test_public", "test_private", "test_private_mixed")
-PRIVATE_SPLITS = TEST_SPLITS[1:]  # their truth is the benchmark server's
 
 
 def object_names(root: Path) -> list[str]:

@@ -15,7 +15,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from zoo import __version__
-from zoo.data.layout import TEST_SPLITS
+from zoo.data.splits import TEST_SPLITS
 from zoo.report.bars import Bar, object_bars
 from zoo.report.dumbbells import Pair, drops
 from zoo.report.pictures import panels

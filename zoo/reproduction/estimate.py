@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zoo.data.layout import FIT_SPLITS, PRIVATE_SPLITS, samples
+from zoo.data.layout import samples
+from zoo.data.splits import FIT_SPLITS, PRIVATE_SPLITS
 from zoo.recipes import Recipe
 from zoo.reproduction.images import ObjectImages
 from zoo.runs.documents import Cost, read_cost

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.data.images import image_size
-from zoo.data.layout import FIT_SPLITS, PRIVATE_SPLITS, object_names, samples, splits_on_disk
+from zoo.data.layout import object_names, samples, splits_on_disk
+from zoo.data.splits import FIT_SPLITS, PRIVATE_SPLITS
 from zoo.errors import ZooError
 from zoo.standings.published import object_names as benchmark_objects
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from zoo.data.layout import PRIVATE_SPLITS
+from zoo.data.splits import PRIVATE_SPLITS
 from zoo.standings.markdown import grid
 from zoo.standings.published import Published
 from zoo.standings.ranks import mean_of

@@ -12,8 +12,8 @@ from anomalib.models import AnomalibModule
 
 from zoo import __version__
 from zoo.command import ZooCLI
-from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.data.native import NativeDataModule
+from zoo.data.splits import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.data.stock import adopt
 from zoo.names import check_name, check_recipe_name
 from zoo.registry import Method, methods

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from typing_extensions import NotRequired, TypedDict
 
-from zoo.data.layout import FIT_SPLITS
+from zoo.data.splits import FIT_SPLITS
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
 from zoo.plain_yaml import read_yaml

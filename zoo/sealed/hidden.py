@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.known_images import images_of_tests
-from zoo.data.layout import FIT_SPLITS, samples
+from zoo.data.layout import samples
 from zoo.data.listing import IMAGE_SUFFIXES
+from zoo.data.splits import FIT_SPLITS
 from zoo.errors import ZooError
 from zoo.hashes import file_sha256
 from zoo.paths import written_path

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from zoo.data.layout import FIT_SPLITS, samples
+from zoo.data.layout import samples
+from zoo.data.splits import FIT_SPLITS
 
 
 @contextmanager

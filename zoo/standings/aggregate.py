@@ -13,7 +13,7 @@ from statistics import fmean, stdev
 
 import pandas as pd
 
-from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
+from zoo.data.splits import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.standings.cost import Cost, cost_of
 
 HERE, SERVER = "here", "server"  # who compared the masks with the truth

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
+from zoo.data.splits import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.pareto import pareto_front
 from zoo.standings.aggregate import HERE, SERVER, Scores, Standing, splits_text, standings
 from zoo.standings.published import DATA_SET, Published, object_names, published

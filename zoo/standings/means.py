@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
+from zoo.data.splits import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.recipes import DEMO
 from zoo.registry import methods
 from zoo.reproduction.rows import PAPER_RECIPE

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from zoo.csv_file import read_csv
-from zoo.data.layout import PRIVATE_SPLITS
+from zoo.data.splits import PRIVATE_SPLITS
 from zoo.errors import ZooError, nearest
 from zoo.standings.published import object_names
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zoo.data.layout import PRIVATE_SPLITS, TEST_SPLITS
+from zoo.data.splits import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.standings.aggregate import Standing
 from zoo.standings.board import Board
 from zoo.standings.cost import Cost

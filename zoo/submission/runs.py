@@ -195,19 +195,19 @@ def _check_alike(runs: Sequence[ObjectRun]) -> None:
         if differ:
             key = ".".join(differ[0])
             raise ZooError(
-                f"'{key}' is {one.get(differ[0])} for {first.object_name} and "
-                f"{other.get(differ[0])} for {run.object_name}: one recipe must serve all objects; "
+                f"'{key}' is {one.get(differ[0])} in {first.folder} and "
+                f"{other.get(differ[0])} in {run.folder}: one recipe must serve all objects; "
                 "run `zoo bench` anew for all of them"
             )
         rules = [(each.calibration.rule, each.calibration.parameters) for each in (first, run)]
         if rules[0] != rules[1]:
             raise ZooError(
-                f"{first.object_name} was calibrated by {rules[0][0]}, {run.object_name} by "
-                f"{rules[1][0]} or with other parameters: one rule must serve all objects; use "
+                f"{first.folder} was calibrated by {rules[0][0]!r}, {run.folder} by "
+                f"{rules[1][0]!r} or with other parameters: one rule must serve all objects; use "
                 "`zoo calibrate RUN --rule RULE` on each"
             )
-    given = [run.object_name for run in runs if run.calibration.given]
-    own = [run.object_name for run in runs if not run.calibration.given]
+    given = [str(run.folder) for run in runs if run.calibration.given]
+    own = [str(run.folder) for run in runs if not run.calibration.given]
     if given and own:
         raise ZooError(
             f"{_words(given)} was calibrated on given images, {_words(own)} on images of the run: "

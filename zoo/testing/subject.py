@@ -106,7 +106,7 @@ class Subject:
         words += _options("data", settings, "zoo.data.MVTecAD2Layout")
         words += _options("trainer", self.trainer)
         words += ["--default_root_dir", str(self.folder / folder), "--seed_everything", str(SEED)]
-        return ZooCLI(words, parse_only=True)
+        return ZooCLI(words, parse_only=True, typed=words[1:])  # the author vouches for the class
 
     @cached_property
     def fitted(self) -> AnomalibModule:

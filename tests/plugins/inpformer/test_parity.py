@@ -97,7 +97,10 @@ def test_losses_gradients_and_steps_of_the_optimizer(model):
         torch.nn.utils.clip_grad_norm_(trained.values(), 0.1)
         optimizer.step()
     for name in TRAINED:
-        assert_close(trained[name], f"trained_{name}", 1e-5)
+        # So it depends on the processor's kernels which few values differ; a step is 1e-3.
+        assert_close(trained[name], f"trained_{name}", 1e-4)
+        differences = values(trained[name]) - torch.tensor(EXPECTED[f"trained_{name}"])
+        assert differences.abs().quantile(0.9) <= 1e-5
 
 
 def test_parameter_counts_are_the_references(model):
