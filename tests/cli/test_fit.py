@@ -265,7 +265,7 @@ MISTAKES = {
     "another detector": (_another_detector, "holds a detector of 'screws'"),
     "too few drawn": (lambda shots: ["--max-good", "0"], "max_good is 0"),
     "a wrong word": (lambda shots: ["--mask", "masks"], "did you mean '--masks'"),
-    "a seed below 0": (lambda shots: ["--seed", "-1"], "is -1: write a number from 0"),
+    "a seed below 0": (lambda shots: ["--seed", "-1"], "is -1, which is not in bounds"),
     "a wrong number": (lambda shots: ["--seed", "one"], "invalid int value: 'one'"),
     "a wrong option": (lambda shots: ["--model.image_sizee", "3"], "did you mean 'image_size'"),
 }

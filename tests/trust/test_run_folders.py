@@ -14,6 +14,7 @@ from zoo.cli import main
 from zoo.command import ZooCLI
 from zoo.errors import ZooError
 from zoo.plain_yaml import read_yaml
+from zoo.runs.checksums import write_checksums
 
 RECIPE = """\
 model:
@@ -60,6 +61,7 @@ def _config(run: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
+    write_checksums(run)  # as whoever means harm would
 
 
 def _doors(run: Path, capsys) -> set[str]:
