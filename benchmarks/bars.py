@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from zoo.timing import processor_name, versions
+from zoo.utils.timing import processor_name, versions
 
 _PACKAGES = ("anomalib-zoo", "anomalib", "torch", "numpy")
 

@@ -23,8 +23,7 @@ from study_judge import judge
 from study_maps import UNSEEN, StudyRun, fitted, score_scenes, score_unseen
 from study_means import means
 
-from zoo.cli.process import quiet, return_memory, share_cores
-from zoo.post.rules import (
+from zoo.postprocess.rules import (
     Adaptive,
     FalseAlarmBudget,
     Maximum,
@@ -34,6 +33,7 @@ from zoo.post.rules import (
     Quantile,
     SyntheticDefects,
 )
+from zoo.utils.process import quiet, return_memory, share_cores
 
 RECIPES = ("padim/stock", "dfm/stock", "stfpm/stock", "patchcore/embedded")
 RULES = {

@@ -23,19 +23,19 @@ import pandas as pd
 import torch
 from in_turns import compared
 
-from zoo.cli.process import quiet
 from zoo.data.images import read_image
-from zoo.errors import ZooError
-from zoo.export.model import ExportedModel
-from zoo.judging import Judge
+from zoo.export.run import NormalPictures, export_run, graph_paths
+from zoo.export.run_agreement import check_graphs, standard_pictures
 from zoo.metrics import PixelCounts
-from zoo.runs.agreement import check_graphs, standard_pictures
+from zoo.predict.graph import ExportedModel
+from zoo.predict.predictor import Judge
 from zoo.runs.check import check_run, runs_below
-from zoo.runs.counted import counted
-from zoo.runs.export import NormalPictures, export_run, graph_paths
 from zoo.runs.load import load
 from zoo.runs.normal_maps import datamodule_of
-from zoo.timing import processor_name, versions
+from zoo.utils.errors import ZooError
+from zoo.utils.process import quiet
+from zoo.utils.progress import counted
+from zoo.utils.timing import processor_name, versions
 
 RESULTS = Path(__file__).parents[1] / "results" / "export.csv"
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}

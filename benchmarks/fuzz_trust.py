@@ -26,11 +26,11 @@ from typing import Any
 
 from jsonargparse import ArgumentError
 
-from zoo.errors import ZooError
-from zoo.plain_yaml import dump_yaml, read_yaml
-from zoo.recipe_numbers import check_numbers
-from zoo.recipes import find_recipe
-from zoo.trust import check_recipe
+from zoo.recipes.files import find_recipe
+from zoo.recipes.numbers import check_numbers
+from zoo.recipes.trust import check_recipe
+from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import dump_yaml, read_yaml
 
 SECONDS = 10
 BASES = [
@@ -76,9 +76,9 @@ NAMES = [
     "anomalib.visualization.ImageVisualizer",
     "anomalib.pre_processing.PreProcessor",
     "zoo.cli.main",
-    "zoo.command.ZooCLI",
-    "zoo.post.Mebin",
-    "zoo.evaluator.RawEvaluator",
+    "zoo.recipes.command.ZooCLI",
+    "zoo.postprocess.Mebin",
+    "zoo.methods.evaluator.RawEvaluator",
 ]
 TEXTS = [
     "._",
@@ -247,14 +247,14 @@ def recipe_case(
     is_whole = draw.random() < 0.05  # building a parser and a model takes a second each
 
     def run() -> None:
-        from zoo.command import ZooCLI
+        from zoo.recipes.command import ZooCLI
 
         if is_whole:
             command = ZooCLI(words, parse_only=True)
             command.settings_yaml  # noqa: B018 - writing it down checks it again
             command.instantiate()
             return
-        from zoo.parse_errors import readable
+        from zoo.recipes.parse_errors import readable
 
         data = read_yaml(path)  # as the parser does, once it has its defaults together
         check_recipe(data, path)
@@ -344,7 +344,7 @@ def main() -> int:
     sys.path.insert(0, str(scratch))
     watch = Watch(scratch)
 
-    from zoo.command import ZooCLI
+    from zoo.recipes.command import ZooCLI
 
     bases = [read_yaml(find_recipe(name).path) for name in BASES]
     for name in BASES:  # what honest recipes import

@@ -24,7 +24,7 @@ from typing import Any
 
 import pandas as pd
 
-from zoo.timing import processor_name, versions
+from zoo.utils.timing import processor_name, versions
 
 FEW, MANY = 2, 6  # runs, a multiple of the processes
 ZOO = "import sys; from zoo.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -35,7 +35,7 @@ model:
 data:
   class_path: zoo.data.MVTecAD2Layout
 """
-READY = "from zoo.runs.executors import processes; import zoo.runs.attempt"
+READY = "from zoo.bench.executors import processes; import zoo.bench.attempt"
 
 
 def main() -> None:

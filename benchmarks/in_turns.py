@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from zoo.timing import processor_name, versions
+from zoo.utils.timing import processor_name, versions
 
 
 def compared(

@@ -25,16 +25,16 @@ import yaml
 
 import zoo
 from zoo.cli.bench import bench
-from zoo.cli.process import quiet, return_memory, share_cores
 from zoo.data import layout
 from zoo.data.images import read_image
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.sample import Sample
-from zoo.detector import Detector
 from zoo.metrics.ranking import auroc_from_counts
-from zoo.plain_yaml import read_yaml
-from zoo.recipes import find_recipe
+from zoo.predict.detector import Detector
+from zoo.recipes.files import find_recipe
 from zoo.runs.folder import run_folder
+from zoo.utils.plain_yaml import read_yaml
+from zoo.utils.process import quiet, return_memory, share_cores
 
 LEFT_OUT, SEVERITY = "shadow", 3
 RELIGHT = {

@@ -31,9 +31,9 @@ from torch import nn
 from zoo_plugins.inpformer import ZooInpFormer
 from zoo_plugins.inpformer.torch_model import InpFormerModel
 
-from zoo.cli.process import quiet
-from zoo.openvino_core import openvino_core
-from zoo.timing import PeakMemory
+from zoo.utils.openvino_core import openvino_core
+from zoo.utils.process import quiet
+from zoo.utils.timing import PeakMemory
 
 RESULTS = Path(__file__).parents[1] / "results" / "inpformer_speed.csv"
 LITE = ("tf_efficientnet_lite0", "embedded")
@@ -167,9 +167,9 @@ def openvino(args: argparse.Namespace) -> list[dict]:
 
 def memory(args: argparse.Namespace) -> list[dict]:
     """Score one large image in tiles, with the network of the recipe inpformer/highres."""
-    from zoo.detector import Detector
-    from zoo.post.calibration import Calibration
-    from zoo.tiling import tiled
+    from zoo.data.tiling import tiled
+    from zoo.postprocess.calibration import Calibration
+    from zoo.predict.detector import Detector
 
     backbone = "vit_base_patch14_reg4_dinov2.lvd142m"
     pixels = np.random.default_rng(0).integers(0, 256, (2048, 2448, 3), dtype=np.uint8)

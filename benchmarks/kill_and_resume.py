@@ -47,8 +47,8 @@ RECIPES = {
         transform:
           class_path: torchvision.transforms.v2.Resize
           init_args: {size: [64, 64], antialias: true}
-    post_processor: {class_path: zoo.post.BlobPostProcessor}
-    evaluator: {class_path: zoo.evaluator.RawEvaluator}
+    post_processor: {class_path: zoo.methods.BlobPostProcessor}
+    evaluator: {class_path: zoo.methods.evaluator.RawEvaluator}
 trainer:
   max_epochs: 2
   check_val_every_n_epoch: 1000
@@ -103,7 +103,7 @@ def prepare(work: Path) -> list[str]:
 
 def results(out: Path) -> list[dict[str, Any]]:
     """Return the table without what depends on the clock, and the calibrations."""
-    from zoo.standings.rows import COST, rows_of
+    from zoo.results.rows import COST, rows_of
 
     rows = rows_of([out]).drop(columns=list(COST)).to_dict("records")
     paths = sorted(out.rglob("calibration.json"))
@@ -141,7 +141,7 @@ def _in_a_process(
 
 def child(job: dict[str, Any]) -> int:
     """Count changes to the output folder and, at the wanted one, set off the kill."""
-    from zoo.training import resume
+    from zoo.runs.training import resume
 
     resume.BLOCK_SECONDS, resume._SAVING_SHARE = 0.0, 1e9  # a state after every step
     Path(job["out"]).mkdir(parents=True, exist_ok=True)

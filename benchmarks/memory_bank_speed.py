@@ -22,10 +22,10 @@ from bars import Bar, cpu_ms, write_table
 from torch import Tensor
 from torch.nn import functional
 
-from zoo.memory_bank.coreset import coverage_radius, greedy_coreset
-from zoo.memory_bank.embedding import PatchEmbedding, PooledConcatenation
-from zoo.memory_bank.search import make_search
-from zoo.timing import PeakMemory
+from zoo.methods.memory_bank.coreset import coverage_radius, greedy_coreset
+from zoo.methods.memory_bank.embedding import PatchEmbedding, PooledConcatenation
+from zoo.methods.memory_bank.search import make_search
+from zoo.utils.timing import PeakMemory
 
 RESULTS = Path(__file__).parents[1] / "results" / "memory_bank_speed.csv"
 N_FEATURES, WIDTH = 409_600, 152  # 400 images of 256 x 256, EfficientNet-Lite0 at strides 8 and 16

@@ -24,11 +24,11 @@ from torch import Tensor
 from zoo_plugins.patchcore import ZooPatchcore
 
 from zoo.data import MVTecAD2Layout
-from zoo.memory_bank.coreset import greedy_coreset
-from zoo.method import whole_image
+from zoo.methods.memory_bank.coreset import greedy_coreset
+from zoo.methods.method import whole_image
 from zoo.metrics import PixelScores, image_auroc
-from zoo.post import to_native
-from zoo.seeding import apply_seed
+from zoo.postprocess import to_native
+from zoo.utils.seeding import apply_seed
 
 RESULTS = Path(__file__).parents[1] / "results" / "patchcore_against_anomalib.csv"
 BACKBONE, LAYERS, SIDE = "tf_efficientnet_lite0", ["blocks.2", "blocks.4"], 256

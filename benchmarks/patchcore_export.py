@@ -18,8 +18,8 @@ from bars import Bar, cpu_ms, write_table
 from torch import Tensor
 from zoo_plugins.patchcore import ZooPatchcore
 
-from zoo.openvino_core import openvino_core
-from zoo.seeding import apply_seed
+from zoo.utils.openvino_core import openvino_core
+from zoo.utils.seeding import apply_seed
 
 RESULTS = Path(__file__).parents[1] / "results" / "patchcore_export.csv"
 SIDE = 256

@@ -27,12 +27,12 @@ from anomalib.post_processing import mebin as theirs
 from scipy import ndimage
 from torchmetrics.classification import BinaryAUROC, BinaryPrecisionRecallCurve
 
-from zoo.cli.process import return_memory
+from zoo.methods.post_processor import BlobPostProcessor
 from zoo.metrics import PixelCounts, PixelScores
-from zoo.post import Calibration, Midway, finish
-from zoo.post.mebin import blob_counts, stable_level
-from zoo.post.processor import BlobPostProcessor
-from zoo.timing import PeakMemory, processor_name, versions
+from zoo.postprocess import Calibration, Midway, finish
+from zoo.postprocess.mebin import blob_counts, stable_level
+from zoo.utils.process import return_memory
+from zoo.utils.timing import PeakMemory, processor_name, versions
 
 NATIVE = (2048, 2448)
 

@@ -19,12 +19,12 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from zoo.cli.process import quiet, return_memory, share_cores
-from zoo.plain_yaml import read_yaml
-from zoo.recipes import find_recipe
+from zoo.bench.grid import plan, run_grid
+from zoo.recipes.files import find_recipe
 from zoo.runs.folder import COST
-from zoo.runs.grid import plan, run_grid
-from zoo.runs.progress import GridProgress
+from zoo.utils.plain_yaml import read_yaml
+from zoo.utils.process import quiet, return_memory, share_cores
+from zoo.utils.progress import GridProgress
 
 SPLIT = "test_public"
 # Which argument of a method says how large whole images are.

@@ -102,8 +102,9 @@ def _picture(random: np.random.Generator, side: int | None = None) -> np.ndarray
 
 def _detector(runtime: str, folder: Path) -> Any:
     """Return a detector; a graph is exported when the first process asks for it."""
-    from zoo.export import ExportedModel, export_model
-    from zoo.post import Calibration
+    from zoo.export import export_model
+    from zoo.postprocess import Calibration
+    from zoo.predict import ExportedModel
 
     path = folder / f"model{runtime}"
     if runtime != "torch" and path.is_file():
@@ -111,7 +112,7 @@ def _detector(runtime: str, folder: Path) -> Any:
     import torch
     from zoo_plugins.patchcore import ZooPatchcore
 
-    from zoo.detector import Detector
+    from zoo.predict.detector import Detector
 
     torch.manual_seed(0)
     model = ZooPatchcore(weights="random", image_size=_SIDE, bank_size=500, visualizer=False)

@@ -7,9 +7,9 @@ from study_maps import StudyRun, truth
 
 from zoo.metrics import PixelScores
 from zoo.metrics.bootstrap import f1_of, interval, resampled_f1
-from zoo.post.calibration import Calibration
-from zoo.post.finish import finish
-from zoo.post.resize import to_native
+from zoo.postprocess.calibration import Calibration
+from zoo.postprocess.finish import finish
+from zoo.postprocess.resize import to_native
 
 
 def judge(run: StudyRun, split: str, calibrations: dict[str, Calibration]) -> dict[str, dict]:

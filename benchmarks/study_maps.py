@@ -15,11 +15,11 @@ from zoo.data.images import read_image
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.sample import Sample
 from zoo.data.synthetic import defects, put_defect
-from zoo.post.scenes import Scenes
-from zoo.recipes import find_recipe
+from zoo.postprocess.scenes import Scenes
+from zoo.predict.scenes import DEFECTS_PER_IMAGE, MOST_IMAGES, SEVERITIES, evenly
+from zoo.recipes.files import find_recipe
 from zoo.runs.folder import run_folder
 from zoo.runs.maps import MapWriter, SavedMaps
-from zoo.runs.scenes import DEFECTS_PER_IMAGE, MOST_IMAGES, SEVERITIES, evenly
 
 UNSEEN = "unseen_light"
 LEFT_OUT = "shadow"  # no calibration sees it
@@ -66,7 +66,7 @@ def fitted(
 
 
 def score_scenes(run: StudyRun) -> Scenes:
-    """Return the scenes of a run as `zoo.runs.scenes` makes them, but without one family."""
+    """Return the scenes of a run as `zoo.predict.scenes` makes them, but without one family."""
     samples = run.listed("validation")
     chosen = evenly(len(samples), MOST_IMAGES)
     pixels = dict.fromkeys(chosen)

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo.cli.process import quiet, return_memory, share_cores
-from zoo.timing import PeakMemory, Stopwatch, processor_name, versions
+from zoo.utils.process import quiet, return_memory, share_cores
+from zoo.utils.timing import PeakMemory, Stopwatch, processor_name, versions
 
 SCORING = "score and finish"
 
@@ -43,9 +43,9 @@ def measure(work: Path, recipe: str) -> list[dict[str, Any]]:
     """Return one row per step."""
     from zoo.cli.bench import bench
     from zoo.data.tiny import write_tiny
-    from zoo.submission.check import check
-    from zoo.submission.pack import pack
-    from zoo.submission.runs import expected_of, find_runs
+    from zoo.vand.submission.check import check
+    from zoo.vand.submission.pack import pack
+    from zoo.vand.submission.runs import expected_of, find_runs
 
     data = write_tiny(work / "data", size="real", progress=print)
     if bench([recipe], data, None, [0], ["test_private"], work / "runs", keep="model"):
@@ -66,8 +66,8 @@ def measure(work: Path, recipe: str) -> list[dict[str, Any]]:
 
 def _written(run: Any, data: Path, expected: Any, folder: Path) -> dict[str, tuple[float, float]]:
     """Score, finish and write all images in a stream; return the cost of both halves."""
-    from zoo.submission.pair import write_pair
-    from zoo.submission.sources import source_of
+    from zoo.vand.submission.pair import write_pair
+    from zoo.vand.submission.sources import source_of
 
     source = source_of(run, data)
     affine = source.affine()
@@ -100,7 +100,7 @@ def _row(
     """Return a row: what was measured, and what the real set will take."""
     import torch
 
-    from zoo.submission.tree import official
+    from zoo.vand.submission.tree import official
 
     real = official()
     by_pixels = real.n_pixels / expected.n_pixels

@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from zoo_plugins.superad.torch_model import BankSettings, TokenBank
 
-from zoo.runs.counted import counted
-from zoo.timing import PeakMemory, Stopwatch, processor_name, versions
+from zoo.utils.progress import counted
+from zoo.utils.timing import PeakMemory, Stopwatch, processor_name, versions
 
 GRID = (80, 95)
 

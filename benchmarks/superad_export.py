@@ -20,9 +20,9 @@ import openvino
 import torch
 from zoo_plugins.superad import ZooSuperAD
 
-from zoo.cli.process import quiet
-from zoo.openvino_core import openvino_core
-from zoo.timing import processor_name, versions
+from zoo.utils.openvino_core import openvino_core
+from zoo.utils.process import quiet
+from zoo.utils.timing import processor_name, versions
 
 MODELS = {
     "tf_efficientnet_lite0": (["blocks.2", "blocks.4"], (288, 288), 3),

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from zoo import catalogue
-from zoo.card_page import MEASURED, card_page
-from zoo.documents import with_block
-from zoo.recipes import recipes_for
-from zoo.registry import Method, methods
-from zoo.standings.markdown import grid
-from zoo.table import render, rows_of
+from zoo.methods.registry import Method, methods
+from zoo.recipes.files import recipes_for
+from zoo.results import catalogue
+from zoo.results.card_page import MEASURED, card_page
+from zoo.results.table import render, rows_of
+from zoo.utils.generated_blocks import with_block
+from zoo.utils.markdown import grid
 
 ROOT = Path(__file__).resolve().parents[1]
 README, DOCS = ROOT / "README.md", ROOT / "docs"

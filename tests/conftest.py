@@ -134,7 +134,8 @@ def fitted(tmp_path_factory, engine):
     from zoo_plugins.patchcore import ZooPatchcore
 
     from zoo.data import MVTecAD2Layout
-    from zoo.post import BlobPostProcessor, Quantile
+    from zoo.methods import BlobPostProcessor
+    from zoo.postprocess import Quantile
 
     root = tmp_path_factory.mktemp("fitted")
     write_object(root, "part")

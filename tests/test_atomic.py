@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.atomic import RecordFile, atomic_path, unwritable, write_bytes, write_text
+from zoo.utils.atomic import RecordFile, atomic_path, unwritable, write_bytes, write_text
 
 
 def names(folder: Path) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from zoo.card import read_card, vand4_admissible
-from zoo.errors import ZooError
+from zoo.methods.card import read_card, vand4_admissible
+from zoo.utils.errors import ZooError
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 # The example of the documentation is the one that is tested.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.csv_file import read_csv
-from zoo.errors import ZooError
+from zoo.utils.csv_file import read_csv
+from zoo.utils.errors import ZooError
 
 TEXT = "object,Score,note\na,1.5,x y\n\nb,2,\n"
 ROWS = [{"object": "a", "score": "1.5", "note": "x y"}, {"object": "b", "score": "2", "note": ""}]

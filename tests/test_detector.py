@@ -11,12 +11,12 @@ from PIL import Image
 from torchvision.transforms.v2 import Normalize, Resize
 
 from zoo.data import MVTecAD2Layout
-from zoo.detector import Detector
-from zoo.errors import ZooError, ZooWarning
-from zoo.post import Calibration
-from zoo.prediction import Scored
-from zoo.tiling import Scaled, ScaledPreProcessor
-from zoo.training.check import check_headers
+from zoo.data.tiling import Scaled, ScaledPreProcessor
+from zoo.postprocess import Calibration
+from zoo.predict.detector import Detector
+from zoo.predict.prediction import Scored
+from zoo.runs.training.check import check_headers
+from zoo.utils.errors import ZooError, ZooWarning
 
 
 @pytest.fixture(scope="module")

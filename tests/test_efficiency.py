@@ -13,9 +13,9 @@ from torch import nn
 from torchvision.transforms.v2 import Normalize, Resize
 
 from zoo.cli import main
-from zoo.detector import Detector
-from zoo.efficiency import measure, operations, unscaled
-from zoo.errors import ZooError
+from zoo.predict.detector import Detector
+from zoo.results.efficiency import measure, operations, unscaled
+from zoo.utils.errors import ZooError
 
 RECIPE = """
 model:
@@ -114,7 +114,7 @@ def test_a_network_that_takes_no_such_size_sees_the_nearest_one(monkeypatch, str
                 raise RuntimeError("sizes do not match")
             seen.append(size)
 
-    monkeypatch.setattr("zoo.efficiency.Detector", Strict)
+    monkeypatch.setattr("zoo.results.efficiency.Detector", Strict)
     model = SimpleNamespace(pre_processor=SimpleNamespace(transform=Resize((256, 256))))
     unscaled(SimpleNamespace(model=model, calibration=None), (30, 45))
     assert seen == [sees]
@@ -124,7 +124,7 @@ def test_a_size_that_no_network_takes_is_left_out(run, tmp_path, monkeypatch, ca
     def refuses(detector, picture):
         raise RuntimeError("too small")
 
-    monkeypatch.setattr("zoo.efficiency.Detector.score", refuses)
+    monkeypatch.setattr("zoo.results.efficiency.Detector.score", refuses)
     out = tmp_path / "rows.csv"
     words = ("--sizes", "8x8", "--full-size", "--out", str(out))
     assert main(["efficiency", str(run), *words]) == 1

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from zoo.errors import ZooError, nearest, one_line
+from zoo.utils.errors import ZooError, nearest, one_line
 
 MANY = [f"name{number:03d}" for number in range(40)]
 

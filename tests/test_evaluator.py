@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
-from zoo.evaluator import (
+from zoo.methods.evaluator import (
     AuPro,
     FlaggedFraction,
     ImageAuroc,

@@ -29,7 +29,7 @@ def test_no_generated_block_is_stale():
 
 
 def test_a_changed_card_makes_a_page_stale(monkeypatch):
-    monkeypatch.setattr("zoo.card_page.vand4", lambda card: "who knows")
+    monkeypatch.setattr("zoo.results.card_page.vand4", lambda card: "who knows")
     fresh = runpy.run_path(str(GENERATE))["documents"]()
     stale = {path for path, text in fresh.items() if path.read_text("utf-8") != text}
     assert stale == set((ROOT / "plugins" / "zoo_plugins").glob("*/README.md"))

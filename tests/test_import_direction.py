@@ -10,47 +10,33 @@ import yaml
 from zoo.testing.objects import OBJECT_NAMES
 
 ROOT = Path(__file__).parents[1]
-CORE = sorted((ROOT / "zoo").rglob("*.py"))
+# What `zoo submit --kit` writes into somebody else's repository is no code of ours.
+CORE = sorted({*(ROOT / "zoo").rglob("*.py")} - {*(ROOT / "zoo").glob("vand/**/files/**/*.py")})
 PLUGINS = sorted((ROOT / "plugins" / "zoo_plugins").rglob("*.py"))
-PURE = [
-    *(ROOT / "zoo" / "post" / f"{name}.py" for name in ("calibration", "finish", "resize")),
-    *(ROOT / "zoo" / "post" / f"{name}.py" for name in ("background", "morphology", "mebin")),
-    *(ROOT / "zoo" / "post" / f"{name}.py" for name in ("scenes", "spool", "false_alarms")),
-    ROOT / "zoo" / "post" / "doubt.py",
-    *sorted((ROOT / "zoo" / "post" / "rules").glob("*.py")),
-    *sorted((ROOT / "zoo" / "data" / "synthetic").glob("*.py")),
-    *sorted((ROOT / "zoo" / "metrics").glob("*.py")),
-    *(ROOT / "zoo" / "export" / f"{name}.py" for name in ("metadata", "agreement", "scope")),
-]
-LIGHT = ["__init__", "registry", "card", "recipes", "errors", "table"]
-LIGHT += ["card_page", "card_text", "catalogue", "documents", "recipe_facts"]
-LIGHT += [f"{package}/__init__" for package in ("cli", "data", "data/relight", "post", "testing")]
-LIGHT += [f"standings/{name}" for name in ("__init__", "board", "markdown", "published")]
-LIGHT += [f"standings/{name}" for name in ("cost", "means", "ranks", "rows", "server", "tables")]
-LIGHT += [f"standings/{name}" for name in ("aggregate", "by_object")]
-LIGHT += ["pareto", "cli/report", "report/__init__"]
-LIGHT += [f"report/{name}" for name in ("svg", "bars", "dumbbells", "scatter", "curves")]
-LIGHT += [f"report/{name}" for name in ("page", "pictures", "runs")]
-LIGHT += [f"sealed/{name}" for name in ("__init__", "attestation", "guard", "landlock", "reads")]
-LIGHT += [f"reproduction/{name}" for name in ("__init__", "images", "rows", "verdict")]
-LIGHT += [
-    "sealed/process",
-    "cli/reproduce",
-    "cli/verify",
-    "hashes",
-    "vand4",
-    "trust/__init__",
-    "data/relight/light",
-]
-# An exported model runs where no torch is.
-LIGHT += [f"export/{name}" for name in ("__init__", "metadata", "files", "runtimes", "model")]
-LIGHT += [f"export/{name}" for name in ("agreement", "cost", "intact", "precision", "scope")]
-LIGHT += ["judging", "prediction", "pareto", "runs/predict", "runs/sources", "runs/watch"]
-LIGHT += ["pick/budget", "pick/candidates", "cli/pick"]
-LIGHT += [f"cli/{verb}" for verb in ("dispatch", "list", "show", "table", "tiny")]
-LIGHT += [f"cli/{verb}" for verb in ("doctor", "bench", "demo", "fit", "predict", "export")]
-LIGHT += ["cli/calibrate", "cli/relight", "cli/submit", "submission/check", "submission/write"]
-LIGHT = [ROOT / "zoo" / f"{name}.py" for name in LIGHT]
+# A room imports only rooms that stand before it, inside functions too.
+ROOMS = ["utils", "metrics", "postprocess", "data", "predict", "methods", "recipes"]
+ROOMS += ["runs", "bench", "export", "results", "vand", "testing", "cli"]
+
+
+def _files(*patterns: str) -> list[Path]:
+    return sorted({path for pattern in patterns for path in (ROOT / "zoo").glob(pattern)})
+
+
+PURE = _files("metrics/*.py", "postprocess/**/*.py", "data/synthetic/*.py", "predict/metadata.py")
+PURE += _files("export/agreement.py", "export/scope.py")
+# Without torch: what lists, tables and reports, and what runs an exported graph.
+LIGHT = _files("*/__init__.py", "__init__.py", "postprocess/**/*.py", "metrics/*.py")
+LIGHT += _files("results/*.py", "results/report/*.py", "results/robustness/__init__.py")
+LIGHT += _files("predict/*.py", "methods/registry.py", "methods/card.py", "recipes/files.py")
+LIGHT += _files("methods/admissibility.py", "recipes/trust/__init__.py", "data/relight/light.py")
+LIGHT += _files("data/relight/__init__.py", "vand/reproduction/*.py", "vand/submission/check.py")
+LIGHT += _files("vand/submission/write.py", "bench/sealed/*.py", "export/agreement.py")
+LIGHT += _files("export/cost.py", "export/precision.py", "export/scope.py", "export/pick/budget.py")
+LIGHT += _files("export/pick/candidates.py", "cli/*.py")
+HEAVY_ONES = {"results/efficiency.py", "predict/detector.py", "predict/scoring.py"}
+HEAVY_ONES |= {"vand/reproduction/estimate.py", "bench/sealed/repeat.py", "bench/sealed/run.py"}
+HEAVY_ONES |= {"cli/anomalib_engine.py", "cli/anomalib_verbs.py"}
+LIGHT = [path for path in LIGHT if path.relative_to(ROOT / "zoo").as_posix() not in HEAVY_ONES]
 HEAVY = {"torch", "torchvision", "anomalib", "lightning", "timm", "kornia"}
 MOST_LINES = 400
 
@@ -70,6 +56,12 @@ def _file(module: str) -> Path | None:
     base = ROOT / ("plugins" if module.startswith("zoo_plugins") else "") / module.replace(".", "/")
     found = [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]
     return found[0] if found else None
+
+
+def _room(module: str) -> str:
+    """Return the room of one of our modules, nothing for the root and for foreign modules."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "zoo" and len(parts) > 1 and parts[1] in ROOMS else ""
 
 
 def _nodes(tree: ast.AST, whole: bool):
@@ -118,7 +110,17 @@ def _top(names: set[str]) -> set[str]:
 def test_there_is_something_to_walk():
     assert len(CORE) > 30
     assert {_module(path) for path in PLUGINS} >= {"zoo_plugins.patchcore.lightning_model"}
-    assert all(path.is_file() for path in [*PURE, *LIGHT])
+    rooms = {path.name for path in (ROOT / "zoo").iterdir() if (path / "__init__.py").is_file()}
+    assert rooms == set(ROOMS)
+    assert [path.name for path in (ROOT / "zoo").iterdir() if path.is_file()] == ["__init__.py"]
+
+
+@pytest.mark.parametrize("path", CORE, ids=_name)
+def test_rooms_import_only_what_stands_below_them(path):
+    own = _room(_module(path))
+    below = [*ROOMS[: ROOMS.index(own)], own] if own else ROOMS
+    above = {name for name in imports(path) if _room(name) and _room(name) not in below}
+    assert not above
 
 
 @pytest.mark.parametrize("path", CORE, ids=_name)
@@ -146,7 +148,9 @@ def test_pure_code_needs_numpy_and_opencv_only(path):
     assert named <= light
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "zoo" / "memory_bank").glob("*.py")), ids=_name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "zoo" / "methods" / "memory_bank").glob("*.py")), ids=_name
+)
 def test_memory_banks_need_torch_only(path):
     foreign = _top(reached(path)) - set(sys.stdlib_module_names)
     assert foreign <= {"torch", "psutil", "zoo"}
@@ -196,9 +200,9 @@ def test_the_walk_sees_what_it_should(tmp_path):
     path.write_text(
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import lightning\n"
         "try:\n    import timm\nexcept ImportError:\n    pass\n"
-        "class A:\n    from zoo.post import finish\ndef f():\n    import torch.nn\n",
+        "class A:\n    from zoo.postprocess import finish\ndef f():\n    import torch.nn\n",
         encoding="utf-8",
     )
-    assert imports(path, whole=False) == {"typing", "timm", "zoo.post.finish"}
-    assert imports(path) == {"typing", "timm", "zoo.post.finish", "torch.nn"}
+    assert imports(path, whole=False) == {"typing", "timm", "zoo.postprocess.finish"}
+    assert imports(path) == {"typing", "timm", "zoo.postprocess.finish", "torch.nn"}
     assert "cv2" in reached(path)

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from zoo.cli import main
-from zoo.table import rows_of
+from zoo.results.table import rows_of
 
 ROOT = Path(__file__).parents[1]
 OUTSIDER = ROOT / "tests" / "outsider"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.pareto import pareto_front
+from zoo.utils.pareto import pareto_front
 
 MORE_FOR_LESS = (True, False)
 

@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo import plain_yaml
-from zoo.errors import ZooError
-from zoo.plain_yaml import dump_yaml, parse_yaml, read_text, read_yaml
-from zoo.recipes import recipes_folder
+from zoo.recipes.files import recipes_folder
+from zoo.utils import plain_yaml
+from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import dump_yaml, parse_yaml, read_text, read_yaml
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from zoo.catalogue import recipe_facts, recipe_row
-from zoo.errors import ZooError
-from zoo.plain_yaml import read_yaml
-from zoo.recipe_facts import facts_of
-from zoo.recipes import Recipe, find_recipe
-from zoo.registry import methods
+from zoo.methods.registry import methods
+from zoo.recipes.files import Recipe, find_recipe
+from zoo.results.catalogue import recipe_facts, recipe_row
+from zoo.results.recipe_facts import facts_of
+from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import read_yaml
 
 ROOT = Path(__file__).parents[1]
 METHODS = [each for each in methods().values() if each.distribution == "anomalib-zoo"]
@@ -76,7 +76,7 @@ def test_the_length_of_training(tmp_path, class_path, trainer, training):
 
 def test_members_and_rules_are_listed_once(tmp_path):
     members = [{"backbone": "a"}, {"backbone": "b"}, {"backbone": "a"}]
-    rule = {"rule": {"class_path": "zoo.post.Midway"}}
+    rule = {"rule": {"class_path": "zoo.postprocess.Midway"}}
     found = facts(tmp_path, members=members, post_processor={"init_args": rule})
     assert found.backbone == "a, b"
     assert found.rule == "Midway"

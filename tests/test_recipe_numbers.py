@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from zoo.cli import main
-from zoo.errors import ZooError
-from zoo.plain_yaml import read_yaml
-from zoo.recipe_numbers import check_numbers
-from zoo.recipes import find_recipe, recipe_names
+from zoo.recipes.files import find_recipe, recipe_names
+from zoo.recipes.numbers import check_numbers
+from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import read_yaml
 
 RECIPE = """\
 model: {class_path: ZooPatchcore, init_args: {image_size: %s, weights: random}}

@@ -5,10 +5,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import recipes
-from zoo.errors import ZooError
-from zoo.plain_yaml import read_yaml
-from zoo.recipes import (
+from zoo.recipes.files import (
     Recipe,
     check_object_free,
     find_recipe,
@@ -17,7 +14,10 @@ from zoo.recipes import (
     recipe_names,
     recipes_for,
 )
+from zoo.recipes import files as recipes
 from zoo.testing.objects import OBJECT_NAMES
+from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import read_yaml
 
 EMBEDDED = """
 # PatchCore on a CPU.
@@ -173,7 +173,7 @@ def test_keys_path_parts_and_words_are_looked_at(model):
 
 def test_other_words_and_the_names_of_arguments_are_no_objects():
     arguments = {"can": "scan", "path": "canned/american.pth", "n": 3, "x": None, "q": "0.01"}
-    rule = {"class_path": "zoo.post.can.Rule", "init_args": {"can": 1}}
+    rule = {"class_path": "zoo.postprocess.can.Rule", "init_args": {"can": 1}}
     config = {"model": {"class_path": "a.B", "init_args": {**arguments, "rule": rule}}}
     check_object_free(config, ["can", "sheet_metal", "01"])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo.cli import main
-from zoo.recipes import Recipe, recipe_names
+from zoo.recipes.files import Recipe, recipe_names
 
 PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text("utf-8")
 COMMANDS = [

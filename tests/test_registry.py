@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo import registry
-from zoo.errors import ZooError
+from zoo.methods import registry
+from zoo.utils.errors import ZooError
 
 CARD = Path(__file__).parents[1] / "plugins" / "zoo_plugins" / "patchcore" / "card.yaml"
 

@@ -7,10 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo import schema
-from zoo.errors import ZooError
-from zoo.names import check_name, check_recipe_name, problem_of
-from zoo.schema import Count, Flag, Fraction, Name, Number, RecipeName, Text, parse_json, validated
+from zoo.utils import schema
+from zoo.utils.errors import ZooError
+from zoo.utils.names import check_name, check_recipe_name, problem_of
+from zoo.utils.schema import (
+    Count,
+    Flag,
+    Fraction,
+    Name,
+    Number,
+    RecipeName,
+    Text,
+    parse_json,
+    validated,
+)
 
 
 @dataclass(frozen=True)

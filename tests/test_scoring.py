@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.errors import ZooError
-from zoo.scoring import score_pixels
+from zoo.predict.scoring import score_pixels
+from zoo.utils.errors import ZooError
 
 
 def flattening(batch, index):

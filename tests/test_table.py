@@ -12,8 +12,8 @@ import pytest
 from run_folders import write_run
 
 from zoo.cli import main
-from zoo.errors import ZooError
-from zoo.table import render, rows_of, standings
+from zoo.results.table import render, rows_of, standings
+from zoo.utils.errors import ZooError
 
 ROOT = Path(__file__).parents[1]
 
@@ -200,7 +200,7 @@ def test_an_older_file_without_the_newer_columns_is_read(runs, tmp_path):
 
 def test_what_a_card_assumes_stands_under_a_recipe_that_mimics_a_paper(runs, monkeypatch):
     card = SimpleNamespace(assumed=("The crop is not stated; none is taken.",))
-    monkeypatch.setattr("zoo.standings.means.methods", lambda: {"m": SimpleNamespace(card=card)})
+    monkeypatch.setattr("zoo.results.means.methods", lambda: {"m": SimpleNamespace(card=card)})
     assert "crop" not in render(rows_of([runs]))
     write_run(runs, "a", 0, 0.5, 0.4, recipe="m/mvtec_ad_2_paper")
     assert "- m: The crop is not stated; none is taken." in render(rows_of([runs]))

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.cli import main
-from zoo.errors import ZooError, one_line
-from zoo.standings.markdown import Table, csv_text
-from zoo.table import render, rows_of
-from zoo.text import csv_cell, from_csv_cell, markdown_cell, printable
+from zoo.results.table import render, rows_of
+from zoo.utils.errors import ZooError, one_line
+from zoo.utils.markdown import Table, csv_text
+from zoo.utils.text import csv_cell, from_csv_cell, markdown_cell, printable
 
 EVIL = "=cmd|' /C calc'!A0 <img src=x onerror=alert(1)> [a](javascript:b) `c` \x1b[2J"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.card import read_card
-from zoo.vand4 import YES, run_admissible, weight_files
+from zoo.methods.admissibility import YES, run_admissible, weight_files
+from zoo.methods.card import read_card
 
 CARD = read_card(Path(__file__).parents[1] / "plugins" / "zoo_plugins" / "patchcore" / "card.yaml")
 MODEL = {"class_path": "a.B", "init_args": {"weights": "embedded", "layers": ["x"]}}
@@ -82,14 +82,14 @@ def test_only_files_are_taken_for_files():
 @pytest.mark.parametrize(
     ("post_processor", "is_admitted"),
     [
-        ("zoo.post.rules.Adaptive", True),
+        ("zoo.postprocess.rules.Adaptive", True),
         ("anomalib.post_processing.PostProcessor", True),
         ("my_rules.PerObject", False),
     ],
 )
 def test_a_rule_of_somebodys_own_is_vouched_for_by_nobody(post_processor, is_admitted):
     rule = {"class_path": post_processor, "init_args": {}}
-    blobs = {"class_path": "zoo.post.BlobPostProcessor", "init_args": {"rule": rule}}
+    blobs = {"class_path": "zoo.methods.BlobPostProcessor", "init_args": {"rule": rule}}
     model = {"class_path": "a.B", "init_args": {"post_processor": blobs}}
     said = run_admissible(CARD, model)
     assert said == (YES if is_admitted else said)

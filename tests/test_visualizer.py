@@ -10,8 +10,9 @@ import torch
 from anomalib.data import ImageBatch
 from anomalib.visualization import ImageVisualizer
 
-from zoo.post import BlobPostProcessor, Calibration
-from zoo.visualizer import RawVisualizer, let_scale
+from zoo.methods import BlobPostProcessor
+from zoo.methods.visualizer import RawVisualizer, let_scale
+from zoo.postprocess import Calibration
 
 
 @pytest.fixture

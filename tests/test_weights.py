@@ -7,9 +7,9 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from zoo import weights
-from zoo.errors import ZooError
-from zoo.weights import create_backbone, embedded_file, normalization
+from zoo.methods import weights
+from zoo.methods.weights import create_backbone, embedded_file, normalization
+from zoo.utils.errors import ZooError
 
 LITE = "tf_efficientnet_lite0"
 SMALL = "resnet10t"

@@ -8,9 +8,9 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from zoo import weights
-from zoo.errors import ZooError
-from zoo.weights import create_backbone
+from zoo.methods import weights
+from zoo.methods.weights import create_backbone
+from zoo.utils.errors import ZooError
 
 
 @pytest.mark.usefixtures("no_network")

@@ -41,7 +41,7 @@ def test_train_writes_a_run_folder_whose_config_replays(data, tmp_path, capsys):
 
 
 def test_the_seed_is_applied_and_the_applied_value_written(data, tmp_path):
-    from zoo.command import ZooCLI
+    from zoo.recipes.command import ZooCLI
 
     draws = []
     for seed in ("7", "7", "8"):
@@ -82,7 +82,7 @@ def test_train_goes_on_from_a_checkpoint(data, tmp_path, monkeypatch):
 
 
 def test_predictions_are_not_kept_in_memory(data):
-    from zoo.command import ZooCLI
+    from zoo.recipes.command import ZooCLI
 
     assert ZooCLI(["predict", *SMALL, *data]).settings["return_predictions"] is False
 

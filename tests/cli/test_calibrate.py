@@ -15,11 +15,11 @@ from PIL import Image
 import zoo
 from zoo.cli import main
 from zoo.data.known_images import image_digests
-from zoo.post import Calibration, Quantile
+from zoo.postprocess import Calibration, Quantile
 from zoo.runs.checksums import verify_all, write_checksums
 from zoo.runs.maps import SavedMaps
 
-RULE = {"class_path": "zoo.post.Quantile", "init_args": {"q": 0.99, "min_area_px": 4}}
+RULE = {"class_path": "zoo.postprocess.Quantile", "init_args": {"q": 0.99, "min_area_px": 4}}
 RECIPE = {
     "model": {
         "class_path": "ZooPatchcore",
@@ -28,7 +28,7 @@ RECIPE = {
             "image_size": 64,
             "coreset_sampling_ratio": 0.1,
             "post_processor": {
-                "class_path": "zoo.post.BlobPostProcessor",
+                "class_path": "zoo.methods.BlobPostProcessor",
                 "init_args": {"rule": RULE},
             },
         },

@@ -65,7 +65,7 @@ def test_an_unknown_recipe_offers_the_nearest(mini, capsys):
 
 
 def test_debug_shows_where_an_error_comes_from():
-    from zoo.errors import ZooError
+    from zoo.utils.errors import ZooError
 
     with pytest.raises(ZooError):
         main(["table", "nowhere", "--debug"])

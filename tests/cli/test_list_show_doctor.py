@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from zoo import registry
 from zoo.cli import doctor
 from zoo.cli import list as list_verb
 from zoo.cli import show as show_verb
-from zoo.errors import ZooError
-from zoo.recipes import recipe_names
+from zoo.methods import registry
+from zoo.recipes.files import recipe_names
+from zoo.utils.errors import ZooError
 
 ROOT = Path(__file__).parents[2]
 CARD = ROOT / "plugins" / "zoo_plugins" / "patchcore" / "card.yaml"

@@ -17,9 +17,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from zoo.judging import Judge
-from zoo.runs.predict import Predictor
-from zoo.runs.sources import BLOBS, LINES, Sources
+from zoo.predict.predictor import Judge
+from zoo.predict.sources import BLOBS, LINES, Sources
+from zoo.predict.stream import Predictor
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
 LONG = "n" * 246
@@ -142,7 +142,7 @@ def shots(tmp_path, texture, monkeypatch) -> Path:
 
 @pytest.fixture(scope="module")
 def detector(fitted) -> Judge:
-    from zoo.detector import Detector
+    from zoo.predict.detector import Detector
 
     return Detector(fitted.model.eval(), fitted.model.post_processor.calibration)
 
@@ -212,7 +212,7 @@ def test_no_name_ends_the_command_whatever_the_console(encoding, tmp_path):
 def test_one_result_that_cannot_be_written_is_that_pictures_error(
     detector, tmp_path, texture, write_image, capsys
 ):
-    from zoo.atomic import RecordFile
+    from zoo.utils.atomic import RecordFile
 
     shots, out = tmp_path / "shots", tmp_path / "out"
     paths = [write_image(shots / f"{index}.png", texture(index)) for index in range(3)]
@@ -261,7 +261,7 @@ def test_a_full_disk_ends_the_command_and_leaves_no_empty_file(
 def test_a_picture_overwritten_at_equal_size_and_time_is_judged_again(
     tmp_path, texture, write_image, monkeypatch
 ):
-    from zoo.runs import watch
+    from zoo.predict import watch
 
     shots = tmp_path / "shots"
     path = write_image(shots / "1.bmp", texture(1))

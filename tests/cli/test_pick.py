@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoo.cli import main
-from zoo.export import read_metadata
+from zoo.predict import read_metadata
 
 for _package in ("onnx", "onnxscript", "openvino"):
     pytest.importorskip(_package, reason="the extra `export` is not installed")
@@ -47,7 +47,7 @@ def test_a_budget_becomes_a_model_that_agrees_with_its_run(good, capsys, monkeyp
     assert read_metadata("picked/model.xml").method == "ZooPatchcore"
     assert main(["predict", "--exported", "picked/model.xml", good]) == 0
 
-    from zoo.pick import search
+    from zoo.export.pick import search
 
     for name in ("rehearse", "carry_out", "estimate", "deployed_cost"):
         monkeypatch.setattr(search, name, lambda *args, name=name: pytest.fail(f"{name} again"))

@@ -17,7 +17,7 @@ from PIL import Image
 
 import zoo
 from zoo.cli import main
-from zoo.runs import watch as watch_module
+from zoo.predict import watch as watch_module
 
 RECIPE = {
     "model": {
@@ -27,8 +27,8 @@ RECIPE = {
             "image_size": 64,
             "coreset_sampling_ratio": 0.1,
             "post_processor": {
-                "class_path": "zoo.post.BlobPostProcessor",
-                "init_args": {"rule": {"class_path": "zoo.post.Quantile"}},
+                "class_path": "zoo.methods.BlobPostProcessor",
+                "init_args": {"rule": {"class_path": "zoo.postprocess.Quantile"}},
             },
         },
     },
@@ -247,7 +247,7 @@ def test_a_much_larger_picture_is_said_once(shots, predict, texture, write_image
 
 
 def test_nothing_of_a_picture_is_kept(shots, predict, monkeypatch):
-    from zoo.runs.predict import Predictor
+    from zoo.predict.stream import Predictor
 
     alive, most, real = [], [], Predictor._write
 
@@ -341,7 +341,7 @@ def test_a_watch_goes_on_with_the_log(shots, predict, monkeypatch):
 
 
 def test_an_interrupted_command_keeps_what_it_wrote(shots, predict, monkeypatch):
-    from zoo.runs.predict import Predictor
+    from zoo.predict.stream import Predictor
 
     real = Predictor._write
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoo.cli import main
-from zoo.submission.tree import MAPS, MASKS, on_disk
+from zoo.vand.submission.tree import MAPS, MASKS, on_disk
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def sub(data) -> Path:
     """Return a sound submission to the data set."""
     import numpy as np
 
-    from zoo.submission.pair import write_pair
+    from zoo.vand.submission.pair import write_pair
 
     for seed, image in enumerate(on_disk(data).images):
         score_map = np.random.default_rng(seed).random(image.native_size, np.float32)
@@ -96,7 +96,7 @@ def test_an_incomplete_copy_of_mvtec_ad_2_is_refused(tmp_path, monkeypatch, writ
     """One object of the eight: known before anything is scored."""
     from types import SimpleNamespace
 
-    from zoo.submission import runs as runs_module
+    from zoo.vand.submission import runs as runs_module
 
     monkeypatch.chdir(tmp_path)
     write_object(tmp_path / "data", "vial")

@@ -15,12 +15,13 @@ from zoo.data import MVTecAD2Layout, PictureFolders
 from zoo.data.bit_depth import find_bit_depth
 from zoo.data.cache import ImageCache
 from zoo.data.images import as_rgb, read_image, to_8_bits
-from zoo.detector import Detector
-from zoo.errors import ZooError, ZooWarning
-from zoo.export.metadata import ExportMetadata
-from zoo.post import BlobPostProcessor, Calibration, Quantile
+from zoo.methods import BlobPostProcessor
+from zoo.postprocess import Calibration, Quantile
+from zoo.predict.detector import Detector
+from zoo.predict.metadata import ExportMetadata
+from zoo.predict.scenes import scenes
 from zoo.runs.execute import execute
-from zoo.runs.scenes import scenes
+from zoo.utils.errors import ZooError, ZooWarning
 
 
 def wide(pixels: np.ndarray, bits: int) -> np.ndarray:
@@ -201,7 +202,7 @@ def test_a_test_split_beyond_the_depth_is_one_line(runs, tmp_path, write_object)
     widen(tmp_path / "part", 12)
     for path in sorted((tmp_path / "part/test_public/good").glob("*.png")):
         cv2.imwrite(str(path), np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) * 20)
-    from zoo.training.check import warn_of_depths
+    from zoo.runs.training.check import warn_of_depths
 
     with pytest.warns(ZooWarning, match="1 more: each holds values of 16 bits") as said:
         warn_of_depths(MVTecAD2Layout(tmp_path, "part"), "test_public")

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.cli import process
 from zoo.data.cache import ImageCache, _say_once, cache_folder
-from zoo.paths import CACHE_VARIABLE
+from zoo.utils import process
+from zoo.utils.paths import CACHE_VARIABLE
 
 
 @pytest.fixture

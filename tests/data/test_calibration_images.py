@@ -6,7 +6,7 @@ import pytest
 
 from zoo.data.calibration_images import choose, without
 from zoo.data.sample import Sample
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 
 def _samples(names, label=0):

@@ -6,7 +6,7 @@ import pytest
 from torchvision.transforms.v2 import CenterCrop, Compose, Normalize, Resize
 
 from zoo.data.datamodule import MVTecAD2Layout
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 
 @pytest.mark.parametrize("transform", [None, Resize(32), Normalize([0.5] * 3, [0.5] * 3)])

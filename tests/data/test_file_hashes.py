@@ -9,7 +9,7 @@ import pytest
 
 from zoo.data import file_hashes
 from zoo.data.file_hashes import file_digests, folder_digest
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 LONG_AGO_NS = 10**18
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision.transforms.v2 import Compose, Resize
 
 from zoo.data import PictureFolders
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 SIZE = (48, 64)
 

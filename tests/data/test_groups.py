@@ -9,7 +9,7 @@ import pytest
 
 from zoo.data import layout
 from zoo.data.groups import scene_of
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 HEAD = "object,split,file,group"
 

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from zoo.data.images import image_size, read_image, read_pixels
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 SIZE = (20, 30)
 _POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"

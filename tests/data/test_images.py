@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from zoo.data.images import image_size, read_image
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 SIZE = (20, 30)
 

@@ -8,7 +8,7 @@ from PIL import Image
 from zoo.data import MVTecAD2Layout
 from zoo.data.folders import PictureFolders
 from zoo.data.known_images import check_no_test_folder, find_known, images_of_tests
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 
 def test_images_of_tests_are_those_of_all_objects_and_splits(mini, write_object):

@@ -6,7 +6,7 @@ import pytest
 
 from zoo.data import layout
 from zoo.data.splits import TEST_SPLITS
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 
 def _stems(listed):

@@ -13,7 +13,7 @@ from zoo.data import PictureFolders, layout
 from zoo.data.datamodule import MVTecAD2Layout
 from zoo.data.listing import files_below, files_in, is_hidden, why_no_file
 from zoo.data.pictures import match_masks, pictures
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
 

@@ -7,7 +7,7 @@ import tifffile
 from PIL import Image
 
 from zoo.data.masks import looks_inverted, read_mask
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 SIZE = (20, 30)
 

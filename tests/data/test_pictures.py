@@ -9,7 +9,7 @@ import pytest
 
 from zoo.data.listing import few
 from zoo.data.pictures import copies, match_masks, object_name, pictures
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import torch
 from zoo.data.relight import FAMILIES, SEVERITIES, Light, lights, relight, relight_image
 from zoo.data.relight.families import FUNCTIONS
 from zoo.data.relight.light import STOPS
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 EVERY = [Light(family, severity, 7) for family in FAMILIES for severity in SEVERITIES]
 SEEDS = range(12)

@@ -27,7 +27,7 @@ from zoo.data.relight.published import (
     robis,
     superadd,
 )
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 PRESETS = ("all", "robis", "isvl", "filter_former", "superadd")
 

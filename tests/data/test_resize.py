@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import InterpolationMode, Resize
 
 from zoo.data.dataset import to_model_size
 from zoo.data.resize import resize_picture
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 MODES = ["bilinear", "bicubic"]
 SIZES = [

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from zoo.data.sample import Sample, fingerprint
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 SIZE = (48, 64)  # height, width
 

@@ -23,7 +23,7 @@ from torchvision.transforms.v2 import RandomHorizontalFlip
 from zoo.cli import main
 from zoo.data import MVTecAD2Layout
 from zoo.data.stock import adopt
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 MODES = ["from_test", "same_as_test", "from_dir", "synthetic", "none", "from_train"]
 # Of ten training images, four good and four bad test images; what calibrates in which mode.

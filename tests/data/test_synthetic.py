@@ -9,7 +9,7 @@ import pytest
 
 from zoo.data.synthetic import KINDS, SIZES, STRENGTHS, Defect, put_defect
 from zoo.data.synthetic.defect import AREAS
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 CELLS = [Defect(*cell, 7) for cell in product(KINDS, SIZES, STRENGTHS)]
 SEEDS = range(10)

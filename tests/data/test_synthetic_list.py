@@ -8,7 +8,7 @@ import pytest
 
 from zoo.data.synthetic import KINDS, SIZES, STRENGTHS, Defect, defects
 from zoo.data.synthetic.defect import AREAS, CONTRASTS
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 
 def test_every_word_has_a_range_that_follows_upon_the_one_before():

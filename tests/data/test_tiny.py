@@ -20,7 +20,7 @@ from zoo.data.tiny.frame import Frame
 from zoo.data.tiny.lights import LIGHTS, MIXED_LIGHTS
 from zoo.data.tiny.plan import SIZES, Size, scenes
 from zoo.data.tiny.scene import build, photograph
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 PUBLIC = ("regular", "overexposed", "underexposed", "shift_1")
 NATIVE = {"weave": (240, 320), "badge": (208, 328, 3), "beans": (224, 320, 3)}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.export import ExportedModel, export_model
+from zoo.export import export_model
+from zoo.predict import ExportedModel
 
 RUNTIMES = {".onnx": "onnxruntime", ".xml": "openvino"}
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zoo.errors import ZooError
 from zoo.export.agreement import (
     ALLOWED,
     Difference,
@@ -20,7 +19,8 @@ from zoo.export.agreement import (
     table,
 )
 from zoo.export.close_calls import clear_calls
-from zoo.post import Calibration, finish
+from zoo.postprocess import Calibration, finish
+from zoo.utils.errors import ZooError
 
 LOOSE = Difference(1, 1, 1, 1, 1, 1)
 

@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
-from zoo.errors import ZooError
-from zoo.export import ExportedModel, ExportMetadata, read_metadata, write_metadata
-from zoo.post import Calibration
+from zoo.postprocess import Calibration
+from zoo.predict import ExportedModel, ExportMetadata, read_metadata, write_metadata
+from zoo.utils.errors import ZooError
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ import pytest
 from torchvision.transforms.v2 import CenterCrop, Compose, InterpolationMode, Normalize, Resize
 
 from zoo import export as package
-from zoo.errors import ZooError
-from zoo.export import ExportedModel, ExportMetadata, ImageResize, read_metadata, write_metadata
-from zoo.export import files as files_module
 from zoo.export.graph import behind_the_resize, calibration_of, export_model, metadata_of
-from zoo.export.model import at_graph_size
-from zoo.post import BlobPostProcessor, Calibration
+from zoo.methods import BlobPostProcessor
+from zoo.postprocess import Calibration
+from zoo.predict import ExportedModel, ExportMetadata, ImageResize, read_metadata, write_metadata
+from zoo.predict import graph_files as files_module
+from zoo.predict.graph import at_graph_size
+from zoo.utils.errors import ZooError
 
 SUFFIXES = [".onnx", ".xml"]
 FULL = ExportMetadata(

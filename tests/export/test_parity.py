@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.detector import Detector
-from zoo.errors import ZooError
-from zoo.post import Calibration
+from zoo.postprocess import Calibration
+from zoo.predict.detector import Detector
+from zoo.utils.errors import ZooError
 
 SUFFIXES = [".onnx", ".xml"]
 

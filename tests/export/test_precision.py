@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.errors import ZooError
-from zoo.export import files as files_module
 from zoo.export.precision import as_inputs, convert
-from zoo.openvino_core import openvino_core
+from zoo.predict import graph_files as files_module
+from zoo.utils.errors import ZooError
+from zoo.utils.openvino_core import openvino_core
 
 onnx = pytest.importorskip("onnx", reason="the extra `export` is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")

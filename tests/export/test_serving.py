@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.detector import Detector
-from zoo.errors import one_line
-from zoo.post import Calibration
+from zoo.postprocess import Calibration
+from zoo.predict.detector import Detector
+from zoo.utils.errors import one_line
 
 RUNTIMES = ["torch", ".onnx", ".xml"]
 N_THREADS, N_EACH = 8, 10
@@ -191,7 +191,7 @@ class TestForked:
         assert float(in_a_fork(alone)) == pytest.approx(detector.predict(pictures[0]).score)
 
     def test_an_onnx_graph_loaded_in_a_child_works(self, graph, exported, pictures):
-        from zoo.export import ExportedModel
+        from zoo.predict import ExportedModel
 
         here = exported(".onnx").predict(pictures[0]).score
         there = in_a_fork(
@@ -200,7 +200,7 @@ class TestForked:
         assert float(there) == pytest.approx(here, rel=1e-5)
 
     def test_openvino_in_a_child_of_openvino_says_so_too(self, graph, exported, pictures):
-        from zoo.export import ExportedModel
+        from zoo.predict import ExportedModel
 
         exported(".xml").predict(pictures[0])
         said = in_a_fork(lambda: ExportedModel(graph(".xml"), threads=2).predict(pictures[0]))

@@ -9,16 +9,16 @@ import pytest
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
 from zoo.data.dataset import size_at
-from zoo.errors import ZooError
-from zoo.export import ExportMetadata
+from zoo.data.tiling.scaled import Scaled
 from zoo.export.graph import metadata_of
-from zoo.export.metadata import ImageResize
-from zoo.export.model import ExportedModel
-from zoo.export.runtimes import Graph
+from zoo.export.run import fitting
 from zoo.export.sizes import in_tiles, input_sizes
-from zoo.post import Calibration
-from zoo.runs.export import fitting
-from zoo.tiling.scaled import Scaled
+from zoo.postprocess import Calibration
+from zoo.predict import ExportMetadata
+from zoo.predict.graph import ExportedModel
+from zoo.predict.metadata import ImageResize
+from zoo.predict.runtimes import Graph
+from zoo.utils.errors import ZooError
 
 NORMALIZE = Normalize([0.5] * 3, [0.5] * 3)
 SIDE = 64

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zoo import registry
+from zoo.methods import registry
 from zoo.testing import compare_devices
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

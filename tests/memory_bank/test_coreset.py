@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from zoo.errors import ZooError
-from zoo.memory_bank import coreset
-from zoo.memory_bank.coreset import coverage_radius, greedy_coreset, random_start
+from zoo.methods.memory_bank import coreset
+from zoo.methods.memory_bank.coreset import coverage_radius, greedy_coreset, random_start
+from zoo.utils.errors import ZooError
 
 
 def _features(n=900, width=12, seed=0):

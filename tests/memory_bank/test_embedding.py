@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from zoo.errors import ZooError
-from zoo.memory_bank.embedding import PatchEmbedding, PooledConcatenation
+from zoo.methods.memory_bank.embedding import PatchEmbedding, PooledConcatenation
+from zoo.utils.errors import ZooError
 
 
 def _maps(channels, side, batch=2):

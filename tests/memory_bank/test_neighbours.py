@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from zoo.errors import ZooError
-from zoo.memory_bank import neighbours
-from zoo.memory_bank.neighbours import affinity_bias, nearest_neighbour, nearest_neighbours
+from zoo.methods.memory_bank import neighbours
+from zoo.methods.memory_bank.neighbours import affinity_bias, nearest_neighbour, nearest_neighbours
+from zoo.utils.errors import ZooError
 
 SHAPES = [(1, 1, 3), (5, 1, 8), (3, 700, 16), (1500, 600, 24), (1024, 512, 5), (2050, 1025, 7)]
 

@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from zoo.errors import ZooError
-from zoo.memory_bank import search
-from zoo.memory_bank.neighbours import affinity_bias
-from zoo.memory_bank.search import make_search
-from zoo.memory_bank.static import (
+from zoo.methods.memory_bank import search
+from zoo.methods.memory_bank.neighbours import affinity_bias
+from zoo.methods.memory_bank.search import make_search
+from zoo.methods.memory_bank.static import (
     STATIC_BLOCK,
     static_nearest_neighbour,
     static_nearest_neighbours,
 )
+from zoo.utils.errors import ZooError
 
 
 def _features(n, width, seed):

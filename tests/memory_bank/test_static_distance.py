@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from zoo.memory_bank.neighbours import affinity_bias, nearest_neighbour
-from zoo.memory_bank.static_distance import static_nearest_distance
+from zoo.methods.memory_bank.neighbours import affinity_bias, nearest_neighbour
+from zoo.methods.memory_bank.static_distance import static_nearest_distance
 
 
 @pytest.mark.parametrize("n_entries", [1, 512, 1300])

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from zoo.errors import ZooError
-from zoo.memory_bank.stream import FeatureStream, check_bank
+from zoo.methods.memory_bank.stream import FeatureStream, check_bank
+from zoo.utils.errors import ZooError
 
 WIDTH = 10
 ROW_MB = WIDTH * 4 / 1e6

@@ -9,8 +9,8 @@ import pytest
 from scipy import ndimage
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 
-from zoo.errors import ZooError
 from zoo.metrics import PixelCounts, PixelScores, load_splits, save_splits
+from zoo.utils.errors import ZooError
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), int)
 CASES = [

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from zoo.errors import ZooError
 from zoo.metrics import PixelScores, save_splits
 from zoo.metrics import exact as module
 from zoo.metrics.exact import ExactScores
+from zoo.utils.errors import ZooError
 
 
 def test_scores_that_bins_merge_keep_their_order():

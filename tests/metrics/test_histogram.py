@@ -8,10 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from zoo.errors import ZooError
 from zoo.metrics import ScoreHistogram
 from zoo.metrics.bins import bin_edges, score_bins
 from zoo.metrics.histogram import common_parts
+from zoo.utils.errors import ZooError
 
 RELATIVE_WIDTH = 2.0**-12
 

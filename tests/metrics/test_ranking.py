@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 
-from zoo.errors import ZooError
 from zoo.metrics import image_auroc, image_f1_max
 from zoo.metrics.ranking import au_pro_from_counts, auroc_from_counts, best_f1, tied_pairs
+from zoo.utils.errors import ZooError
 
 
 @pytest.mark.parametrize("seed", range(3))

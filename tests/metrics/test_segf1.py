@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from zoo.errors import ZooError
 from zoo.metrics import PixelCounts, segf1
+from zoo.utils.errors import ZooError
 
 
 def _count(pairs) -> PixelCounts:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from zoo.errors import ZooError
-from zoo.pick.budget import Budget
+from zoo.export.pick.budget import Budget
+from zoo.utils.errors import ZooError
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from zoo.errors import ZooError
-from zoo.pick.candidates import candidates
+from zoo.export.pick.candidates import candidates
+from zoo.utils.errors import ZooError
 
 
 def test_every_offline_recipe_at_its_own_size_and_a_smaller_one():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.errors import ZooError
 from zoo.export.cost import DeployedCost
-from zoo.pick import search as search_module
-from zoo.pick.budget import Budget
-from zoo.pick.candidates import candidates
-from zoo.pick.choice import Row, ranked, with_front
-from zoo.pick.search import prepare, remembered
+from zoo.export.pick import search as search_module
+from zoo.export.pick.budget import Budget
+from zoo.export.pick.candidates import candidates
+from zoo.export.pick.choice import Row, ranked, with_front
+from zoo.export.pick.search import prepare, remembered
+from zoo.utils.errors import ZooError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from zoo.post.background import NORMALISATIONS, background, level_and_spread, normalised
+from zoo.postprocess.background import NORMALISATIONS, background, level_and_spread, normalised
 
 # The same examples at every run, and no deadline: a busy machine must not fail a test.
 settings.register_profile("steady", deadline=None, derandomize=True)

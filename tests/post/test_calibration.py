@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from normal_maps import DRAWS, NORMALISATIONS, drawn_maps, lognormal, rule_name, smooth_maps
 
-from zoo.errors import ZooError
-from zoo.post import Calibration, FalseAlarmBudget, MeanStd, Mebin, Midway, Quantile
-from zoo.post.finish import finish
+from zoo.postprocess import Calibration, FalseAlarmBudget, MeanStd, Mebin, Midway, Quantile
+from zoo.postprocess.finish import finish
+from zoo.utils.errors import ZooError
 
 
 def test_the_calibration_says_where_it_came_from():

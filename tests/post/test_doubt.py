@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.post import Quantile
-from zoo.post.doubt import doubt
+from zoo.postprocess import Quantile
+from zoo.postprocess.doubt import doubt
 from zoo.runs.recalibrate import CalibrationSource, recalibrate
 
 RULE = Quantile(q=0.99, min_area_px=1)

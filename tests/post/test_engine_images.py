@@ -18,9 +18,10 @@ from zoo.cli import main
 from zoo.data import MVTecAD2Layout
 from zoo.data.stock_samples import samples
 from zoo.data.stock_setup import _texts_as_objects
-from zoo.errors import ZooError
-from zoo.post import BlobPostProcessor, Quantile
-from zoo.post.engine_images import EngineImages
+from zoo.methods import BlobPostProcessor
+from zoo.methods.engine_images import EngineImages
+from zoo.postprocess import Quantile
+from zoo.utils.errors import ZooError
 
 HELD_OUT = {"same_as_test", "from_dir", "none"}  # modes whose validation has nothing honest
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from zoo.post import Calibration, Quantile, Rule, Scenes
-from zoo.post.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
+from zoo.postprocess import Calibration, Quantile, Rule, Scenes
+from zoo.postprocess.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def test_the_interval_is_wilsons(alarms, n):
 
 @pytest.mark.parametrize("n", [2, 3, 5, 6, 13, 25])
 def test_no_image_is_judged_by_thresholds_that_it_set(n, monkeypatch):
-    from zoo.post import false_alarms
+    from zoo.postprocess import false_alarms
 
     SEEN.clear()
     judged, real = [], false_alarms.finish

@@ -11,10 +11,10 @@ from scipy import ndimage
 from skimage import measure
 from skimage.filters import apply_hysteresis_threshold
 
-from zoo.errors import ZooError
-from zoo.post import Calibration, finish
-from zoo.post.background import background, normalised
-from zoo.post.morphology import shaped
+from zoo.postprocess import Calibration, finish
+from zoo.postprocess.background import background, normalised
+from zoo.postprocess.morphology import shaped
+from zoo.utils.errors import ZooError
 
 # The same examples at every run, and no deadline: a busy machine must not fail a test.
 settings.register_profile("steady", deadline=None, derandomize=True)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from zoo.errors import ZooError
-from zoo.post import Mebin, finish
-from zoo.post.mebin import blob_counts, stable_level, swept_threshold
+from zoo.postprocess import Mebin, finish
+from zoo.postprocess.mebin import blob_counts, stable_level, swept_threshold
+from zoo.utils.errors import ZooError
 
 
 def _two_blobs():

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 from skimage.morphology import remove_small_holes
 
-from zoo.post.morphology import shaped
+from zoo.postprocess.morphology import shaped
 
 # The same examples at every run, and no deadline: a busy machine must not fail a test.
 settings.register_profile("steady", deadline=None, derandomize=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.post import Calibration, finish
-from zoo.post.overlay import MASK_COLOUR, overlay
+from zoo.postprocess import Calibration, finish
+from zoo.postprocess.overlay import MASK_COLOUR, overlay
 
 
 def judged(size: tuple[int, int], *boxes: tuple[int, int, int, int]):

@@ -14,8 +14,9 @@ from zoo_plugins.patchcore import ZooPatchcore
 
 from zoo.data import MVTecAD2Layout
 from zoo.data.batch import NativeBatch
-from zoo.errors import ZooError
-from zoo.post import BlobPostProcessor, Calibration, Quantile, finish
+from zoo.methods import BlobPostProcessor
+from zoo.postprocess import Calibration, Quantile, finish
+from zoo.utils.errors import ZooError
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.errors import ZooError
-from zoo.post.resize import to_native
-from zoo.post.spool import ScoreMapSpool
+from zoo.postprocess.resize import to_native
+from zoo.postprocess.spool import ScoreMapSpool
+from zoo.utils.errors import ZooError
 
 
 def _map(shape, seed=0):

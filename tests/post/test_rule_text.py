@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from zoo.errors import ZooError
-from zoo.post import Calibration, Quantile, Rule
-from zoo.post.rule_text import parse_rule, rule_of
+from zoo.postprocess import Calibration, Quantile, Rule
+from zoo.postprocess.rule_text import parse_rule, rule_of
+from zoo.utils.errors import ZooError
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def test_a_rule_is_read(text, rule):
         ("quantile(q=float('nan'))", "'q=float('nan')' gives no plain value"),
         ("quantile(q=[x for x in ()])", "gives no plain value"),
         ("quantile(q=0.9, q=0.8)", "must name each value once"),
-        ("zoo.post.Quantile(q=0.9)", "cannot be read"),
+        ("zoo.postprocess.Quantile(q=0.9)", "cannot be read"),
         ("quantile(q=0.9", "cannot be read"),
         ("", "cannot be read"),
         ("3", "cannot be read"),

@@ -5,9 +5,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from zoo.post import Adaptive, Calibration
-from zoo.post.false_alarms import expected_false_alarms
-from zoo.post.scenes import Scenes, Subset
+from zoo.postprocess import Adaptive, Calibration
+from zoo.postprocess.false_alarms import expected_false_alarms
+from zoo.postprocess.scenes import Scenes, Subset
 
 LIGHTS, DEFECTS = 3, 2
 

@@ -10,11 +10,12 @@ import torch
 from anomalib.metrics import F1AdaptiveThreshold
 
 from zoo.data.batch import NativeBatch
-from zoo.errors import ZooError
-from zoo.post import BlobPostProcessor, Calibration, Quantile, finish
-from zoo.post.spool import ScoreMapSpool
+from zoo.methods import BlobPostProcessor
+from zoo.postprocess import Calibration, Quantile, finish
+from zoo.postprocess.spool import ScoreMapSpool
 from zoo.runs.evaluate import SplitEvaluation
 from zoo.runs.recalibrate import CalibrationSource, recalibrate
+from zoo.utils.errors import ZooError
 
 SQUARE = np.zeros((8, 8), np.float32)
 SQUARE[2:5, 2:5] = 1

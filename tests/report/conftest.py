@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from zoo.metrics import PixelScores, add_splits, save_splits
-from zoo.post import Calibration, finish
+from zoo.postprocess import Calibration, finish
 from zoo.runs.cases import CaseCollector
 from zoo.runs.rule_scores import RuleScores
 

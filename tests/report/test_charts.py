@@ -9,10 +9,10 @@ import pytest
 
 from zoo.metrics import PixelScores
 from zoo.metrics.histogram import ScoreHistogram
-from zoo.report.bars import Bar, object_bars
-from zoo.report.curves import Limit, score_chart, score_range, share_above, shares
-from zoo.report.dumbbells import Pair, drops
-from zoo.report.scatter import Point, label_places, pareto_chart
+from zoo.results.report.bars import Bar, object_bars
+from zoo.results.report.curves import Limit, score_chart, score_range, share_above, shares
+from zoo.results.report.dumbbells import Pair, drops
+from zoo.results.report.scatter import Point, label_places, pareto_chart
 
 
 def read(chart: str) -> ElementTree.Element:

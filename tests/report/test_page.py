@@ -12,7 +12,7 @@ import pytest
 
 from zoo.cli import main
 from zoo.metrics import load_splits, save_splits
-from zoo.post import Calibration
+from zoo.postprocess import Calibration
 from zoo.runs.history import replace
 
 VOID = {"meta", "link", "input", "img", "wbr"}
@@ -227,4 +227,4 @@ def test_one_recipe_on_one_split_is_enough(runs, tmp_path):
 def test_styles_and_script_stand_in_the_page(runs, name):
     from importlib.resources import files
 
-    assert (files("zoo.report") / "assets" / name).read_text("utf-8") in report(runs)
+    assert (files("zoo.results.report") / "assets" / name).read_text("utf-8") in report(runs)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from zoo.report.pictures import Case, chosen, kept_cases, panels
+from zoo.results.report.pictures import Case, chosen, kept_cases, panels
 
 
 @pytest.fixture

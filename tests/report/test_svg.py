@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from zoo.report.svg import Scale, cost_scale, element, nice_step, path, short, zero_based
+from zoo.results.report.svg import Scale, cost_scale, element, nice_step, path, short, zero_based
 
 
 def test_elements_escape_what_they_are_given():

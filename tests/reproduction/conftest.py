@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from zoo import recipes
-from zoo.standings.published import object_names
+from zoo.recipes import files as recipes
+from zoo.results.published import object_names
 
 PAPER = """# PatchCore as published, but tiny, for tests.
 model:
@@ -15,9 +15,9 @@ model:
     image_size: 32
     coreset_sampling_ratio: 0.1
     post_processor:
-      class_path: zoo.post.BlobPostProcessor
+      class_path: zoo.methods.BlobPostProcessor
       init_args:
-        rule: {class_path: zoo.post.rules.MeanStd, init_args: {k: 3, min_area_px: 0}}
+        rule: {class_path: zoo.postprocess.rules.MeanStd, init_args: {k: 3, min_area_px: 0}}
 data:
   class_path: zoo.data.MVTecAD2Layout
 """

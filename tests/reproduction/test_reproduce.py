@@ -9,7 +9,7 @@ import pytest
 
 from zoo.cli import main
 from zoo.cli import reproduce as verb
-from zoo.standings.published import object_names
+from zoo.results.published import object_names
 
 
 def reproduce(capsys, *words) -> tuple[int, str]:

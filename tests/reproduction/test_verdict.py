@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.errors import ZooError
-from zoo.recipes import find_recipe
-from zoo.reproduction import rows
-from zoo.reproduction.rows import published_au_pro, published_row
-from zoo.reproduction.verdict import differences, report, verdict
-from zoo.standings.server import read_server
+from zoo.recipes.files import find_recipe
+from zoo.results.server import read_server
+from zoo.utils.errors import ZooError
+from zoo.vand.reproduction import rows
+from zoo.vand.reproduction.rows import published_au_pro, published_row
+from zoo.vand.reproduction.verdict import differences, report, verdict
 
 # Published for PatchCore: SegF1 3.7 and 3.4, AU-PRO_0.05 at 256 pixels 28.8 and 26.0.
 CASES = [

@@ -14,12 +14,12 @@ from zoo.data.dataset import to_model_size
 from zoo.data.images import read_image
 from zoo.data.masks import read_mask
 from zoo.data.relight import FAMILIES, Light, relight_image
-from zoo.post.calibration import Calibration
-from zoo.post.finish import finish
-from zoo.post.rules import Adaptive, Quantile
-from zoo.robustness.plot import plot
-from zoo.robustness.seen import seen_families
-from zoo.robustness.table import label, robustness_table
+from zoo.postprocess.calibration import Calibration
+from zoo.postprocess.finish import finish
+from zoo.postprocess.rules import Adaptive, Quantile
+from zoo.results.robustness.plot import plot
+from zoo.results.robustness.seen import seen_families
+from zoo.results.robustness.table import label, robustness_table
 
 
 def relight(capsys, *words) -> tuple[int, str]:

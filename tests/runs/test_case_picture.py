@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from zoo.post import Calibration
-from zoo.runs.case_picture import (
+from zoo.postprocess import Calibration
+from zoo.postprocess.case_image import (
     FALSE_ALARM,
     FOUND,
     MARKED,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from zoo.post import Calibration, finish
+from zoo.postprocess import Calibration, finish
 from zoo.runs.cases import CaseCollector
 
 SIZE = (48, 64)

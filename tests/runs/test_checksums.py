@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from zoo.errors import ZooError
-from zoo.post.calibration import Calibration
+from zoo.postprocess.calibration import Calibration
 from zoo.runs import checksums, history
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checksums import verify_all
 from zoo.runs.damage import damage
 from zoo.runs.folder import appearing, write_json
+from zoo.utils.errors import ZooError
 
 FILES = ("config.yaml", "metrics.json", "cost.json", "calibration.json", "model.ckpt")
 FILES += ("histograms.npz", "maps/validation/index.json")

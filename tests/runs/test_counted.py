@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from zoo.runs import counted as module
-from zoo.runs.counted import counted
+from zoo.utils import progress as module
+from zoo.utils.progress import counted
 
 
 class Stream(io.StringIO):

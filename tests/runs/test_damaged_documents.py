@@ -12,16 +12,16 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from zoo.bench.sealed.attestation import read_attestation
 from zoo.cli import main
-from zoo.errors import ZooError
-from zoo.export import ExportMetadata, ImageResize
-from zoo.post import Calibration
-from zoo.post.calibration import Sweep
+from zoo.postprocess import Calibration
+from zoo.postprocess.calibration import Sweep
+from zoo.predict import ExportMetadata, ImageResize
+from zoo.predict.scoring import Scored
 from zoo.runs.documents import CASES_LIST
 from zoo.runs.folder import write_json
 from zoo.runs.maps import MapWriter
-from zoo.scoring import Scored
-from zoo.sealed.attestation import read_attestation
+from zoo.utils.errors import ZooError
 
 SPLITS = ("test_private", "test_private_mixed")
 CALIBRATION = Calibration(

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from zoo.post import Calibration, finish
+from zoo.postprocess import Calibration, finish
 from zoo.runs import evaluate as module
 from zoo.runs.documents import is_scored
 from zoo.runs.evaluate import SplitEvaluation

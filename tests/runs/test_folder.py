@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 
-from zoo.errors import ZooError
 from zoo.runs.damage import damage
 from zoo.runs.folder import (
     appearing,
@@ -17,6 +16,7 @@ from zoo.runs.folder import (
     write_json,
 )
 from zoo.runs.spec import RunSpec
+from zoo.utils.errors import ZooError
 
 
 def write_metrics(folder, run_hash: str) -> None:

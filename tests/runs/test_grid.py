@@ -13,7 +13,7 @@ import pytest
 from zoo.cli import main
 from zoo.runs import spec as spec_module
 from zoo.runs.folder import write_json
-from zoo.runs.lock import locked
+from zoo.utils.lock import locked
 
 COST = {"total_s": 40.0, "threads": 1}
 

@@ -15,12 +15,12 @@ from PIL import Image
 
 import zoo
 from zoo.cli import main
-from zoo.errors import ZooError
-from zoo.post import Calibration, finish, to_native
+from zoo.postprocess import Calibration, finish, to_native
 from zoo.runs.checksums import write_checksums
 from zoo.runs.maps import SavedMaps
+from zoo.utils.errors import ZooError
 
-RULE = {"class_path": "zoo.post.Quantile", "init_args": {"q": 0.99, "min_area_px": 4}}
+RULE = {"class_path": "zoo.postprocess.Quantile", "init_args": {"q": 0.99, "min_area_px": 4}}
 DATA = {
     "class_path": "zoo.data.MVTecAD2Layout",
     "init_args": {"train_batch_size": 4, "eval_batch_size": 1},
@@ -32,7 +32,7 @@ PATCHCORE = {
         "image_size": 64,
         "coreset_sampling_ratio": 0.1,
         "post_processor": {
-            "class_path": "zoo.post.BlobPostProcessor",
+            "class_path": "zoo.methods.BlobPostProcessor",
             "init_args": {"rule": RULE},
         },
     },
@@ -60,7 +60,7 @@ STOCK_PADIM = {
             "init_args": {"transform": COMPOSE},
         },
         "post_processor": {
-            "class_path": "zoo.post.BlobPostProcessor",
+            "class_path": "zoo.methods.BlobPostProcessor",
             "init_args": {"rule": RULE},
         },
     },

@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from zoo.runs.lock import RunIsBusy, locked
+from zoo.utils.lock import RunIsBusy, locked
 
 HOLD = (
-    "import sys, time; from pathlib import Path; from zoo.runs.lock import locked\n"
+    "import sys, time; from pathlib import Path; from zoo.utils.lock import locked\n"
     "with locked(Path(sys.argv[1])):\n"
     "    print('held', flush=True); time.sleep(600)"
 )
@@ -59,6 +59,6 @@ def test_a_file_system_without_locks_computes_without(tmp_path, monkeypatch):
     def unknown(*args):
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr("zoo.runs.lock.fcntl.flock", unknown)
+    monkeypatch.setattr("zoo.utils.lock.fcntl.flock", unknown)
     with locked(tmp_path / "seed0"):
         assert (tmp_path / "seed0.lock").exists()

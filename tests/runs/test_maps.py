@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from zoo.errors import ZooError
-from zoo.hashes import file_sha256
-from zoo.post.resize import to_native
+from zoo.postprocess.resize import to_native
+from zoo.predict.scoring import Scored
 from zoo.runs.maps import MapWriter, SavedMaps
-from zoo.scoring import Scored
+from zoo.utils.errors import ZooError
+from zoo.utils.hashes import file_sha256
 
 
 @pytest.fixture

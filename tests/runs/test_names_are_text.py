@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from zoo.cli import main
-from zoo.plain_yaml import read_yaml
-from zoo.standings.rows import rows_of
+from zoo.results.rows import rows_of
+from zoo.utils.plain_yaml import read_yaml
 
 NAMES = ["01", "1e3", "no"]
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from zoo.runs.outlook import Foreseen, foresee, lines, makespan
+from zoo.bench.outlook import Foreseen, foresee, lines, makespan
 from zoo.runs.spec import RunSpec
 
 

@@ -11,14 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from zoo.errors import ZooError
-from zoo.runs.executors import choose as module
-from zoo.runs.executors.choose import choose, visible_devices
-from zoo.runs.executors.processes import Processes
-from zoo.runs.executors.sequential import Sequential
-from zoo.runs.executors.worker import Setup
-from zoo.runs.grid import run_grid
-from zoo.runs.progress import GridProgress
+from zoo.bench.executors import choose as module
+from zoo.bench.executors.choose import choose, visible_devices
+from zoo.bench.executors.processes import Processes
+from zoo.bench.executors.sequential import Sequential
+from zoo.bench.executors.worker import Setup
+from zoo.bench.grid import run_grid
+from zoo.utils.errors import ZooError
+from zoo.utils.progress import GridProgress
 
 # What stands for a run: importable by the processes, and light.
 FAKE = """

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from zoo.runs import progress as module
-from zoo.runs.progress import GridProgress, duration
+from zoo.utils import progress as module
+from zoo.utils.progress import GridProgress, duration
 
 
 class Terminal(io.StringIO):

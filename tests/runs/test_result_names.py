@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from zoo.names import shortened
-from zoo.runs.sources import ResultNames
+from zoo.predict.sources import ResultNames
+from zoo.utils.names import shortened
 
 
 def named(*places: str) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.metrics import add_splits, load_splits
-from zoo.post import Calibration
+from zoo.postprocess import Calibration
 from zoo.runs.rule_scores import RuleScores
 
 TRUTH = np.zeros((8, 10), bool)

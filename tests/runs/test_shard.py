@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.errors import ZooError
-from zoo.runs.shard import Shard, plan_name
+from zoo.bench.shard import Shard, plan_name
 from zoo.runs.spec import RunSpec
+from zoo.utils.errors import ZooError
 
 
 def spec(recipe: str, name: str, seed: int = 0, n_images: int = 1, out: str = "runs") -> RunSpec:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.sealed import landlock
-from zoo.sealed.guard import Guard
+from zoo.bench.sealed import landlock
+from zoo.bench.sealed.guard import Guard
 
 SRC = Path(__file__).parents[2]
 
@@ -107,7 +107,7 @@ def test_a_guard_at_rest_looks_away(guard, tmp_path):
 CODE = """
 import os, socket, sys
 from pathlib import Path
-from zoo.sealed import landlock
+from zoo.bench.sealed import landlock
 abi = landlock.restrict([Path(sys.argv[1]), Path(sys.prefix), Path("/usr"), Path("/lib")])
 print(abi)
 print(Path(sys.argv[1], "ok.txt").read_text())

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.errors import ZooError
-from zoo.sealed.hidden import HiddenData
+from zoo.bench.sealed.hidden import HiddenData
+from zoo.utils.errors import ZooError
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import shutil
 import pytest
 from small_recipes import STFPM
 
+from zoo.bench.sealed import landlock
 from zoo.cli import main
-from zoo.hashes import file_sha256
 from zoo.runs.checksums import write_checksums
-from zoo.sealed import landlock
-from zoo.training import resume
+from zoo.runs.training import resume
+from zoo.utils.hashes import file_sha256
 
 RECIPE = """
 model:
@@ -42,7 +42,7 @@ class Cheat(ZooPatchcore):
 HALTS = """
 import os
 from anomalib.models import Stfpm
-from zoo.training import resume
+from zoo.runs.training import resume
 
 resume.BLOCK_SECONDS, resume._SAVING_SHARE = 0.0, 1e9  # a state after every step
 

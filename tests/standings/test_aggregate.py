@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from run_folders import write_run
 
-from zoo.report.page import page
-from zoo.robustness.table import robustness_table
-from zoo.standings.aggregate import standings
-from zoo.standings.by_object import method_table
-from zoo.standings.published import object_names
-from zoo.table import render, rows_of
+from zoo.results.aggregate import standings
+from zoo.results.by_object import method_table
+from zoo.results.published import object_names
+from zoo.results.report.page import page
+from zoo.results.robustness.table import robustness_table
+from zoo.results.table import render, rows_of
 
 
 def ranked(rows):

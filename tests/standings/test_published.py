@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from zoo.standings.published import object_names, published, results_folder
+from zoo.results.published import object_names, published, results_folder
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from itertools import product
 import pytest
 from scipy.stats import rankdata
 
-from zoo.standings.published import published
-from zoo.standings.ranks import drop, mean_of, places, r_final
+from zoo.results.published import published
+from zoo.results.ranks import drop, mean_of, places, r_final
 
 # arXiv 2509.17615, table 2: private, private_mixed, |Delta_rel| and R_final as printed.
 ENTRANTS = {

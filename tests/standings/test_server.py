@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from zoo.cli import main
-from zoo.errors import ZooError
-from zoo.standings.published import object_names
-from zoo.standings.server import read_server
+from zoo.results.published import object_names
+from zoo.results.server import read_server
+from zoo.utils.errors import ZooError
 
 HEAD = "split,object,SegF1,AucPro_0.05,ClassF1"
 

@@ -15,9 +15,9 @@ import tifffile
 from PIL import Image as PIL
 from small_recipes import PATCHCORE
 
-from zoo.submission.pack import pack
-from zoo.submission.pair import write_pair
-from zoo.submission.tree import MAPS, MASKS, Expected, Image
+from zoo.vand.submission.pack import pack
+from zoo.vand.submission.pair import write_pair
+from zoo.vand.submission.tree import MAPS, MASKS, Expected, Image
 
 SIZES = {"gear": (24, 40), "lid": (32, 20)}
 N = 4

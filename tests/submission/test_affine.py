@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from zoo.errors import ZooError
 from zoo.metrics import PixelScores
-from zoo.submission.affine import LARGEST, Affine
+from zoo.utils.errors import ZooError
+from zoo.vand.submission.affine import LARGEST, Affine
 
 FINITE = st.floats(-(2.0**99), 2.0**99, width=32)
 

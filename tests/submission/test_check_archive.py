@@ -9,10 +9,10 @@ import zipfile
 
 import pytest
 
-from zoo.errors import ZooError
-from zoo.submission.check import check
-from zoo.submission.finding import has_errors
-from zoo.submission.pack import pack
+from zoo.utils.errors import ZooError
+from zoo.vand.submission.check import check
+from zoo.vand.submission.finding import has_errors
+from zoo.vand.submission.pack import pack
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0) -> tarfile.TarInfo:

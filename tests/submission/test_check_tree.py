@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from zoo.submission.check import check
-from zoo.submission.finding import has_errors
-from zoo.submission.tree import MAPS, MASKS
+from zoo.vand.submission.check import check
+from zoo.vand.submission.finding import has_errors
+from zoo.vand.submission.tree import MAPS, MASKS
 
 
 @pytest.fixture

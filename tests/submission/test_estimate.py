@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from zoo.errors import ZooError
-from zoo.submission.estimate import check_space, estimate, size
-from zoo.submission.sources import seconds_per_image
-from zoo.submission.tree import official
+from zoo.utils.errors import ZooError
+from zoo.vand.submission.estimate import check_space, estimate, size
+from zoo.vand.submission.sources import seconds_per_image
+from zoo.vand.submission.tree import official
 
 
 @pytest.fixture

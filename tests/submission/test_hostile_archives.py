@@ -9,10 +9,10 @@ import tracemalloc
 
 import pytest
 
-import zoo.submission.files as files_module
-from zoo.errors import ZooError
-from zoo.submission.check import check
-from zoo.submission.files import ArchiveFiles
+import zoo.vand.submission.files as files_module
+from zoo.utils.errors import ZooError
+from zoo.vand.submission.check import check
+from zoo.vand.submission.files import ArchiveFiles
 
 MB = 1 << 20
 ZEROS = gzip.compress(bytes(64 * MB), 1)  # gzip files one after the other are one file

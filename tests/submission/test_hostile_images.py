@@ -11,8 +11,8 @@ import pytest
 from PIL import Image as PIL
 from PIL.PngImagePlugin import PngInfo
 
-from zoo.submission.check import check
-from zoo.submission.check_images import check_map, check_mask
+from zoo.vand.submission.check import check
+from zoo.vand.submission.check_images import check_map, check_mask
 
 MB = 1 << 20
 SIZE = (24, 40)

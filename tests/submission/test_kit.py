@@ -19,7 +19,7 @@ import yaml
 from zoo.cli import main
 from zoo.runs.checksums import write_checksums
 from zoo.runs.folder import read_metrics
-from zoo.submission.runs import find_runs
+from zoo.vand.submission.runs import find_runs
 
 
 @pytest.fixture

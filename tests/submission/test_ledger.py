@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from zoo.errors import ZooError
-from zoo.submission import ledger
+from zoo.utils.errors import ZooError
+from zoo.vand.submission import ledger
 
 NOON = datetime(2026, 4, 6, 12, tzinfo=timezone.utc)
 

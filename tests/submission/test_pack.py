@@ -11,10 +11,10 @@ import pytest
 import tifffile
 from PIL import Image as PIL
 
-from zoo.errors import ZooError
-from zoo.submission.pack import pack
-from zoo.submission.pair import is_written, remove_begun
-from zoo.submission.tree import MAPS, MASKS
+from zoo.utils.errors import ZooError
+from zoo.vand.submission.pack import pack
+from zoo.vand.submission.pair import is_written, remove_begun
+from zoo.vand.submission.tree import MAPS, MASKS
 
 
 def test_members_are_files_below_one_folder(submission, archive):

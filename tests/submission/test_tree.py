@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from zoo.errors import ZooError
-from zoo.submission.tree import MAPS, MASKS, Expected, check_published, official, on_disk
+from zoo.utils.errors import ZooError
+from zoo.vand.submission.tree import MAPS, MASKS, Expected, check_published, official, on_disk
 
 
 def test_the_official_tree_has_4090_images_of_eight_objects():

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from zoo.cli import main
-from zoo.submission.pack import pack
-from zoo.submission.tree import MVTEC_AD_2, check_published, official, on_disk
+from zoo.vand.submission.pack import pack
+from zoo.vand.submission.tree import MVTEC_AD_2, check_published, official, on_disk
 
 SHRUNK = 64  # so many times smaller than the real images
 

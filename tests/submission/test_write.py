@@ -13,14 +13,14 @@ from PIL import Image as PIL
 
 import zoo
 from zoo.data import layout
-from zoo.errors import ZooError
 from zoo.runs.checksums import write_checksums
 from zoo.runs.maps import SavedMaps
-from zoo.submission import write as write_module
-from zoo.submission.check import check
-from zoo.submission.runs import expected_of, find_runs
-from zoo.submission.tree import MAPS, MASKS
-from zoo.submission.write import submit
+from zoo.utils.errors import ZooError
+from zoo.vand.submission import write as write_module
+from zoo.vand.submission.check import check
+from zoo.vand.submission.runs import expected_of, find_runs
+from zoo.vand.submission.tree import MAPS, MASKS
+from zoo.vand.submission.write import submit
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -193,7 +193,7 @@ def test_a_rule_that_normalises_scales_by_raw_maps_of_validation_images(grid, ma
         if not maps:
             shutil.rmtree(run / "maps")
     runs = find_runs([grid.runs])
-    from zoo.submission.sources import source_of
+    from zoo.vand.submission.sources import source_of
 
     affine = source_of(runs[1], grid.data).affine()
     assert affine.offset == pytest.approx(raw.min(), rel=1e-4)

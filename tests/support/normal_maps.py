@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from zoo.post import (
+from zoo.postprocess import (
     Adaptive,
     FalseAlarmBudget,
     Maximum,
@@ -14,7 +14,7 @@ from zoo.post import (
     Scenes,
     SyntheticDefects,
 )
-from zoo.post.finish import finish
+from zoo.postprocess.finish import finish
 
 
 def drawn_maps(draw, count=6, shape=(40, 50)):

@@ -8,10 +8,10 @@ model:
     image_size: 64
     coreset_sampling_ratio: 0.1
     post_processor:
-      class_path: zoo.post.BlobPostProcessor
+      class_path: zoo.methods.BlobPostProcessor
       init_args:
         rule:
-          class_path: zoo.post.Quantile
+          class_path: zoo.postprocess.Quantile
           init_args: {q: 0.99, min_area_px: 4}
 data:
   class_path: zoo.data.MVTecAD2Layout
@@ -30,7 +30,7 @@ STFPM = """model:
           class_path: torchvision.transforms.v2.Resize
           init_args: {size: [64, 64], antialias: true}
     post_processor:
-      class_path: zoo.post.BlobPostProcessor
+      class_path: zoo.methods.BlobPostProcessor
     evaluator:
-      class_path: zoo.evaluator.RawEvaluator
+      class_path: zoo.methods.evaluator.RawEvaluator
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import registry
+from zoo.methods import registry
 
 FAKES = Path(__file__).parent / "fakes"
 METADATA = "Metadata-Version: 2.1\nName: zoo-fakes\nVersion: 1.0\n"

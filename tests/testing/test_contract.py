@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import zoo.testing
-from zoo.errors import ZooError
 from zoo.testing import CHECKS, ContractError, check_method
+from zoo.utils.errors import ZooError
 
 FAULTS = [
     ("NoModel", "class", r"zoo_fakes\.broken\.NoModel is no AnomalibModule; derive it"),

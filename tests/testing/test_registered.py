@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo import registry
+from zoo.methods import registry
 from zoo.testing import check_method
 
 # What makes a quick build; the contract is the same.

@@ -11,7 +11,7 @@ from anomalib.pre_processing import PreProcessor
 from torch import nn
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
-from zoo.method import ZooMethod
+from zoo.methods.method import ZooMethod
 
 
 class Brightness(nn.Module):

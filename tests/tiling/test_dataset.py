@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from zoo.data import MVTecAD2Layout
-from zoo.errors import ZooError
-from zoo.tiling import Layout, Scaled, Tiling, cut, tiled
-from zoo.tiling.dataset import TileDataset
+from zoo.data.tiling import Layout, Scaled, Tiling, cut, tiled
+from zoo.data.tiling.dataset import TileDataset
+from zoo.utils.errors import ZooError
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from torchvision.transforms.v2 import Normalize
 from torchvision.tv_tensors import Image, Mask
 
 from zoo.data.batch import NativeBatch
-from zoo.errors import ZooError
-from zoo.scoring import predict_batch
-from zoo.tiling import Layout, Scaled, ScaledPreProcessor, Tiling, TilingPreProcessor, tiled
+from zoo.data.tiling import Layout, Scaled, ScaledPreProcessor, Tiling, TilingPreProcessor, tiled
+from zoo.predict.scoring import predict_batch
+from zoo.utils.errors import ZooError
 
 NORMALIZE = Normalize([0.5] * 3, [0.25] * 3)
 

@@ -11,17 +11,18 @@ from anomalib.data import Folder
 from torchvision.transforms.v2 import CenterCrop, Compose, Normalize, Resize
 
 import zoo
-from zoo.command import ZooCLI
 from zoo.data import MVTecAD2Layout
 from zoo.data.images import read_image
-from zoo.detector import Detector
-from zoo.errors import ZooError
-from zoo.export import ExportedModel, export_model
-from zoo.method import whole_image
-from zoo.post import Calibration
+from zoo.data.tiling import Scaled, ScaledPreProcessor, Tiling, score_in_tiles, tiled, to_scale
+from zoo.export import export_model
+from zoo.methods.method import whole_image
+from zoo.postprocess import Calibration
+from zoo.predict import ExportedModel
+from zoo.predict.detector import Detector
+from zoo.predict.scoring import score_split
+from zoo.recipes.command import ZooCLI
 from zoo.runs.train import train
-from zoo.scoring import score_split
-from zoo.tiling import Scaled, ScaledPreProcessor, Tiling, score_in_tiles, tiled, to_scale
+from zoo.utils.errors import ZooError
 
 STOCK = {
     "class_path": "anomalib.models.Padim",

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from zoo.seeding import drawing, generator_states, keyed, restore_generators
-from zoo.training.order import KeyedLoader
+from zoo.data.order import KeyedLoader
+from zoo.utils.seeding import drawing, generator_states, keyed, restore_generators
 
 
 class Drawn(Dataset):

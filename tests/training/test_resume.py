@@ -14,7 +14,7 @@ from small_recipes import STFPM
 from zoo_plugins.patchcore import ZooPatchcore
 
 from zoo.cli import main
-from zoo.training import resume as resume_module
+from zoo.runs.training import resume as resume_module
 
 # A stock model with augmented images: what is drawn at random must come again, too.
 RECIPE = f"""{STFPM}data:
@@ -179,7 +179,8 @@ def test_a_killed_process_goes_on(recipe, whole, tmp_path):
     """No handler runs after SIGKILL: what is on disk must do."""
     out = tmp_path / "runs"
     setup = (
-        "from zoo.training import resume; resume.BLOCK_SECONDS, resume._SAVING_SHARE = 0.0, 1e9; "
+        "from zoo.runs.training import resume; "
+        "resume.BLOCK_SECONDS, resume._SAVING_SHARE = 0.0, 1e9; "
         "from anomalib.models import Stfpm; real = Stfpm.training_step; import time; "
         "Stfpm.training_step = lambda *a, **k: (time.sleep(1), real(*a, **k))[1]; "
         "from zoo.cli import main; import sys; sys.exit(main(sys.argv[1:]))"

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from zoo.errors import ZooError
-from zoo.training.callbacks import learns_long
-from zoo.training.check import check_data
-from zoo.training.divergence import StopAtDivergence, is_finite, loss_of
-from zoo.training.precision import with_precision
-from zoo.training.progress import SayProgress, batches
+from zoo.methods.progress import SayProgress, batches
+from zoo.runs.training.callbacks import learns_long
+from zoo.runs.training.check import check_data
+from zoo.runs.training.divergence import StopAtDivergence, is_finite, loss_of
+from zoo.runs.training.precision import with_precision
+from zoo.utils.errors import ZooError
 
 
 def trainer(done=1, **facts):

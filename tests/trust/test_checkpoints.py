@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from zoo.cli import main
-from zoo.errors import ZooError
-from zoo.trust import check_checkpoint
+from zoo.recipes.trust import check_checkpoint
+from zoo.utils.errors import ZooError
 
 
 class _Malicious:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zoo.errors import ZooError
-from zoo.plain_yaml import parse_yaml
-from zoo.recipe_numbers import check_numbers
-from zoo.trust import check_recipe
+from zoo.recipes.numbers import check_numbers
+from zoo.recipes.trust import check_recipe
+from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import parse_yaml
 
 FUZZ = Path(__file__).parents[2] / "benchmarks" / "fuzz_trust.py"
 _PIECES = [

@@ -11,13 +11,13 @@ import fsspec
 import pytest
 
 from zoo.cli import main
-from zoo.command import ZooCLI, import_methods
-from zoo.errors import ZooError
-from zoo.plain_yaml import read_yaml
-from zoo.recipes import find_recipe, recipe_names
-from zoo.trust import allowed, check_recipe, is_trusting, trusting
-from zoo.trust.allowed import Refused, resolve
-from zoo.trust.parser import names_in
+from zoo.recipes.command import ZooCLI, import_methods
+from zoo.recipes.files import find_recipe, recipe_names
+from zoo.recipes.trust import allowed, check_recipe, is_trusting, trusting
+from zoo.recipes.trust.allowed import Refused, resolve
+from zoo.recipes.trust.parser import names_in
+from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import read_yaml
 
 MODEL = "model:\n  class_path: ZooPatchcore\n  init_args:\n    weights: random\n"
 TRANSFORM = (
@@ -56,10 +56,10 @@ PARTS = [
     "torchvision.transforms.v2.Compose",
     "zoo.data.MVTecAD2Layout",
     "zoo.data.relight.Relight",
-    "zoo.evaluator.RawEvaluator",
-    "zoo.post.BlobPostProcessor",
-    "zoo.post.Quantile",
-    "zoo.post.rules.levels.Quantile",
+    "zoo.methods.evaluator.RawEvaluator",
+    "zoo.methods.BlobPostProcessor",
+    "zoo.postprocess.Quantile",
+    "zoo.postprocess.rules.levels.Quantile",
     "zoo_plugins.patchcore.ZooPatchcore",
     "zoo_plugins.patchcore.lightning_model.ZooPatchcore",
 ]
@@ -82,9 +82,9 @@ NO_PARTS = [
     "torchvision.datasets.FakeData",
     "torchvision.transforms.v2.Lambda",
     "zoo.cli.main",
-    "zoo.command.Path",
-    "zoo.command.ZooCLI",
-    "zoo.training.resume.KeepState",
+    "zoo.recipes.command.Path",
+    "zoo.recipes.command.ZooCLI",
+    "zoo.runs.training.resume.KeepState",
 ]
 STRANGE = ["os.system", "subprocess.Popen", "builtins.exec", "unittest.__main__.png", "a.b.c"]
 

@@ -11,10 +11,10 @@ import pytest
 
 import zoo
 from zoo.cli import main
-from zoo.command import ZooCLI
-from zoo.errors import ZooError
-from zoo.plain_yaml import read_yaml
+from zoo.recipes.command import ZooCLI
 from zoo.runs.checksums import write_checksums
+from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import read_yaml
 
 RECIPE = """\
 model:
@@ -24,8 +24,8 @@ model:
     image_size: 64
     bank_size: 40
     post_processor:
-      class_path: zoo.post.BlobPostProcessor
-      init_args: {rule: {class_path: zoo.post.Quantile}}
+      class_path: zoo.methods.BlobPostProcessor
+      init_args: {rule: {class_path: zoo.postprocess.Quantile}}
 data: {class_path: zoo.data.MVTecAD2Layout}
 """
 OBJECTS = ["01", "1e3", "a b", "no"]  # three of them are no text in YAML 1.1

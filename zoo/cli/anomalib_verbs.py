@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zoo.command import ZooCLI
-from zoo.errors import ZooError
+from zoo.cli.anomalib_engine import ZooEngine
+from zoo.recipes.command import ZooCLI
+from zoo.utils.errors import ZooError
+
+
+class VerbCLI(ZooCLI):
+    """Anomalib's command line with the engine that writes plain folders and honest exports."""
+
+    def instantiate_engine(self) -> None:
+        """Build the engine with the settings that anomalib collected."""
+        super().instantiate_engine()
+        self.engine = ZooEngine(**self.engine._cache.args)
 
 
 def run_anomalib_verb(words: Sequence[str]) -> int:
     """Run one of anomalib's verbs; `train` fits, calibrates and judges into a run folder."""
     if words[0] != "train" or {"-h", "--help"} & set(words) or _prints_config(words):
-        ZooCLI(words, typed=words[1:]).run()
+        VerbCLI(words, typed=words[1:]).run()
         return 0
     command = ZooCLI(words, parse_only=True, typed=words[1:])
     if command.settings.get("data") is None:

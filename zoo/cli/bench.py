@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the grid and print its table; 1 unless every run of the plan is there."""
     from zoo.data import layout
-    from zoo.recipes import find_recipe
+    from zoo.recipes.files import find_recipe
     from zoo.runs.folder import check_writable
 
     # Typing errors show before the seconds that the imports take.
@@ -123,14 +123,14 @@ def bench(
     no_objects: Sequence[str] = (),
 ) -> int:
     """Say the plan, run it, print the table of its folder, and return the exit code."""
+    from zoo.bench.executors.choose import choose
+    from zoo.bench.grid import plan, run_grid
+    from zoo.bench.outlook import foresee, lines
+    from zoo.bench.shard import Shard, plan_name
     from zoo.cli.table import naming_left_out
     from zoo.data.layout import notices
-    from zoo.runs.executors.choose import choose
-    from zoo.runs.grid import plan, run_grid
-    from zoo.runs.outlook import foresee, lines
-    from zoo.runs.progress import GridProgress
-    from zoo.runs.shard import Shard, plan_name
-    from zoo.table import render, rows_of
+    from zoo.results.table import render, rows_of
+    from zoo.utils.progress import GridProgress
 
     part = Shard.parse(shard) if shard else None
     if executor == "ray":  # its processes work in folders of their own

@@ -29,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
     from zoo.cli.bench import bench
     from zoo.cli.report import write_report
     from zoo.data.tiny import write_tiny
-    from zoo.recipes import DEMO, recipe_names
-    from zoo.standings.rows import finished_runs
+    from zoo.recipes.files import DEMO, recipe_names
+    from zoo.results.rows import finished_runs
 
     data = write_tiny(args.out / "tiny", seed=args.seed, progress=print)
     recipes = args.recipes or [name for name in recipe_names() if name.endswith(DEMO)]

@@ -10,13 +10,13 @@ from importlib import import_module
 from itertools import islice
 
 from zoo import __version__
-from zoo.atomic import unwritable
 from zoo.cli.interrupts import INTERRUPTED, MESSAGE, interruptible
-from zoo.cli.process import give_home, quiet, return_memory, share_cores
-from zoo.cli.streams import print_any_text
-from zoo.errors import ZooError, nearest, one_line
-from zoo.text import printable
-from zoo.trust import trusting
+from zoo.recipes.trust import trusting
+from zoo.utils.atomic import unwritable
+from zoo.utils.errors import ZooError, nearest, one_line
+from zoo.utils.process import give_home, quiet, return_memory, share_cores
+from zoo.utils.streams import print_any_text
+from zoo.utils.text import printable
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).
 ZOO_VERBS = ("fit", "predict", "calibrate", "export", "relight", "efficiency", "bench", "verify")

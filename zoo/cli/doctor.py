@@ -21,8 +21,9 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import zoo
-from zoo import recipes, registry
-from zoo.errors import ZooError, one_line
+from zoo.methods import registry
+from zoo.recipes import files as recipes
+from zoo.utils.errors import ZooError, one_line
 
 HELP = "check this machine, and that every method can be imported"
 
@@ -151,7 +152,7 @@ def check_weights(args: argparse.Namespace) -> Iterator[Check]:
 def check_cache(args: argparse.Namespace) -> Iterator[Check]:
     """Check that the image cache can be written."""
     from zoo.data.cache import cache_folder
-    from zoo.paths import CACHE_VARIABLE
+    from zoo.utils.paths import CACHE_VARIABLE
 
     folder = cache_folder()
     if folder is None:

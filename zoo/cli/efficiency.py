@@ -11,10 +11,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from zoo.atomic import write_text
-from zoo.errors import ZooError
-from zoo.runs.executors.worker import Setup
-from zoo.trust import is_trusting, trusting
+from zoo.bench.executors.worker import Setup
+from zoo.recipes.trust import is_trusting, trusting
+from zoo.utils.atomic import write_text
+from zoo.utils.errors import ZooError
 
 HELP = "time, memory, parameters and operations of runs by picture size, as CSV"
 EPILOG = (
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         raise ZooError("--passes must be 1 or more and --seconds 0 or more")
     found = [folder for path in args.runs for folder in runs_below(path)]
 
-    from zoo.efficiency import SIZES
+    from zoo.results.efficiency import SIZES
 
     sizes = args.sizes or SIZES
     rows, failed = [], 0
@@ -86,7 +86,7 @@ def _measured(words: tuple, alone: bool) -> dict[str, Any]:
 
 
 def _row(words: tuple, trust: bool = False) -> dict[str, Any]:
-    from zoo.efficiency import measure
+    from zoo.results.efficiency import measure
 
     with trusting(trust):
         return measure(*words).to_dict()
@@ -95,7 +95,7 @@ def _row(words: tuple, trust: bool = False) -> dict[str, Any]:
 def _csv(rows: list[dict[str, Any]]) -> str:
     import pandas as pd
 
-    from zoo.standings.markdown import csv_text
+    from zoo.utils.markdown import csv_text
 
     return csv_text(pd.DataFrame(rows))
 

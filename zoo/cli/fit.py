@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 HELP = "your own pictures: learn from a folder of good ones, calibrate, judge the bad ones"
 EPILOG = (
@@ -58,13 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, and say what came out and how to use it."""
-    from zoo.recipes import find_recipe
+    from zoo.recipes.files import find_recipe
 
     # What would fail after minutes of fitting fails at once, before the seconds of the imports.
     recipe = find_recipe(args.recipe)
     check_folders(args)
 
-    from zoo.command import ZooCLI
+    from zoo.recipes.command import ZooCLI
     from zoo.runs.train import carry_out
 
     words = ["train", "--config", str(recipe.path), "--data", "zoo.data.PictureFolders"]
@@ -108,7 +108,7 @@ def check_folders(args: argparse.Namespace) -> None:
 
 def report(metrics: dict[str, Any], folder: Path) -> list[str]:
     """Return what a person wants to know about a run on pictures of their own."""
-    from zoo.post.false_alarms import FalseAlarms
+    from zoo.postprocess.false_alarms import FalseAlarms
 
     run = shlex.quote(str(folder))
     lines = [_judged(values) for values in metrics["splits"].values()]

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from zoo.catalogue import (
+from zoo.methods.registry import Method, methods
+from zoo.recipes.files import Recipe, recipes_by_class
+from zoo.results.catalogue import (
     INDEX_HEAD,
     METHODS_HEAD,
     RECIPES_HEAD,
@@ -17,8 +19,6 @@ from zoo.catalogue import (
     recipe_facts,
     recipe_row,
 )
-from zoo.recipes import Recipe, recipes_by_class
-from zoo.registry import Method, methods
 
 HELP = "list the installed methods with their papers, licences and needs, or the recipes"
 
@@ -66,7 +66,7 @@ def _json(records: list[dict[str, Any]]) -> str:
 
 
 def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    from zoo.standings.markdown import grid
+    from zoo.utils.markdown import grid
 
     return grid(head, rows, len(head))
 

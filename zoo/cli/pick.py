@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from zoo.export.agreement import Agreement, Difference
-    from zoo.pick.choice import Row
+    from zoo.export.pick.choice import Row
 
 HELP = "good pictures and a budget: try methods, sizes and precisions, export the best that fits"
 EPILOG = (
@@ -71,9 +71,9 @@ def run(args: argparse.Namespace) -> int:
     """Try, choose, export, and prove that masks agree."""
     from zoo.data.known_images import check_no_test_folder
     from zoo.data.pictures import pictures, without_copies
-    from zoo.export.files import runtime
-    from zoo.pick.budget import Budget
-    from zoo.pick.candidates import candidates
+    from zoo.export.pick.budget import Budget
+    from zoo.export.pick.candidates import candidates
+    from zoo.predict.graph_files import runtime
 
     # Typing errors and missing packages show before the seconds that the imports take.
     budget = Budget.parse(args.budget)
@@ -90,9 +90,9 @@ def run(args: argparse.Namespace) -> int:
     for package in packages:
         runtime(package)
 
-    from zoo.pick.choice import ranked, with_front
-    from zoo.pick.search import prepare
-    from zoo.runs.progress import duration
+    from zoo.export.pick.choice import ranked, with_front
+    from zoo.export.pick.search import prepare
+    from zoo.utils.progress import duration
 
     precisions = list(dict.fromkeys(args.precision))
     device = args.device.upper()
@@ -142,8 +142,8 @@ def _busy() -> str:
 
 def _agreement(out: Path, row: Row) -> Agreement | None:
     """Compare a graph with its run in torch, and print what differs; None if it is too much."""
-    from zoo.runs.agreement import check_graphs, standard_pictures
-    from zoo.runs.export import NormalPictures
+    from zoo.export.run import NormalPictures
+    from zoo.export.run_agreement import check_graphs, standard_pictures
 
     graph = out / row.graph
     folder = graph.parent.parent
@@ -158,8 +158,8 @@ def _agreement(out: Path, row: Row) -> Agreement | None:
 
 def _finish(out: Path, rows: Sequence[Row], best: Row, found: Difference) -> None:
     """Put the winner in place, and write all rows down."""
-    from zoo.atomic import copy_file
     from zoo.runs.folder import write_json
+    from zoo.utils.atomic import copy_file
 
     graph = out / best.graph
     for file in graph.parent.glob(f"{graph.stem}.*"):

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.judging import Judge
+    from zoo.predict.predictor import Judge
 
 HELP = "judge pictures with a run or an exported graph: JSON lines, masks, overlays"
 EPILOG = (
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge pictures; 1 if one could not be judged."""
-    from zoo.runs.sources import BLOBS, LINES, Sources
+    from zoo.predict.sources import BLOBS, LINES, Sources
 
     # Typing errors show before the seconds that the imports take.
     if not args.interval > 0 or args.batch_size < 1:
@@ -65,10 +65,10 @@ def run(args: argparse.Namespace) -> int:
     sources = Sources(pictures, args.out)
     found = sources.found(may_be_empty=args.watch)
 
-    from zoo.atomic import RecordFile
-    from zoo.runs.counted import counted
-    from zoo.runs.predict import Predictor, say
-    from zoo.runs.watch import settled
+    from zoo.predict.stream import Predictor, say
+    from zoo.predict.watch import settled
+    from zoo.utils.atomic import RecordFile
+    from zoo.utils.progress import counted
 
     say(*sources.notices)
     detector = _judge(args.exported, run, args.device)
@@ -102,7 +102,7 @@ def _parted(args: argparse.Namespace) -> tuple[Path | None, list[Path]]:
 
 
 def _check(exported: Path | None, run: Path | None) -> None:
-    from zoo.export.files import checked
+    from zoo.predict.graph_files import checked
     from zoo.runs.check import check_run, read_calibration
 
     if exported is not None:
@@ -114,7 +114,7 @@ def _check(exported: Path | None, run: Path | None) -> None:
 
 def _judge(exported: Path | None, run: Path | None, device: str | None) -> Judge:
     if exported is not None:
-        from zoo.export.model import ExportedModel
+        from zoo.predict.graph import ExportedModel
 
         return ExportedModel(exported, (device or "cpu").upper())
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.atomic import atomic_path, write_text
-from zoo.errors import ZooError
+from zoo.utils.atomic import atomic_path, write_text
+from zoo.utils.errors import ZooError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,9 +69,9 @@ def _measure(args: argparse.Namespace) -> int:
 
     import pandas as pd
 
-    from zoo.robustness.table import robustness_table
-    from zoo.standings.aggregate import row_names
-    from zoo.standings.markdown import csv_text
+    from zoo.results.aggregate import row_names
+    from zoo.results.robustness.table import robustness_table
+    from zoo.utils.markdown import csv_text
 
     rows = pd.DataFrame([row for folder in runs for row in _rows(folder, args)])
     rows["recipe"] = row_names(rows)
@@ -86,8 +86,8 @@ def _measure(args: argparse.Namespace) -> int:
 
 
 def _rows(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
-    from zoo.robustness.measure import labelled, light_scores, under_lights
-    from zoo.robustness.seen import seen_families
+    from zoo.results.robustness.measure import labelled, light_scores, under_lights
+    from zoo.results.robustness.seen import seen_families
     from zoo.runs.check import check_run
     from zoo.runs.load import load, read_config
     from zoo.runs.normal_maps import datamodule_of
@@ -105,7 +105,7 @@ def _rows(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _plots(rows: pd.DataFrame, folder: Path) -> None:
-    from zoo.robustness.plot import plot
+    from zoo.results.robustness.plot import plot
 
     for recipe, part in rows.groupby("recipe"):
         with atomic_path(folder / f"{str(recipe).replace('/', '-')}.png") as aside:
@@ -122,9 +122,9 @@ def _copies(args: argparse.Namespace) -> int:
 
     from zoo.data.bit_depth import find_bit_depth
     from zoo.data.pictures import pictures
-    from zoo.robustness.measure import relit_copies
-    from zoo.runs.counted import counted
+    from zoo.results.robustness.measure import relit_copies
     from zoo.runs.folder import appearing_folder
+    from zoo.utils.progress import counted
 
     is_file = args.source.is_file()
     images = [args.source]

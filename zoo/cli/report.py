@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from zoo.atomic import unwritable, write_text
-from zoo.errors import ZooError
+from zoo.utils.atomic import unwritable, write_text
+from zoo.utils.errors import ZooError
 
 HELP = "write one HTML file: tables, cost, light, thresholds, the worst and best cases of every run"
 MOST_CASES = 8
@@ -48,7 +48,7 @@ def write_report(
         ZooError: No finished run, fewer than no cases, or nothing can be written there.
     """
     from zoo.cli.table import naming_left_out
-    from zoo.report.page import page
+    from zoo.results.report.page import page
 
     if cases < 0:
         raise ZooError(f"--cases {cases}: give 0 or more")

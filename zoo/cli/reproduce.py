@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.atomic import copy_file
-from zoo.errors import ZooError
+from zoo.utils.atomic import copy_file
+from zoo.utils.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.recipes import Recipe
-    from zoo.standings.published import Published
+    from zoo.recipes.files import Recipe
+    from zoo.results.published import Published
 
 HELP = "make a published row again: all objects, the archive, and what the server said"
 EPILOG = (
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run, pack or compare; 1 if a run failed, 0 whatever the verdict."""
-    from zoo.reproduction.rows import paper_recipe, published_row
+    from zoo.vand.reproduction.rows import paper_recipe, published_row
 
     if args.method is None:
         if args.root or args.server:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _make(recipe: Recipe, row: Published, args: argparse.Namespace) -> int:
     """Run the recipe on all objects and pack the archive."""
-    from zoo.reproduction.images import is_benchmark, survey
+    from zoo.vand.reproduction.images import is_benchmark, survey
 
     archive = args.archive or args.out / f"{recipe.slug}.tar.gz"
     if archive.exists():
@@ -68,8 +68,8 @@ def _make(recipe: Recipe, row: Published, args: argparse.Namespace) -> int:
     if not comparable:
         print(f"{args.root} is not the benchmark: nothing here compares with {row.method}")
 
-    from zoo.reproduction.estimate import estimate
-    from zoo.runs.progress import GridProgress
+    from zoo.utils.progress import GridProgress
+    from zoo.vand.reproduction.estimate import estimate
 
     progress = GridProgress(1)
     progress.begin(0, "pilot")
@@ -101,9 +101,9 @@ def _pack(runs: Path, archive: Path, root: Path) -> int:
 
 def _compare(recipe: Recipe, row: Published, server: Path, out: Path) -> int:
     """Print the differences and the verdict, and keep the answer beside the runs."""
-    from zoo.reproduction.rows import published_au_pro
-    from zoo.reproduction.verdict import report
-    from zoo.standings.server import SERVER_FILE, read_server
+    from zoo.results.server import SERVER_FILE, read_server
+    from zoo.vand.reproduction.rows import published_au_pro
+    from zoo.vand.reproduction.verdict import report
 
     answer = read_server(server)
     print(report(answer, row, published_au_pro(row)))
@@ -120,9 +120,9 @@ def _compare(recipe: Recipe, row: Published, server: Path, out: Path) -> int:
 
 def _list(out: Path) -> int:
     """Print every published row, and how far its reproduction is."""
-    from zoo.recipes import find_recipe
-    from zoo.reproduction.rows import paper_recipes, published_row
-    from zoo.standings.published import published
+    from zoo.recipes.files import find_recipe
+    from zoo.results.published import published
+    from zoo.vand.reproduction.rows import paper_recipes, published_row
 
     recipes = {}
     for name in paper_recipes():
@@ -137,11 +137,11 @@ def _list(out: Path) -> int:
 
 
 def _status(recipe: Recipe, row: Published, out: Path) -> str:
-    from zoo.reproduction.rows import published_au_pro
-    from zoo.reproduction.verdict import NOT_YET_RUN, differences, verdict
-    from zoo.standings.markdown import percent
-    from zoo.standings.ranks import mean_of
-    from zoo.standings.server import SERVER_FILE, read_server
+    from zoo.results.ranks import mean_of
+    from zoo.results.server import SERVER_FILE, read_server
+    from zoo.utils.markdown import percent
+    from zoo.vand.reproduction.rows import published_au_pro
+    from zoo.vand.reproduction.verdict import NOT_YET_RUN, differences, verdict
 
     kept = out / recipe.slug / SERVER_FILE
     state = NOT_YET_RUN

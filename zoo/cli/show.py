@@ -8,11 +8,11 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from zoo.card import Card, vand4_admissible
-from zoo.card_text import facts, lists, vand4
 from zoo.cli.list import record
-from zoo.recipes import Recipe, recipes_for
-from zoo.registry import Method, find
+from zoo.methods.card import Card, vand4_admissible
+from zoo.methods.registry import Method, find
+from zoo.recipes.files import Recipe, recipes_for
+from zoo.results.card_text import facts, lists, vand4
 
 HELP = "show a method's card: paper, differences from its reference, licences, recipes"
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     method = find(args.name)
     recipes = recipes_for(method.class_name)
     if args.markdown and method.card:
-        from zoo.card_page import card_page
+        from zoo.results.card_page import card_page
 
         print(card_page(method, recipes))
     elif args.json:

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.submission.runs import ObjectRun
-    from zoo.submission.tree import Expected
+    from zoo.vand.submission.runs import ObjectRun
+    from zoo.vand.submission.tree import Expected
 
 HELP = "write, pack and check a submission to the MVTec AD 2 server, or a kit for VAND"
 EPILOG = (
@@ -46,16 +46,16 @@ def run(args: argparse.Namespace) -> int:
         raise ZooError("no runs: give the run folders of all objects, see `zoo submit --help`")
     if args.out and _is_submission(args.runs):
         return _pack(args.runs[0], args.out, args.root)
-    from zoo.submission.runs import expected_of, find_runs
+    from zoo.vand.submission.runs import expected_of, find_runs
 
     found = find_runs(args.runs, args.seed)
     root = args.root or next((each.root for each in found if each.root), None)
     root = root if root and root.is_dir() else None
     if args.kit:
         return _kit(found, args.kit, root)
-    from zoo.submission.tree import check_published
-    from zoo.submission.workplace import check_free
-    from zoo.submission.write import submit
+    from zoo.vand.submission.tree import check_published
+    from zoo.vand.submission.workplace import check_free
+    from zoo.vand.submission.write import submit
 
     check_free(args.out)
     expected = expected_of(found, args.root)
@@ -68,9 +68,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _kit(runs: list[ObjectRun], folder: Path, root: Path | None) -> int:
-    from zoo.submission.kit.make import make_kit
-    from zoo.submission.kit.manifest import is_sealed
-    from zoo.submission.runs import check_calibrations
+    from zoo.vand.submission.kit.make import make_kit
+    from zoo.vand.submission.kit.manifest import is_sealed
+    from zoo.vand.submission.runs import check_calibrations
 
     if root is not None:
         check_calibrations(runs, root)
@@ -83,16 +83,16 @@ def _kit(runs: list[ObjectRun], folder: Path, root: Path | None) -> int:
 
 
 def _say_admissible(runs: list[ObjectRun]) -> None:
-    from zoo.submission.kit.manifest import admissible
+    from zoo.vand.submission.kit.manifest import admissible
 
     for verdict in sorted({admissible(run) for run in runs}):
         print(f"admissible to VAND 4.0: {verdict}")
 
 
 def _check(path: Path, root: Path | None) -> int:
-    from zoo.runs.counted import counted
-    from zoo.submission.check import check
-    from zoo.submission.finding import has_errors, lines
+    from zoo.utils.progress import counted
+    from zoo.vand.submission.check import check
+    from zoo.vand.submission.finding import has_errors, lines
 
     expected = _expected(root)
     findings = check(path, expected, counted)
@@ -109,9 +109,9 @@ def _check(path: Path, root: Path | None) -> int:
 
 def _pack(folder: Path, out: Path, root: Path | None) -> int:
     """Pack a folder that was written before, once it is fit."""
-    from zoo.runs.counted import counted
-    from zoo.submission.pack import check_pairs, pack
-    from zoo.submission.workplace import check_free, is_archive, submission_name
+    from zoo.utils.progress import counted
+    from zoo.vand.submission.pack import check_pairs, pack
+    from zoo.vand.submission.workplace import check_free, is_archive, submission_name
 
     check_free(out)
     if not is_archive(out):
@@ -125,13 +125,13 @@ def _pack(folder: Path, out: Path, root: Path | None) -> int:
 
 
 def _expected(root: Path | None) -> Expected:
-    from zoo.submission.tree import official, on_disk
+    from zoo.vand.submission.tree import official, on_disk
 
     return on_disk(root) if root else official()
 
 
 def _is_submission(given: list[Path]) -> bool:
-    from zoo.submission.tree import MAPS, MASKS
+    from zoo.vand.submission.tree import MAPS, MASKS
 
     return len(given) == 1 and any((given[0] / tree).is_dir() for tree in (MAPS, MASKS))
 

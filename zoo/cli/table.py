@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zoo.atomic import write_text
-from zoo.documents import markers, with_block
-from zoo.errors import ZooError
+from zoo.utils.atomic import write_text
+from zoo.utils.errors import ZooError
+from zoo.utils.generated_blocks import markers, with_block
 
 HELP = "print results: SegF1, drop, ranks and cost, beside the published VAND rows"
 BLOCK = "zoo table"
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table, or put it into a document; 1 if a damaged run was left out."""
-    from zoo.table import render, rows_of
+    from zoo.results.table import render, rows_of
 
     if args.ranked and args.format == "md":
         raise ZooError("--ranked is for --format csv and json: the tables of md are ranked anyway")

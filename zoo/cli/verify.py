@@ -33,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line per comparison; 1 if one does not hold."""
+    from zoo.bench.sealed.attestation import checks, read_attestation
     from zoo.data import layout
-    from zoo.errors import ZooError
-    from zoo.recipes import find_recipe
+    from zoo.recipes.files import find_recipe
     from zoo.runs.check import check_run
-    from zoo.sealed.attestation import checks, read_attestation
+    from zoo.utils.errors import ZooError
 
     folder = _one_run(args.run, args.object)
     metrics = check_run(folder, with_model=False)
@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _repeat(folder: Path, root: Path, tolerance: float) -> list:
-    from zoo.runs.progress import GridProgress
-    from zoo.sealed.repeat import replay
+    from zoo.bench.sealed.repeat import replay
+    from zoo.utils.progress import GridProgress
 
     progress = GridProgress(1)
     progress.begin(0, "repeating")
@@ -79,8 +79,8 @@ def _repeat(folder: Path, root: Path, tolerance: float) -> list:
 
 def _one_run(path: Path, name: str | None) -> Path:
     """Return the run to look at: the folder itself, or one of those below it."""
-    from zoo.errors import ZooError, nearest
     from zoo.runs.folder import ATTESTATION, read_metrics
+    from zoo.utils.errors import ZooError, nearest
 
     if read_metrics(path) is not None or not path.is_dir():
         return path
@@ -93,8 +93,8 @@ def _one_run(path: Path, name: str | None) -> Path:
 
 
 def _data_root(folder: Path) -> Path | None:
-    from zoo.plain_yaml import read_yaml
     from zoo.runs.folder import CONFIG
+    from zoo.utils.plain_yaml import read_yaml
 
     root = (read_yaml(folder / CONFIG)["data"].get("init_args") or {}).get("root")
     return Path(root) if root and Path(root).is_dir() else None

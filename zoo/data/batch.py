@@ -9,7 +9,7 @@ import torch
 from anomalib.data import Batch, ImageBatch, ImageItem
 
 from zoo.data.images import image_size
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 
 @dataclass

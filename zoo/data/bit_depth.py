@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.data.cache import ImageCache
 from zoo.data.images import MAX_BIT_DEPTH, MIN_BIT_DEPTH, has_16_bits, read_pixels
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 _DEPTHS = (8, 10, 12, 14, 16)  # that cameras have
 _CLEARLY_FEWER = 14

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.sample import Sample
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 SHARE = 0.2  # of the training images, where validation has none to offer
 

@@ -16,7 +16,7 @@ from zoo.data.known_images import check_no_test_folder
 from zoo.data.native import NativeDataModule
 from zoo.data.sample import Sample
 from zoo.data.splits import FIT_SPLITS, TEST_SPLITS
-from zoo.errors import ZooError, nearest
+from zoo.utils.errors import ZooError, nearest
 
 
 class MVTecAD2Layout(NativeDataModule):

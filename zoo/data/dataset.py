@@ -18,8 +18,8 @@ from zoo.data.batch import NativeBatch, NativeItem
 from zoo.data.cache import ImageCache
 from zoo.data.images import image_size, read_image
 from zoo.data.sample import Sample
-from zoo.tiling.grid import check_pixels
-from zoo.tiling.scaled import Scaled
+from zoo.data.tiling.grid import check_pixels
+from zoo.data.tiling.scaled import Scaled
 
 
 class LayoutDataset(AnomalibDataset):

@@ -18,9 +18,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from zoo.data.cache import cache_folder
-from zoo.errors import ZooError
-from zoo.hashes import file_sha256, file_stamp
-from zoo.schema import Digest, FileName, read_json, validated
+from zoo.utils.errors import ZooError
+from zoo.utils.hashes import file_sha256, file_stamp
+from zoo.utils.schema import Digest, FileName, read_json, validated
 
 _Entry = tuple[int, int, int, int, int, Digest]  # a stamp, see `file_stamp`, and the SHA-256
 _TICK_NS = 2_000_000_000  # of the coarsest clock that a file system keeps

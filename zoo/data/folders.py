@@ -17,7 +17,7 @@ from zoo.data.masks import looks_inverted
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.data.pictures import copies, match_masks, object_name, pictures, without_copies
 from zoo.data.sample import Sample
-from zoo.errors import ZooError, nearest
+from zoo.utils.errors import ZooError, nearest
 
 TEST = "test"
 _VALIDATION_SHARE = 0.25

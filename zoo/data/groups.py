@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from posixpath import normpath
 
-from zoo.csv_file import read_csv
-from zoo.errors import ZooError, nearest
+from zoo.utils.csv_file import read_csv
+from zoo.utils.errors import ZooError, nearest
 
 MANIFEST = "manifest.csv"
 COLUMNS = ("object", "split", "file", "group")

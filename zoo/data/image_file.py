@@ -27,7 +27,7 @@ from PIL import (
 )
 
 from zoo.data.tiff_pages import count_pages, is_tiff
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.image_file import open_image
-from zoo.errors import ZooError, one_line
+from zoo.utils.errors import ZooError, one_line
 
 MIN_BIT_DEPTH, MAX_BIT_DEPTH = 8, 16
 

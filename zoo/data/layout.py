@@ -18,7 +18,7 @@ from zoo.data.listing import by_reason, files_below, files_in, why_no_file
 from zoo.data.listing import notices as notices_of
 from zoo.data.sample import Sample, split_fingerprint
 from zoo.data.splits import FIT_SPLITS, TEST_SPLITS
-from zoo.errors import ZooError, nearest
+from zoo.utils.errors import ZooError, nearest
 
 
 def object_names(root: Path) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.text import printable
+from zoo.utils.text import printable
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 _SYSTEMS_OWN = {"thumbs.db", "desktop.ini", "__macosx"}  # hidden without a dot

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.image_file import open_image
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 _WHITE = 255
 INVERTED_ABOVE = 0.5  # of an image: hardly a defect is so large

@@ -21,11 +21,11 @@ from torchvision.transforms.v2 import CenterCrop, Compose, Resize, Transform
 from zoo.data.bit_depth import beyond_depth, check_bit_depth, find_bit_depth
 from zoo.data.cache import DEFAULT_BUDGET_MB, ImageCache
 from zoo.data.dataset import LayoutDataset
+from zoo.data.order import KeyedLoader
 from zoo.data.sample import Sample, split_fingerprint
-from zoo.errors import ZooError
-from zoo.tiling.dataset import TileDataset
-from zoo.tiling.grid import Layout
-from zoo.training.order import KeyedLoader
+from zoo.data.tiling.dataset import TileDataset
+from zoo.data.tiling.grid import Layout
+from zoo.utils.errors import ZooError
 
 TRAIN, VALIDATION = "train", "validation"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zoo.data.file_hashes import file_digests
 from zoo.data.listing import IMAGE_SUFFIXES, by_reason, files_below, notices
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 _VIDEO = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp"}
 _FOREIGN = {".heic", ".heif", ".avif", ".webp", ".gif", ".svg", ".jp2", ".jfif", ".pgm", ".ppm"}

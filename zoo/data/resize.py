@@ -13,7 +13,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 _BLOCK = 8  # output rows per product: wide enough for BLAS, narrow enough to waste little
 _MOST_BITS = 22

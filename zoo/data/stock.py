@@ -9,7 +9,7 @@ from zoo.data.listing import by_reason, notices, why_no_file
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.data.sample import Sample
 from zoo.data.stock_setup import set_up
-from zoo.errors import ZooError, nearest
+from zoo.utils.errors import ZooError, nearest
 
 TEST = "test"
 

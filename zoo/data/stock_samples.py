@@ -24,7 +24,7 @@ from anomalib.data.utils import TestSplitMode
 
 from zoo.data.listing import is_hidden
 from zoo.data.sample import Sample
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 
 @dataclass(frozen=True)

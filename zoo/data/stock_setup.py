@@ -19,7 +19,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from zoo.data.listing import is_hidden
 from zoo.data.sample import Sample
 from zoo.data.stock_samples import listed, lists_pictures
-from zoo.errors import ZooError, one_line
+from zoo.utils.errors import ZooError, one_line
 
 
 def set_up(datamodule: AnomalibDataModule, seed: int) -> dict[str, list[Sample]]:

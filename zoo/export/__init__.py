@@ -1,35 +1,16 @@
-"""Exported graphs and what they carry along, so that they make the very masks that runs make.
+"""A run becomes a graph that makes the very masks that the run makes; and the choice by a budget.
 
-A graph takes images at the model's size and gives raw score maps and scores. How a picture gets to
-that size, and how a score map becomes a mask, travels beside it as metadata. To use an exported
-model needs numpy, OpenCV, Pillow and the graph's runtime; only making one needs torch.
+A graph takes images at the model's size and gives raw score maps and scores; `zoo.predict` reads
+what it carries along. Only making one needs torch.
 """
 
-from importlib import import_module
+from typing import TYPE_CHECKING
 
-from zoo.export.metadata import ExportMetadata, ImageResize
+from zoo.utils.lazy import lazy_names
 
-# Resolved on first use: reading metadata must not import a runtime, nor running one torch.
-_LAZY = {
-    "ExportedModel": "zoo.export.model",
-    "at_graph_size": "zoo.export.model",
-    "export_model": "zoo.export.graph",
-    "read_metadata": "zoo.export.files",
-    "write_metadata": "zoo.export.files",
-}
+if TYPE_CHECKING:
+    from zoo.export.graph import export_model
 
-__all__ = [
-    "ExportMetadata",
-    "ExportedModel",
-    "ImageResize",
-    "at_graph_size",
-    "export_model",
-    "read_metadata",
-    "write_metadata",
-]
+__all__ = ["export_model"]
 
-
-def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, {"export_model": "zoo.export.graph"})

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 
-from zoo.errors import ZooError, nearest
 from zoo.export.close_calls import Clear, clear_calls
-from zoo.post.calibration import Calibration
-from zoo.post.finish import Finished
+from zoo.postprocess.calibration import Calibration
+from zoo.postprocess.finish import Finished
+from zoo.utils.errors import ZooError, nearest
 
 
 @dataclass(frozen=True)

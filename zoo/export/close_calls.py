@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zoo.post.calibration import Calibration
-from zoo.post.finish import finish
+from zoo.postprocess.calibration import Calibration
+from zoo.postprocess.finish import finish
 
 
 @dataclass(frozen=True)

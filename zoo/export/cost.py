@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.errors import ZooError
-from zoo.export.model import ExportedModel
-from zoo.schema import NonNegative, parse_json, validated
-from zoo.timing import PeakMemory, measure_latency
+from zoo.predict.graph import ExportedModel
+from zoo.utils.errors import ZooError
+from zoo.utils.schema import NonNegative, parse_json, validated
+from zoo.utils.timing import PeakMemory, measure_latency
 
 _PASSES, _SECONDS = 10, 10.0
 

@@ -19,15 +19,15 @@ from anomalib.pre_processing.utils.transform import get_exportable_transform
 from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transform
 
 from zoo.data.native import leading_resize
-from zoo.errors import ZooError
-from zoo.export.files import ONNX, OPENVINO, write_metadata
-from zoo.export.metadata import ExportMetadata, ImageResize, KeptAspect
+from zoo.data.tiling.scaled import Scaled
 from zoo.export.precision import convert
 from zoo.export.sizes import fixed_size
-from zoo.post.calibration import Calibration
-from zoo.post.processor import BlobPostProcessor
-from zoo.tiling.scaled import Scaled
-from zoo.timing import versions
+from zoo.methods.post_processor import BlobPostProcessor
+from zoo.postprocess.calibration import Calibration
+from zoo.predict.graph_files import ONNX, OPENVINO, write_metadata
+from zoo.predict.metadata import ExportMetadata, ImageResize, KeptAspect
+from zoo.utils.errors import ZooError
+from zoo.utils.timing import versions
 
 # Opset 18 is the smallest that torch writes; it would try in vain to convert to anomalib's 14.
 ONNX_OPTIONS = {"opset_version": 18, "verbose": False}

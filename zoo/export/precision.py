@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import ZooError, one_line
-from zoo.export.files import ONNX, runtime
 from zoo.export.scope import full_precision_onnx, full_precision_openvino, has_attention
+from zoo.predict.graph_files import ONNX, runtime
+from zoo.utils.errors import ZooError, one_line
 
 PRECISIONS = ("fp32", "fp16", "int8")
 # What a model is called in the folder of its run, without suffix.

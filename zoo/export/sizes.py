@@ -15,10 +15,10 @@ from torchvision.transforms.v2 import Resize
 
 from zoo.data.dataset import size_at
 from zoo.data.native import leading_resize
-from zoo.errors import ZooError
-from zoo.export.metadata import ExportMetadata
-from zoo.tiling.grid import Layout
-from zoo.tiling.scaled import Scaled
+from zoo.data.tiling.grid import Layout
+from zoo.data.tiling.scaled import Scaled
+from zoo.predict.metadata import ExportMetadata
+from zoo.utils.errors import ZooError
 
 _OVERLAP = 4  # neighbours share at least about a fourth of a tile
 

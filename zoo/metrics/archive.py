@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.atomic import atomic_path
-from zoo.errors import ZooError
 from zoo.metrics.curves import PixelScores
 from zoo.metrics.histogram import ScoreHistogram
+from zoo.utils.atomic import atomic_path
+from zoo.utils.errors import ZooError
 
 _PARTS = ("normal", "defect", "region")
 # What numpy raises for a missing, foreign or damaged file.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 MANTISSA_BITS = 12
 PART_BITS = 23 - MANTISSA_BITS  # those that a bin drops

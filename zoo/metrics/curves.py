@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from zoo.errors import ZooError
 from zoo.metrics.exact import ExactScores
 from zoo.metrics.histogram import ScoreHistogram, common_parts
 from zoo.metrics.ranking import au_pro_from_counts, auroc_from_counts, best_f1, tied_pairs
 from zoo.metrics.segf1 import binary_mask
+from zoo.utils.errors import ZooError
 
 Scores = ScoreHistogram | ExactScores
 _PARTS = ("normal", "defect", "region")

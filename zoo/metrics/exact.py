@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo.errors import ZooError
 from zoo.metrics.bins import finite_scores
+from zoo.utils.errors import ZooError
 
 # Three sets of 12 bytes each and room to sort: about 2 GB. More belongs into histograms.
 MOST_SCORES = 1 << 25

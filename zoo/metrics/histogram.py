@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo.errors import ZooError
 from zoo.metrics.bins import (
     MANTISSA_BITS,
     PART_BITS,
@@ -19,6 +18,7 @@ from zoo.metrics.bins import (
     ordered_bits,
     score_bins,
 )
+from zoo.utils.errors import ZooError
 
 # Scores per pass: few enough for the second-level cache.
 _BLOCK = 1 << 18

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 
 def auroc_from_counts(normal: np.ndarray, defect: np.ndarray) -> float | None:

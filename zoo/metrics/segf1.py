@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 
 def segf1(true_positives: int, false_positives: int, false_negatives: int) -> float | None:

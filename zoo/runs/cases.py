@@ -10,14 +10,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from zoo.atomic import write_bytes
 from zoo.data.images import read_image
 from zoo.metrics import PixelCounts
-from zoo.post.calibration import Calibration
-from zoo.post.finish import Blob, Finished
-from zoo.runs.case_picture import case_picture
+from zoo.postprocess.calibration import Calibration
+from zoo.postprocess.case_image import case_picture
+from zoo.postprocess.finish import Blob, Finished
 from zoo.runs.documents import CASES_LIST
 from zoo.runs.folder import write_json
+from zoo.utils.atomic import write_bytes
 
 _LONG_SIDE_PX = 400
 _LONGEST_NAME = 50  # file systems end at 255 bytes, and a letter may take four

@@ -8,8 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo import __version__
-from zoo.errors import ZooError
-from zoo.post.calibration import MEND, Calibration
+from zoo.postprocess.calibration import MEND, Calibration
 from zoo.runs.checksums import verify
 from zoo.runs.damage import check_sound
 from zoo.runs.documents import Metrics, check_metrics
@@ -22,6 +21,7 @@ from zoo.runs.folder import (
     UNFINISHED,
     read_metrics,
 )
+from zoo.utils.errors import ZooError
 
 
 def check_run(folder: str | Path, with_model: bool = True) -> Metrics:

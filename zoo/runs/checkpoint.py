@@ -10,12 +10,12 @@ import torch
 from anomalib.models import AnomalibModule
 from anomalib.utils.serialization import anomalib_safe_globals
 
-from zoo.errors import ZooError, one_line
-from zoo.post.calibration import Calibration
-from zoo.post.processor import BlobPostProcessor
+from zoo.methods.post_processor import BlobPostProcessor
+from zoo.postprocess.calibration import Calibration
 from zoo.runs.check import read_calibration
 from zoo.runs.checksums import verify
 from zoo.runs.folder import CALIBRATION
+from zoo.utils.errors import ZooError, one_line
 
 _CONFIG = "anomalib_post_processor_config"
 

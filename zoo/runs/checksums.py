@@ -14,11 +14,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from zoo.atomic import write_bytes
-from zoo.errors import ZooError
-from zoo.hashes import file_sha256, file_stamp
 from zoo.runs.documents import MEND
-from zoo.schema import Digest, Text, read_json, validated
+from zoo.utils.atomic import write_bytes
+from zoo.utils.errors import ZooError
+from zoo.utils.hashes import file_sha256, file_stamp
+from zoo.utils.schema import Digest, Text, read_json, validated
 
 CHECKSUMS = "checksums.json"
 # Two digests while a file is being replaced: whichever of both is there is right.

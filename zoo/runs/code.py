@@ -23,8 +23,8 @@ from jsonargparse._util import import_object
 from packaging.requirements import Requirement
 
 import zoo
-from zoo.registry import methods
-from zoo.timing import PACKAGES, versions
+from zoo.methods.registry import methods
+from zoo.utils.timing import PACKAGES, versions
 
 # What a number passes through on its way from a file to `metrics.json`, below the folder of zoo.
 # Whatever else there is - commands, tables, reports, exports, submissions - reads numbers that are

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.errors import ZooError
 from zoo.runs.checksums import CHECKSUMS, has_checksums, verify, verify_all
 from zoo.runs.documents import COST, MEND, METRICS, check_metrics, read_cost
 from zoo.runs.folder import HISTOGRAMS, MODEL, RULE_HISTOGRAMS, has_metrics_of_ours
+from zoo.utils.errors import ZooError
 
 
 def damage(folder: Path) -> str | None:

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
-from zoo.errors import ZooError
-from zoo.schema import (
+from zoo.utils.errors import ZooError
+from zoo.utils.schema import (
     Area,
     Count,
     Digest,
@@ -72,7 +72,7 @@ class Figures(TypedDict, total=False):
 
 
 class ExpectedFalseAlarms(TypedDict, total=False):
-    """False alarms to expect among good images, see `zoo.post.false_alarms`."""
+    """False alarms to expect among good images, see `zoo.postprocess.false_alarms`."""
 
     __pydantic_config__ = _KEEP
 

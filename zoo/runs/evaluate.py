@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.metrics import PixelCounts, PixelScores, image_auroc, image_f1_max
 from zoo.metrics.bootstrap import interval, resampled_auroc, resampled_f1
-from zoo.post.finish import Finished
+from zoo.postprocess.finish import Finished
 from zoo.runs.documents import NO_MASKS, NO_TRUTH
 
 ONE_CLASS = "needs good and defective images"

@@ -17,15 +17,16 @@ from zoo.data.batch import NativeBatch
 from zoo.data.known_images import image_digests
 from zoo.data.masks import looks_inverted
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
-from zoo.detector import Detector
-from zoo.errors import ZooWarning
+from zoo.methods.post_processor import BlobPostProcessor
 from zoo.metrics import PixelScores, add_splits
-from zoo.post.calibration import NO_THRESHOLD
-from zoo.post.doubt import doubt
-from zoo.post.false_alarms import FalseAlarms, expected_false_alarms
-from zoo.post.finish import finish
-from zoo.post.processor import BlobPostProcessor
-from zoo.post.spool import ScoreMapSpool
+from zoo.postprocess.calibration import NO_THRESHOLD
+from zoo.postprocess.doubt import doubt
+from zoo.postprocess.false_alarms import FalseAlarms, expected_false_alarms
+from zoo.postprocess.finish import finish
+from zoo.postprocess.spool import ScoreMapSpool
+from zoo.predict.detector import Detector
+from zoo.predict.scenes import scenes
+from zoo.predict.scoring import score_batch, score_split
 from zoo.runs.cases import CaseCollector
 from zoo.runs.engine import RunEngine
 from zoo.runs.evaluate import SplitEvaluation
@@ -42,13 +43,12 @@ from zoo.runs.folder import (
 )
 from zoo.runs.maps import MapWriter
 from zoo.runs.rule_scores import RuleScores
-from zoo.runs.scenes import scenes
-from zoo.scoring import score_batch, score_split
-from zoo.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
-from zoo.training.callbacks import learns_long, training_callbacks
-from zoo.training.check import check_data, check_headers, warn_of_depths
-from zoo.training.precision import with_precision
-from zoo.training.resume import ResumePoint
+from zoo.runs.training.callbacks import learns_long, training_callbacks
+from zoo.runs.training.check import check_data, check_headers, warn_of_depths
+from zoo.runs.training.precision import with_precision
+from zoo.runs.training.resume import ResumePoint
+from zoo.utils.errors import ZooWarning
+from zoo.utils.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
 
 Say = Callable[[str], None]
 Keep = Literal["model", "maps", "none"]

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zoo.atomic import write_text
-from zoo.errors import ZooError
 from zoo.runs.checksums import CHECKSUMS, write_checksums
 from zoo.runs.documents import COST, FAILED, METRICS, read_metrics
+from zoo.utils.atomic import write_text
+from zoo.utils.errors import ZooError
 
 FORMAT_VERSION = 1  # of the folder: raised when an older run could be misread
 CONFIG = "config.yaml"
@@ -24,7 +24,7 @@ HISTOGRAMS = "histograms.npz"
 RULE_HISTOGRAMS = "rule_histograms.npz"  # of scores as the threshold rule sees them
 CASES = "cases"
 MAPS = "maps"
-ATTESTATION = "attestation.json"  # of a sealed run, see `zoo.sealed`
+ATTESTATION = "attestation.json"  # of a sealed run, see `zoo.bench.sealed`
 ROBUSTNESS = "robustness"  # see `zoo relight`
 # What a run writes; whatever else lies in its folder is somebody's own.
 _OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.errors import ZooError
-from zoo.post.calibration import Calibration
+from zoo.methods.admissibility import with_calibration
+from zoo.postprocess.calibration import Calibration
 from zoo.runs.check import read_calibration
 from zoo.runs.checksums import keep_copy, put_file, remove_file
 from zoo.runs.folder import CALIBRATION, METRICS, json_text, own_folder
-from zoo.schema import read_json
-from zoo.vand4 import with_calibration
+from zoo.utils.errors import ZooError
+from zoo.utils.schema import read_json
 
 HISTORY = "calibrations"
 

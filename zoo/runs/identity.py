@@ -12,7 +12,7 @@ import os
 from typing import Any
 
 from zoo.data.file_hashes import file_digests, folder_digest
-from zoo.paths import written_path
+from zoo.utils.paths import written_path
 
 # Where something is read from, written to, cached or shown never changes a number.
 _WITHOUT_EFFECT = {

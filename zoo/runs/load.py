@@ -1,7 +1,7 @@
 """A run folder back into a detector: its configuration builds the model, its checkpoint fills it.
 
 The checkpoint is read as numbers and plain data only, so that a stranger's file runs no code; class
-paths of its configuration are checked before anything is imported (see `zoo.trust`).
+paths of its configuration are checked before anything is imported (see `zoo.recipes.trust`).
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from anomalib.models import AnomalibModule
 from jsonargparse import ArgumentError
 
 from zoo import __version__
-from zoo.command import import_methods
-from zoo.detector import Detector
-from zoo.errors import ZooError, one_line
-from zoo.parse_errors import readable
-from zoo.plain_yaml import read_yaml
-from zoo.recipe_numbers import check_numbers
+from zoo.data.tiling.recipe import tiled
+from zoo.predict.detector import Detector
+from zoo.recipes.command import import_methods
+from zoo.recipes.numbers import check_numbers
+from zoo.recipes.parse_errors import readable
+from zoo.recipes.trust import check_recipe, trusting
+from zoo.recipes.trust.allowed import Refused
+from zoo.recipes.trust.parser import Parser, import_named
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checkpoint import fill, read_checkpoint
 from zoo.runs.checksums import verify
 from zoo.runs.folder import CONFIG, MODEL
-from zoo.tiling.recipe import tiled
-from zoo.trust import check_recipe, trusting
-from zoo.trust.allowed import Refused
-from zoo.trust.parser import Parser, import_named
+from zoo.utils.errors import ZooError, one_line
+from zoo.utils.plain_yaml import read_yaml
 
 # The checkpoint brings all weights: none are fetched, and a file that was used may be gone.
 _NOT_NEEDED = {"weights": "random", "pre_trained": False, "evaluator": False, "visualizer": False}

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.atomic import atomic_path, write_text
-from zoo.errors import ZooError, one_line
-from zoo.hashes import file_sha256
-from zoo.post.resize import to_native
+from zoo.postprocess.resize import to_native
 from zoo.runs.checksums import verify
 from zoo.runs.documents import MEND, MapEntry, read_maps_index
 from zoo.runs.folder import MAPS as FOLDER
+from zoo.utils.atomic import atomic_path, write_text
+from zoo.utils.errors import ZooError, one_line
+from zoo.utils.hashes import file_sha256
 
 if TYPE_CHECKING:  # reading maps needs no torch
-    from zoo.scoring import Scored
+    from zoo.predict.scoring import Scored
 
 _INDEX = "index.json"
 

@@ -14,16 +14,16 @@ from zoo.data.datamodule import MVTecAD2Layout
 from zoo.data.known_images import check_no_test_folder, find_known, images_of_tests
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.data.stock import adopt
-from zoo.detector import Detector
-from zoo.errors import ZooError
-from zoo.judging import Judge
-from zoo.post.calibration import NO_THRESHOLD
-from zoo.post.scenes import Scenes
-from zoo.post.spool import ScoreMapSpool
+from zoo.postprocess.calibration import NO_THRESHOLD
+from zoo.postprocess.scenes import Scenes
+from zoo.postprocess.spool import ScoreMapSpool
+from zoo.predict.detector import Detector
+from zoo.predict.predictor import Judge
+from zoo.predict.scenes import scenes
 from zoo.runs.check import check_run
-from zoo.runs.counted import counted
 from zoo.runs.load import build, load_model, read_config, reason
-from zoo.runs.scenes import scenes
+from zoo.utils.errors import ZooError
+from zoo.utils.progress import counted
 
 _MEND = "give pictures with --good DIR"
 

@@ -11,16 +11,16 @@ import numpy as np
 
 from zoo.data.known_images import image_digest
 from zoo.data.pictures import pictures, without_copies
-from zoo.errors import ZooError
-from zoo.post.calibration import Calibration
-from zoo.post.doubt import doubt
-from zoo.post.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
-from zoo.post.rule_text import rule_of
-from zoo.post.rules import Rule
-from zoo.post.scenes import Scenes, ScoreMaps
+from zoo.postprocess.calibration import Calibration
+from zoo.postprocess.doubt import doubt
+from zoo.postprocess.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
+from zoo.postprocess.rule_text import rule_of
+from zoo.postprocess.rules import Rule
+from zoo.postprocess.scenes import Scenes, ScoreMaps
 from zoo.runs.check import read_calibration
 from zoo.runs.folder import CALIBRATION
 from zoo.runs.history import older
+from zoo.utils.errors import ZooError
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Judged:
     """A calibration and its false alarms to expect; None where one image cannot tell.
 
     Attributes:
-        doubt: Why it may mean nothing, see `zoo.post.doubt`.
+        doubt: Why it may mean nothing, see `zoo.postprocess.doubt`.
     """
 
     calibration: Calibration

@@ -1,7 +1,7 @@
 """Histograms of scores as the threshold rule sees them, for curves that show where its limits lie.
 
-A rule may take each image's own background off its map first (`zoo.post.background`); raw scores
-and its thresholds then have no common axis. These histograms have. They count a grid of pixels of
+A rule may take each image's own background off its map first (`zoo.postprocess.background`); raw
+scores and its thresholds then have no common axis. These histograms have. They count a grid of pixels of
 each image, which is enough for a curve; metrics are computed from all pixels of the raw maps.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from zoo.metrics import PixelScores
-from zoo.post.background import normalised
-from zoo.post.calibration import Calibration
+from zoo.postprocess.background import normalised
+from zoo.postprocess.calibration import Calibration
 
 _MOST_PIXELS = 1 << 16  # of one image
 

@@ -11,12 +11,12 @@ import torch
 from anomalib.models import AnomalibModule
 
 from zoo import __version__
-from zoo.command import ZooCLI
 from zoo.data.native import NativeDataModule
 from zoo.data.splits import PRIVATE_SPLITS, TEST_SPLITS
 from zoo.data.stock import adopt
-from zoo.names import check_name, check_recipe_name
-from zoo.registry import Method, methods
+from zoo.methods.admissibility import run_admissible
+from zoo.methods.registry import Method, methods
+from zoo.recipes.command import ZooCLI
 from zoo.runs.code import code_facts
 from zoo.runs.damage import damage
 from zoo.runs.documents import is_scored
@@ -31,8 +31,8 @@ from zoo.runs.folder import (
 )
 from zoo.runs.identity import config_hash, settings_hash
 from zoo.runs.maps import FOLDER as MAPS
-from zoo.training.resume import ResumePoint
-from zoo.vand4 import run_admissible
+from zoo.runs.training.resume import ResumePoint
+from zoo.utils.names import check_name, check_recipe_name
 
 SERVER = "server"  # who alone can score a split whose truth is withheld
 _KEPT = {"model": (MODEL,), "maps": (MODEL, MAPS), "none": ()}
@@ -168,7 +168,7 @@ def method_name(model_class: type) -> str:
 
 
 def admissible(command: ZooCLI, model: AnomalibModule) -> str:
-    """Return whether VAND 4.0 admits what a command does with a model, see `zoo.vand4`."""
+    """Return whether VAND 4.0 admits what a command does with a model."""
     method, settings = _method(type(model)), command.settings.as_dict()
     return run_admissible(
         method.card if method else None,

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.command import ZooCLI
 from zoo.data import layout
 from zoo.data.datamodule import MVTecAD2Layout
 from zoo.data.native import NativeDataModule
 from zoo.data.stock import adopt
-from zoo.post.calibration import Calibration
-from zoo.post.false_alarms import FalseAlarms
-from zoo.recipes import find_recipe
+from zoo.postprocess.calibration import Calibration
+from zoo.postprocess.false_alarms import FalseAlarms
+from zoo.recipes.command import ZooCLI
+from zoo.recipes.files import find_recipe
 from zoo.runs.folder import CALIBRATION, run_folder
-from zoo.runs.lock import locked
-from zoo.runs.progress import GridProgress, duration
 from zoo.runs.spec import RunSpec, result_text
+from zoo.utils.lock import locked
+from zoo.utils.progress import GridProgress, duration
 
 
 def train(command: ZooCLI) -> tuple[Path, dict[str, Any]]:

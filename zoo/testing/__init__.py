@@ -6,20 +6,23 @@ A test file of one line is enough, and pytest is not needed to run it::
         check_method("my_method")
 """
 
-from importlib import import_module
+from typing import TYPE_CHECKING
 
-# Resolved on first use: the contract imports torch and anomalib.
-_LAZY = {
-    "CHECKS": "zoo.testing.contract",
-    "ContractError": "zoo.testing.contract",
-    "check_method": "zoo.testing.contract",
-    "compare_devices": "zoo.testing.devices",
-}
+from zoo.utils.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from zoo.testing.contract import CHECKS, ContractError, check_method
+    from zoo.testing.devices import compare_devices
 
 __all__ = ["CHECKS", "ContractError", "check_method", "compare_devices"]
 
-
-def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Resolved on first use: the contract imports torch and anomalib.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CHECKS": "zoo.testing.contract",
+        "ContractError": "zoo.testing.contract",
+        "check_method": "zoo.testing.contract",
+        "compare_devices": "zoo.testing.devices",
+    },
+)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from zoo.errors import one_line
 from zoo.testing.subject import Subject
+from zoo.utils.errors import one_line
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ZooError, nearest
 from zoo.testing.check import Check, Violation
 from zoo.testing.checks import construction, identity, literals, maps, saved, stock
 from zoo.testing.quiet import quiet
 from zoo.testing.subject import Subject
+from zoo.utils.errors import ZooError, nearest
 
 _ALL = (
     Check("class", identity.is_a_model, "make `module:Class` of the entry point importable"),

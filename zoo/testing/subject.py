@@ -11,17 +11,17 @@ from typing import Any
 from anomalib.data import Folder
 from anomalib.models import AnomalibModule
 
-from zoo import registry
-from zoo.command import ZooCLI
 from zoo.data import MVTecAD2Layout
 from zoo.data.batch import NativeBatch, NativeItem
 from zoo.data.sample import Sample
+from zoo.methods import registry
+from zoo.predict.scoring import Scored, score_batch
+from zoo.recipes.command import ZooCLI
 from zoo.runs.engine import RunEngine
 from zoo.runs.train import train
-from zoo.scoring import Scored, score_batch
-from zoo.seeding import apply_seed
 from zoo.testing.data import N_TRAIN, folder_settings, layout_settings, write_part
 from zoo.testing.network import no_network
+from zoo.utils.seeding import apply_seed
 
 SEED = 0
 SPLIT = "test_public"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from anomalib.data import Batch
 from torch import Tensor
 
-from zoo.method import TrainedMethod
-from zoo.training.frozen import FrozenFeatures
+from zoo.methods.frozen import FrozenFeatures
+from zoo.methods.method import TrainedMethod
 from zoo_plugins._distillation.teacher import check_image_size
 from zoo_plugins._distillation.torch_model import ReverseDistillationModel
 

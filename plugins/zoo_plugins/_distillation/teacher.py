@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import ZooError
-from zoo.weights import create_backbone, feature_layers
+from zoo.methods.weights import create_backbone, feature_layers
+from zoo.utils.errors import ZooError
 
 
 class Teacher(nn.Module):

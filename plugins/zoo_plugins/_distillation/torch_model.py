@@ -14,7 +14,7 @@ from pathlib import Path
 from anomalib.data import InferenceBatch
 from torch import Tensor, nn
 
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 from zoo_plugins._distillation.anomaly_map import CosineDistanceMap
 from zoo_plugins._distillation.networks import MirroredDecoder, OneClassBottleneck
 from zoo_plugins._distillation.teacher import Teacher

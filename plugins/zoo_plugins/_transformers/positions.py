@@ -8,7 +8,7 @@ import torch
 from timm.models import VisionTransformer
 from torch import Tensor, nn
 
-from zoo.errors import ZooError, nearest
+from zoo.utils.errors import ZooError, nearest
 
 Resampling = Literal["scale_factor", "size"]
 

@@ -25,15 +25,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.atomic import atomic_path
 from zoo.data.cache import cache_folder
-from zoo.errors import ZooError
-from zoo.hashes import file_sha256
-from zoo.paths import written_path
+from zoo.methods.weights import create_backbone, feature_layers, normalization
 from zoo.runs.code import class_code, libraries
-from zoo.runs.progress import duration
-from zoo.seeding import drawing, keyed
-from zoo.weights import create_backbone, feature_layers, normalization
+from zoo.utils.atomic import atomic_path
+from zoo.utils.errors import ZooError
+from zoo.utils.hashes import file_sha256
+from zoo.utils.paths import written_path
+from zoo.utils.progress import duration
+from zoo.utils.seeding import drawing, keyed
 from zoo_plugins.efficientad.muon import muon, share_of_rate
 from zoo_plugins.efficientad.networks import ModelSize, patch_network
 from zoo_plugins.efficientad.sources import Source, source_of

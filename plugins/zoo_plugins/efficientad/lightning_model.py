@@ -25,11 +25,11 @@ from torchvision.transforms.v2 import Compose, Resize
 from torchvision.transforms.v2 import functional as colours
 
 from zoo.data.contrast import SameContrast
-from zoo.errors import ZooError
-from zoo.method import TrainedMethod
-from zoo.seeding import drawing
-from zoo.training.frozen import FrozenFeatures
-from zoo.training.progress import say_of
+from zoo.methods.frozen import FrozenFeatures
+from zoo.methods.method import TrainedMethod
+from zoo.methods.progress import say_of
+from zoo.utils.errors import ZooError
+from zoo.utils.seeding import drawing
 from zoo_plugins.efficientad.home_made import TeacherRecipe, home_made_teacher
 from zoo_plugins.efficientad.muon import muon, share_of_rate
 from zoo_plugins.efficientad.networks import ModelSize, load_teacher

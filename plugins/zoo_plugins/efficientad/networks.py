@@ -12,7 +12,7 @@ from anomalib.models.image.efficient_ad.torch_model import (
 )
 from torch import Tensor, nn
 
-from zoo.errors import ZooError, nearest, one_line
+from zoo.utils.errors import ZooError, nearest, one_line
 
 ModelSize = Literal["small", "medium"]
 _CLASSES = {"small": SmallPatchDescriptionNetwork, "medium": MediumPatchDescriptionNetwork}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from zoo.atomic import atomic_path
-from zoo.errors import ZooError
-from zoo.runs.progress import GridProgress
+from zoo.utils.atomic import atomic_path
+from zoo.utils.errors import ZooError
+from zoo.utils.progress import GridProgress
 from zoo_plugins.efficientad.home_made import TeacherRecipe, home_made_teacher
 from zoo_plugins.efficientad.sources import source_of
 

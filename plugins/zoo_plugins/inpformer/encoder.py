@@ -16,8 +16,8 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from zoo.errors import ZooError
-from zoo.weights import create_backbone, feature_layers
+from zoo.methods.weights import create_backbone, feature_layers
+from zoo.utils.errors import ZooError
 from zoo_plugins._transformers.positions import Resampling, check_resampling, resample_positions
 
 _PROJECTION_SEED = 2025
@@ -68,7 +68,7 @@ class TransformerEncoder(Encoder):
 
     Args:
         backbone: A timm name.
-        weights: See `zoo.weights`.
+        weights: See `zoo.methods.weights`.
         blocks: Numbers of blocks, counted from 0; the reference's by default.
         n_groups: Number of maps.
         resampling: How position embeddings are brought to the grid of an image.
@@ -131,7 +131,7 @@ class PyramidEncoder(Encoder):
 
     Args:
         backbone: A timm name.
-        weights: See `zoo.weights`.
+        weights: See `zoo.methods.weights`.
         layers: Names of levels as timm's feature_info has them; strides 8 and 16 by default.
         n_groups: Number of maps.
         width: Channels of a token; a level that has more loses some of its directions.

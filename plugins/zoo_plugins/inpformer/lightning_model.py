@@ -22,11 +22,11 @@ from anomalib.pre_processing import PreProcessor
 from anomalib.visualization import Visualizer
 from torch import Tensor, nn
 
-from zoo.errors import ZooError
-from zoo.method import ZooMethod, whole_image
-from zoo.tiling import Scaled, ScaledPreProcessor
-from zoo.tiling.recipe import tile_layout
-from zoo.training.frozen import FrozenFeatures
+from zoo.data.tiling import Scaled, ScaledPreProcessor
+from zoo.data.tiling.recipe import tile_layout
+from zoo.methods.frozen import FrozenFeatures
+from zoo.methods.method import ZooMethod, whole_image
+from zoo.utils.errors import ZooError
 from zoo_plugins._transformers.positions import Resampling
 from zoo_plugins.inpformer.schedule import learning_rate_factor, total_steps
 from zoo_plugins.inpformer.torch_model import BlurPadding, InpFormerModel

@@ -16,7 +16,7 @@ from anomalib.models.image.inp_former.components.loss import GlobalCosineHmAdapt
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, normalize, pad
 
-from zoo.errors import ZooError, nearest
+from zoo.utils.errors import ZooError, nearest
 from zoo_plugins._transformers.positions import Resampling
 from zoo_plugins.inpformer.blocks import DecoderBlock, ExtractorBlock, initialise, perceptron
 from zoo_plugins.inpformer.encoder import create_encoder
@@ -71,7 +71,7 @@ class InpFormerModel(nn.Module):
 
     Args:
         backbone: A timm name: a vision transformer, or a convolutional network.
-        weights: See `zoo.weights`.
+        weights: See `zoo.methods.weights`.
         layers: Tapped blocks (numbers) or levels (names), see `zoo_plugins.inpformer.encoder`.
         n_groups: Groups of neighbouring layers that are compared, from shallow to deep.
         n_prototypes: INPs of an image.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from zoo.errors import ZooError
-from zoo.weights import create_backbone
+from zoo.methods.weights import create_backbone
+from zoo.utils.errors import ZooError
 
 
 class FrozenBackbone(nn.Module):

@@ -13,7 +13,7 @@ import torch
 from anomalib.data import InferenceBatch
 from torch import Tensor, nn
 
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 from zoo_plugins.patchcore.torch_model import PatchcoreModel
 
 Fusion = Literal["normal", "per_split_minmax"]

@@ -20,12 +20,12 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
 from zoo.data.batch import NativeBatch, native_sizes
-from zoo.errors import ZooError
-from zoo.memory_bank.embedding import PatchEmbedding, PooledConcatenation
-from zoo.memory_bank.search import Backend
-from zoo.method import ZooMethod, whole_image
-from zoo.training.progress import say_of
-from zoo.weights import normalization
+from zoo.methods.memory_bank.embedding import PatchEmbedding, PooledConcatenation
+from zoo.methods.memory_bank.search import Backend
+from zoo.methods.method import ZooMethod, whole_image
+from zoo.methods.progress import say_of
+from zoo.methods.weights import normalization
+from zoo.utils.errors import ZooError
 from zoo_plugins.patchcore.backbone import FrozenBackbone
 from zoo_plugins.patchcore.ensemble import Fusion, PatchcoreEnsemble
 from zoo_plugins.patchcore.member import Member

@@ -14,14 +14,14 @@ import torch
 from anomalib.models.components import DynamicBufferMixin
 from torch import Tensor, nn
 
-from zoo.errors import ZooError
-from zoo.memory_bank.coreset import Progress, greedy_coreset, random_start
-from zoo.memory_bank.embedding import PooledConcatenation
-from zoo.memory_bank.neighbours import affinity_bias, nearest_neighbour, nearest_neighbours
-from zoo.memory_bank.search import Backend, Search, make_search
-from zoo.memory_bank.static import static_nearest_neighbour, static_nearest_neighbours
-from zoo.memory_bank.static_distance import static_nearest_distance
-from zoo.memory_bank.stream import FeatureStream, check_bank
+from zoo.methods.memory_bank.coreset import Progress, greedy_coreset, random_start
+from zoo.methods.memory_bank.embedding import PooledConcatenation
+from zoo.methods.memory_bank.neighbours import affinity_bias, nearest_neighbour, nearest_neighbours
+from zoo.methods.memory_bank.search import Backend, Search, make_search
+from zoo.methods.memory_bank.static import static_nearest_neighbour, static_nearest_neighbours
+from zoo.methods.memory_bank.static_distance import static_nearest_distance
+from zoo.methods.memory_bank.stream import FeatureStream, check_bank
+from zoo.utils.errors import ZooError
 from zoo_plugins.patchcore.backbone import FrozenBackbone
 from zoo_plugins.patchcore.score_map import smooth_map
 

@@ -18,7 +18,7 @@ from anomalib.models import AnomalibModule
 from anomalib.visualization import Visualizer
 from torch import Tensor, nn
 
-from zoo.method import whole_image
+from zoo.methods.method import whole_image
 from zoo_plugins._distillation.lightning_model import Distillation
 from zoo_plugins._distillation.loss import distillation_loss
 from zoo_plugins._distillation.torch_model import ReverseDistillationModel

@@ -20,7 +20,7 @@ from anomalib.visualization import Visualizer
 from torch import Tensor, nn
 from torchvision.transforms.v2 import Normalize
 
-from zoo.method import whole_image
+from zoo.methods.method import whole_image
 from zoo_plugins._distillation.lightning_model import Distillation
 from zoo_plugins._distillation.loss import distillation_loss
 from zoo_plugins.rdpp.pseudo_anomalies import NoiseBlocks

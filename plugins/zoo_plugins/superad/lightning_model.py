@@ -16,10 +16,10 @@ from anomalib.visualization import Visualizer
 from torch import Tensor, nn
 from torchvision.transforms.v2 import Normalize
 
-from zoo.errors import ZooError
-from zoo.method import ZooMethod
-from zoo.tiling import Layout, Scaled, ScaledPreProcessor, TilingPreProcessor
-from zoo.weights import normalization
+from zoo.data.tiling import Layout, Scaled, ScaledPreProcessor, TilingPreProcessor
+from zoo.methods.method import ZooMethod
+from zoo.methods.weights import normalization
+from zoo.utils.errors import ZooError
 from zoo_plugins.superad.tokens import TokenBackbone
 from zoo_plugins.superad.torch_model import BankSettings, Distance, SuperADModel
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 N_ROUNDS = 100
 _NEIGHBOURS = 100

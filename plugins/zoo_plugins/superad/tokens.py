@@ -9,8 +9,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import ZooError
-from zoo.weights import create_backbone
+from zoo.methods.weights import create_backbone
+from zoo.utils.errors import ZooError
 from zoo_plugins._transformers.positions import ScaledPositions, positions_of, scale_positions
 
 

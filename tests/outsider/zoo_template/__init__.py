@@ -7,8 +7,8 @@ from anomalib.models import AnomalibModule
 from anomalib.models.components import DynamicBufferMixin
 from torch import Tensor, nn
 
-from zoo.method import ZooMethod, whole_image
-from zoo.weights import EMBEDDED_BACKBONE, create_backbone
+from zoo.methods.method import ZooMethod, whole_image
+from zoo.methods.weights import EMBEDDED_BACKBONE, create_backbone
 
 
 class TemplateModel(DynamicBufferMixin, nn.Module):
@@ -38,7 +38,7 @@ class TemplateModel(DynamicBufferMixin, nn.Module):
 
 
 class Template(ZooMethod, AnomalibModule):
-    """The wiring: `weights` as in `zoo.weights`, images resized to squares of `image_size`."""
+    """The wiring: `weights` as in `zoo.methods.weights`, images as squares of `image_size`."""
 
     learning_type = LearningType.ONE_CLASS
     validation_step = AnomalibModule.test_step

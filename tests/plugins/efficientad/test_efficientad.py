@@ -12,9 +12,9 @@ from zoo_plugins.efficientad.sources import GeneratedTextures, penalty_image, so
 from zoo_plugins.efficientad.textures import texture
 
 from zoo.data import MVTecAD2Layout
-from zoo.errors import ZooError
 from zoo.runs.engine import RunEngine
-from zoo.seeding import apply_seed
+from zoo.utils.errors import ZooError
+from zoo.utils.seeding import apply_seed
 
 TINY = TeacherRecipe(channels=8, image_size=64, steps=3, batch_size=2)
 

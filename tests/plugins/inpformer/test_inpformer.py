@@ -11,14 +11,14 @@ from zoo_plugins.inpformer import ZooInpFormer
 from zoo_plugins.inpformer.schedule import learning_rate_factor
 from zoo_plugins.inpformer.torch_model import coherence_loss
 
-from zoo.command import ZooCLI
 from zoo.data import MVTecAD2Layout
-from zoo.errors import ZooError
-from zoo.recipes import find_recipe
+from zoo.data.tiling import tiled
+from zoo.recipes.command import ZooCLI
+from zoo.recipes.files import find_recipe
 from zoo.runs.engine import RunEngine
-from zoo.seeding import apply_seed
-from zoo.tiling import tiled
-from zoo.training import resume
+from zoo.runs.training import resume
+from zoo.utils.errors import ZooError
+from zoo.utils.seeding import apply_seed
 
 TINY = "vit_tiny_patch16_224"
 SMALL = {"image_size": 32, "token_width": 32, "visualizer": False}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from zoo_plugins.patchcore import ZooPatchcore
 
-from zoo.seeding import apply_seed
+from zoo.utils.seeding import apply_seed
 
 
 def random_images(seed, count=2):

@@ -7,10 +7,10 @@ import torch
 from zoo_plugins.patchcore import Member, ZooPatchcore
 
 from zoo.data import MVTecAD2Layout
-from zoo.errors import ZooError
+from zoo.predict.scoring import score_split
 from zoo.runs.engine import RunEngine
-from zoo.scoring import score_split
-from zoo.seeding import apply_seed
+from zoo.utils.errors import ZooError
+from zoo.utils.seeding import apply_seed
 
 MEMBERS = [
     Member(backbone="resnet10t", layers=["layer2"]),

@@ -5,8 +5,8 @@ import pytest
 import torch
 from zoo_plugins.patchcore import ZooPatchcore
 
-from zoo.memory_bank import static
-from zoo.openvino_core import openvino_core
+from zoo.methods.memory_bank import static
+from zoo.utils.openvino_core import openvino_core
 
 pytest.importorskip("onnxscript")
 openvino = pytest.importorskip("openvino")

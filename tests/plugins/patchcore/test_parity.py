@@ -11,8 +11,8 @@ from zoo_plugins.patchcore import ZooPatchcore
 from zoo_plugins.patchcore.score_map import smooth_map
 from zoo_plugins.patchcore.torch_model import BankSettings, PatchcoreModel
 
-from zoo.memory_bank.coreset import greedy_coreset
-from zoo.memory_bank.neighbours import affinity_bias
+from zoo.methods.memory_bank.coreset import greedy_coreset
+from zoo.methods.memory_bank.neighbours import affinity_bias
 
 # amazon-science/patchcore-inspection at fcaa92f1, run once with the weights and images below: no
 # subsampling, layers 2 and 3, 1024 numbers, one neighbour. The network was put into evaluation mode

@@ -5,8 +5,8 @@ import torch
 from torchvision.transforms.v2 import Normalize, Resize
 from zoo_plugins.patchcore import ZooPatchcore, score_map
 
-from zoo.errors import ZooError
-from zoo.post import BlobPostProcessor
+from zoo.methods import BlobPostProcessor
+from zoo.utils.errors import ZooError
 
 LAYERS = ("blocks.2", "blocks.4")
 

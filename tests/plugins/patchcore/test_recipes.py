@@ -5,11 +5,11 @@ import pytest
 import yaml
 
 import zoo
-from zoo.command import ZooCLI
 from zoo.data import layout
-from zoo.detector import Detector
-from zoo.post.calibration import Calibration
-from zoo.recipes import find_recipe, recipe_names
+from zoo.postprocess.calibration import Calibration
+from zoo.predict.detector import Detector
+from zoo.recipes.command import ZooCLI
+from zoo.recipes.files import find_recipe, recipe_names
 from zoo.runs.folder import CALIBRATION
 from zoo.runs.train import train
 

@@ -9,12 +9,13 @@ from zoo_plugins.superad.subsample import kept_in_round, thinned
 from zoo_plugins.superad.tokens import TokenBackbone
 
 from zoo.data import MVTecAD2Layout
-from zoo.detector import Detector
-from zoo.errors import ZooError
-from zoo.openvino_core import openvino_core
-from zoo.post import BlobPostProcessor, Calibration
+from zoo.methods import BlobPostProcessor
+from zoo.postprocess import Calibration
+from zoo.predict.detector import Detector
+from zoo.predict.scoring import score_batch, score_split
 from zoo.runs.engine import RunEngine
-from zoo.scoring import score_batch, score_split
+from zoo.utils.errors import ZooError
+from zoo.utils.openvino_core import openvino_core
 
 TINY = {"backbone": "vit_tiny_patch16_224", "weights": "random", "layers": ["blocks.0", "blocks.1"]}
 CNN = {"backbone": "resnet10t", "weights": "random", "layers": ["layer2", "layer3"]}

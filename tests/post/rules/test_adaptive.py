@@ -16,8 +16,8 @@ from normal_maps import (
     tiny_scores,
 )
 
-from zoo.post import Adaptive, Midway, Scenes
-from zoo.post.rules.adaptive import excess
+from zoo.postprocess import Adaptive, Midway, Scenes
+from zoo.postprocess.rules.adaptive import excess
 
 
 def _lit(change):

@@ -15,8 +15,8 @@ from normal_maps import (
     tiny_scores,
 )
 
-from zoo.post import FalseAlarmBudget, Midway, Quantile
-from zoo.post.rules.budget import smallest_limit
+from zoo.postprocess import FalseAlarmBudget, Midway, Quantile
+from zoo.postprocess.rules.budget import smallest_limit
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from normal_maps import ODD_DRAWS, RULES, blobs_kept, drawn_maps, rule_name, scenes_of, smooth_maps
 
-from zoo.errors import ZooError
-from zoo.post import (
+from zoo.postprocess import (
     Adaptive,
     Calibration,
     FalseAlarmBudget,
@@ -19,6 +18,7 @@ from zoo.post import (
     Scenes,
     SyntheticDefects,
 )
+from zoo.utils.errors import ZooError
 
 every_rule = pytest.mark.parametrize("rule", RULES, ids=rule_name)
 

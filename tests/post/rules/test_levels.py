@@ -18,10 +18,10 @@ from normal_maps import (
     tiny_scores,
 )
 
-from zoo.errors import ZooError
-from zoo.post import Maximum, MeanStd, Midway, Quantile
-from zoo.post.background import level_and_spread
-from zoo.post.finish import finish
+from zoo.postprocess import Maximum, MeanStd, Midway, Quantile
+from zoo.postprocess.background import level_and_spread
+from zoo.postprocess.finish import finish
+from zoo.utils.errors import ZooError
 
 
 @pytest.mark.parametrize("draw", [lognormal, distances, logits, tiny_scores])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from normal_maps import smooth_maps
 
-from zoo.post import Mebin
+from zoo.postprocess import Mebin
 
 
 @pytest.mark.parametrize("q", [0.0, 0.5, 1.0])

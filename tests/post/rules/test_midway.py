@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from normal_maps import NORMALISATIONS, SHAPES, blobs_kept, smooth_maps
 
-from zoo.post import Midway, SyntheticDefects
-from zoo.post.background import level_and_spread
+from zoo.postprocess import Midway, SyntheticDefects
+from zoo.postprocess.background import level_and_spread
 
 
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)

@@ -14,9 +14,9 @@ from normal_maps import (
     with_defect,
 )
 
-from zoo.errors import ZooError
-from zoo.post import Quantile, Scenes, SyntheticDefects
-from zoo.post.finish import finish
+from zoo.postprocess import Quantile, Scenes, SyntheticDefects
+from zoo.postprocess.finish import finish
+from zoo.utils.errors import ZooError
 
 
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)

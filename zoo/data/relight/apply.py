@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from zoo.data.relight.families import FUNCTIONS
 from zoo.data.relight.light import Light
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 
 def relight(images: Tensor, lights: Light | Sequence[Light]) -> Tensor:

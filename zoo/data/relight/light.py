@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from types import MappingProxyType
 
-from zoo.errors import ZooError, nearest
+from zoo.utils.errors import ZooError, nearest
 
 # Edges of the five ranges: severity 1 draws between the first and the second number, and so on.
 _EDGES = {

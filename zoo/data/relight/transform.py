@@ -15,7 +15,7 @@ from zoo.data.relight.apply import as_bytes, check_images, relight
 from zoo.data.relight.draws import integer
 from zoo.data.relight.light import FAMILIES, Light, check_family, check_severity
 from zoo.data.relight.published import PUBLISHED
-from zoo.errors import ZooError, nearest
+from zoo.utils.errors import ZooError, nearest
 
 _OUR_P = 0.5
 _OUR_SEVERITY = 3

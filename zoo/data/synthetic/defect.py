@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise, product
 from types import MappingProxyType
 
-from zoo.errors import ZooError, nearest
+from zoo.utils.errors import ZooError, nearest
 
 SIZES = ("small", "medium", "large")
 STRENGTHS = ("faint", "medium", "strong")

@@ -23,7 +23,7 @@ from zoo.data.synthetic.draws import between
 from zoo.data.synthetic.place import place
 from zoo.data.synthetic.spread import contrast, local_spread
 from zoo.data.synthetic.stroke import stroke
-from zoo.errors import ZooError
+from zoo.utils.errors import ZooError
 
 _TRIES = 20
 _LEAST_AREA = 6.0  # pixels

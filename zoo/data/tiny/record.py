@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from zoo.atomic import write_text
-from zoo.errors import ZooError
-from zoo.schema import read_json
+from zoo.utils.atomic import write_text
+from zoo.utils.errors import ZooError
+from zoo.utils.schema import read_json
 
 FINISHED = "tiny.json"
 # stands there while a set is being written, and becomes FINISHED by renaming

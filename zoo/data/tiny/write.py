@@ -10,13 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from zoo.atomic import write_bytes, write_text
 from zoo.data.tiny import record
 from zoo.data.tiny.draws import Draws
 from zoo.data.tiny.frame import Frame
 from zoo.data.tiny.plan import SIZES, Scene, scenes
 from zoo.data.tiny.scene import OBJECTS, build, photograph
-from zoo.errors import ZooError, nearest
+from zoo.utils.atomic import write_bytes, write_text
+from zoo.utils.errors import ZooError, nearest
 
 COLUMNS = ("object", "split", "file", "label", "light", "group", "defect")
 # a fixed level, so that equal pictures are equal files; higher levels save 3 % at 5 times the time

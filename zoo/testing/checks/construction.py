@@ -11,7 +11,7 @@ from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
 
 from zoo.data.batch import NativeBatch
-from zoo.post import BlobPostProcessor
+from zoo.methods import BlobPostProcessor
 from zoo.testing.network import NetworkTouched, no_network
 from zoo.testing.subject import Subject
 
@@ -24,7 +24,7 @@ def downloads_nothing(subject: Subject) -> Iterator[str]:
     except NetworkTouched as touched:
         yield (
             f"the constructor reaches for {touched}; build without weights by default, or with "
-            "zoo.weights.create_backbone(..., 'embedded')"
+            "zoo.methods.weights.create_backbone(..., 'embedded')"
         )
 
 

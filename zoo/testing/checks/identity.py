@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from anomalib.models import AnomalibModule
 
-from zoo import registry
+from zoo.methods import registry
 from zoo.testing.network import NetworkTouched
 from zoo.testing.subject import Subject
 

@@ -7,11 +7,11 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-from zoo.errors import ZooError
-from zoo.plain_yaml import read_yaml
-from zoo.recipes import check_object_free, recipes_for
+from zoo.recipes.files import check_object_free, recipes_for
 from zoo.testing.objects import OBJECT_NAMES, names_object
 from zoo.testing.subject import Subject
+from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import read_yaml
 
 
 def names_no_object(subject: Subject) -> Iterator[str]:

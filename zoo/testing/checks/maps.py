@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from zoo.data.batch import NativeBatch
-from zoo.post import to_native
-from zoo.scoring import Scored, predict_batch
+from zoo.postprocess import to_native
+from zoo.predict.scoring import Scored, predict_batch
 from zoo.testing.subject import Subject, score
 
 # Of the range of scores: what sums in another order make of float32, with a wide margin.

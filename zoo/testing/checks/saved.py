@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from zoo.detector import Detector
+from zoo.predict.detector import Detector
 from zoo.runs.folder import MODEL
 from zoo.runs.load import load
 from zoo.testing.subject import Subject

@@ -11,8 +11,8 @@ import numpy as np
 from anomalib.cli import AnomalibCLI
 from anomalib.engine import Engine
 
-from zoo.seeding import apply_seed
 from zoo.testing.subject import SEED, Subject
+from zoo.utils.seeding import apply_seed
 
 
 def runs_in_the_engine(subject: Subject) -> Iterator[str]:

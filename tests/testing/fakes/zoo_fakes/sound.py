@@ -6,7 +6,7 @@ from anomalib.data import InferenceBatch
 from anomalib.models import AnomalibModule
 from torch import nn
 
-from zoo.method import ZooMethod, whole_image
+from zoo.methods.method import ZooMethod, whole_image
 
 
 class FakeModel(nn.Module):

@@ -1,0 +1,197 @@
+"""Several runs at a time in processes of this machine, with its threads or devices divided."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
+
+from zoo.bench.executors.worker import Setup, environment
+from zoo.recipes.trust import trusting
+
+if TYPE_CHECKING:
+    from zoo.bench.attempt import Outcome
+    from zoo.runs.execute import Say
+    from zoo.runs.spec import RunSpec
+    from zoo.utils.progress import GridProgress
+
+_ATTEMPTS = 2  # of a run whose process was killed
+_CLEAN_UP_SECONDS = 5.0  # to leave a run tidily: an interrupted command ends within ten
+# A new interpreter each: forked threads and accelerators do not survive.
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+def _attempt(spec: RunSpec, say: Say) -> Outcome:
+    from zoo.bench.attempt import attempt  # brings torch, into a process that is set up by now
+
+    return attempt(spec, say)
+
+
+class Processes:
+    """The executor that keeps processes, each of which takes one run after the other.
+
+    A process that is killed, by the system for want of memory say, costs its run a second attempt.
+
+    Args:
+        jobs: Processes.
+        threads: Of each.
+        setup: How each behaves.
+        devices: Values of CUDA_VISIBLE_DEVICES, one for each process: it sees that device alone,
+            so that the configuration, and with it the hash, is that of a machine with one.
+        attempt: What a process does with a run, a function of a module.
+    """
+
+    def __init__(
+        self,
+        jobs: int,
+        threads: int,
+        setup: Setup,
+        devices: Sequence[str] = (),
+        attempt: Callable[[RunSpec, Say], Outcome] = _attempt,
+    ) -> None:
+        self.jobs, self.threads, self.setup, self.devices = jobs, threads, setup, devices
+        self.attempt = attempt
+
+    def __call__(
+        self, runs: Mapping[int, RunSpec], progress: GridProgress
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Attempt all runs; the first process that is free takes the next one."""
+        waiting = deque((index, spec, 1) for index, spec in runs.items())
+        slots = range(min(self.jobs, len(runs)))
+        workers: list[_Worker] = []
+        try:
+            workers += [self._start(slot) for slot in slots]
+            for worker in workers:
+                worker.take(waiting, progress)
+            while busy := {worker.pipe: worker for worker in workers if worker.run}:
+                for pipe in wait(list(busy)):
+                    worker = busy[pipe]
+                    index, spec, attempts = worker.run
+                    try:
+                        kind, told = pipe.recv()
+                    except (EOFError, OSError):
+                        reason = worker.buried()
+                        workers[worker.slot] = worker = self._start(worker.slot)
+                        if attempts < _ATTEMPTS:
+                            worker.give((index, spec, attempts + 1), progress)
+                            progress.say(f"{reason}; tried again", index)
+                            continue
+                        kind, told = "end", _failed(spec, f"{reason}, {attempts} times")
+                    if kind == "say":
+                        progress.say(told, index)
+                        continue
+                    worker.run = None
+                    yield index, told
+                    worker.take(waiting, progress)
+        finally:
+            _end(workers)
+
+    def _start(self, slot: int) -> _Worker:
+        variables = dict(environment(self.threads))
+        if self.devices:
+            variables["CUDA_VISIBLE_DEVICES"] = self.devices[slot]
+        return _Worker(slot, (self.setup, self.attempt), variables)
+
+
+class _Worker:
+    """A process, and the run that it is at."""
+
+    def __init__(self, slot: int, work: tuple[Any, ...], variables: Mapping[str, str]) -> None:
+        self.slot = slot
+        self.run: tuple[int, RunSpec, int] | None = None
+        self.pipe, theirs = _SPAWN.Pipe()
+        # Not a daemon: those may have no processes that read images.
+        self.process = _SPAWN.Process(target=_work, args=(theirs, *work))
+        with _variables(variables):  # libraries read them when they are imported
+            self.process.start()
+        theirs.close()
+
+    def take(self, waiting: deque[tuple[int, RunSpec, int]], progress: GridProgress) -> None:
+        """Go on with the next run that waits, if any."""
+        if waiting:
+            self.give(waiting.popleft(), progress)
+
+    def give(self, run: tuple[int, RunSpec, int], progress: GridProgress) -> None:
+        """Go on with a run: its number, itself, and how often it was attempted with this time."""
+        self.run = run
+        progress.begin(run[0], run[1].label)
+        with contextlib.suppress(OSError):  # killed before it began: its end is heard of soon
+            self.pipe.send(run[1])
+
+    def buried(self) -> str:
+        """Wait for the end of a process that was killed, and say how it came."""
+        self.process.join()
+        code = self.process.exitcode
+        self.pipe.close()
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            hint = ", often for want of memory" if name == "SIGKILL" else ""
+            return f"its process was ended by {name}{hint}"
+        return f"its process ended with code {code}"
+
+
+def _failed(spec: RunSpec, reason: str) -> Outcome:
+    from zoo.bench.attempt import failed
+
+    return failed(spec, reason)
+
+
+def _end(workers: Sequence[_Worker]) -> None:
+    """Let idle processes go, interrupt the others, and wait until they have tidied up."""
+    for worker in workers:
+        with contextlib.suppress(OSError):
+            if worker.run is None:
+                worker.pipe.send(None)
+            elif worker.process.is_alive():
+                os.kill(worker.process.pid, signal.SIGINT)
+    deadline = time.monotonic() + _CLEAN_UP_SECONDS
+    try:
+        for worker in workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+    finally:  # also after a second Ctrl-C
+        for worker in workers:
+            worker.process.kill()
+            worker.process.join()
+
+
+@contextlib.contextmanager
+def _variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for the processes that the block starts."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _work(pipe: Connection, setup: Setup, attempt: Callable[[RunSpec, Say], Outcome]) -> None:
+    """Carry out what comes through the pipe; the process itself."""
+    with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
+        # Ctrl-C reaches all processes of a terminal's group: only the parent shall hear it.
+        if hasattr(os, "setpgrp"):
+            os.setpgrp()
+        # The parent interrupts with it, also where a shell has ignored it for a job behind; whoever
+        # ends a whole group of processes sends the other.
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.default_int_handler)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        setup.apply()
+
+        with trusting(setup.trust):
+            while (spec := pipe.recv()) is not None:
+                pipe.send(("end", attempt(spec, lambda text: pipe.send(("say", text)))))
+
+
+def _end_with_parent() -> None:
+    """End at once when the parent is gone: kill -9 of a grid leaves nothing that computes on."""
+    multiprocessing.parent_process().join()
+    os._exit(1)

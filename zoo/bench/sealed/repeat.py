@@ -1,0 +1,114 @@
+"""Repeats a sealed run from its own configuration and compares what comes out."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zoo.bench.sealed.attestation import Check, read_attestation
+from zoo.bench.sealed.run import run_sealed
+from zoo.data import layout
+from zoo.postprocess.calibration import Calibration
+from zoo.runs.check import read_calibration
+from zoo.runs.execute import Say
+from zoo.runs.folder import CONFIG, read_metrics, run_folder
+from zoo.runs.spec import RunSpec
+
+_SCORES = ("segf1", "oracle_segf1", "image_auroc", "au_pro_005")
+_LIMITS = ("rule", "parameters", "min_area_px", "normalisation", "split", "n_images", "n_pixels")
+
+
+def repeat(folder: Path, root: Path, beside: Path, say: Say) -> tuple[Path, dict[str, Any]]:
+    """Carry a run out again, sealed, and return the new folder and its metrics.
+
+    Args:
+        folder: The run's folder.
+        root: The data set.
+        beside: Folder in which the new run is made.
+        say: Receives what is being done.
+    """
+    metrics = read_metrics(folder)
+    name, seed = metrics["object"], metrics["seed"]
+    splits = [each for each in layout.splits_on_disk(root, name) if each in metrics["splits"]]
+    words = ("train", "--config", str(folder / CONFIG), "--data.root", str(root))
+    words += ("--data.category", name, "--seed_everything", str(seed))
+    spec = RunSpec(
+        recipe=metrics["recipe"],
+        words=(*words, "--default_root_dir", str(beside), "--keep", "model"),
+        command=metrics["command"],
+        object_name=name,
+        seed=seed,
+        splits=tuple(splits),
+        data_fingerprint=layout.fingerprint(root, name),
+        folder=run_folder(beside, "repeated", name, seed),
+        is_sealed=True,
+    )
+    return spec.folder, run_sealed(spec, spec.parse(), say)
+
+
+def compare(folder: Path, again: Path, tolerance: float) -> Iterator[Check]:
+    """Yield the comparisons of a run with its repetition.
+
+    Args:
+        folder: The run.
+        again: Its repetition.
+        tolerance: Largest difference of a score that counts as the same, and of the threshold
+            relative to its size.
+    """
+    first, second = read_attestation(folder), read_attestation(again)
+    for kind in ("data", "code", "weights"):
+        one, other = (set(each["reads"][kind].values()) for each in (first, second))
+        yield Check(one == other, f"repeated: the same {kind} were read ({len(one)} files)")
+    libraries = [each["reads"]["libraries"] for each in (first, second)]
+    differ = sorted(k for k in libraries[0].keys() | libraries[1].keys() if _differ(k, *libraries))
+    said = f"; others: {', '.join(differ[:5])}" if differ else ""
+    n_libraries = len(libraries[0])
+    # Other versions of a library may well give the same numbers: these decide.
+    yield Check(
+        True, f"repeated: {n_libraries - len(differ)} of {n_libraries} libraries alike{said}"
+    )
+    yield from _calibrations(read_calibration(folder), read_calibration(again), tolerance)
+    yield from _scores(read_metrics(folder), read_metrics(again), tolerance)
+
+
+def replay(folder: Path, root: Path, tolerance: float, say: Say) -> list[Check]:
+    """Repeat a run in a temporary folder and return all comparisons."""
+    with tempfile.TemporaryDirectory(prefix="zoo-verify-") as beside:
+        again, _ = repeat(folder, root, Path(beside), say)
+        return list(compare(folder, again, tolerance))
+
+
+def _differ(name: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return one.get(name) != other.get(name)
+
+
+def _calibrations(old: Calibration, new: Calibration, tolerance: float) -> Iterator[Check]:
+    if replace(old, findings={}) == replace(new, findings={}):
+        yield Check(True, "repeated: the same calibration to the last digit")
+        return
+    others = [name for name in _LIMITS if getattr(old, name) != getattr(new, name)]
+    near = math.isclose(old.threshold, new.threshold, rel_tol=max(tolerance, 1e-9))
+    said = f"threshold {old.threshold:.6g}, again {new.threshold:.6g}"
+    yield Check(near and not others, f"repeated: {said}{''.join(f', other {n}' for n in others)}")
+
+
+def _scores(old: dict[str, Any], new: dict[str, Any], tolerance: float) -> Iterator[Check]:
+    for split, values in new["splits"].items():
+        before = old["splits"][split]
+        if values == before:
+            yield Check(True, f"repeated: {split} gives the same scores to the last digit")
+            continue
+        for name in _SCORES:
+            one, other = before[name], values[name]
+            if one is None and other is None:
+                continue
+            holds = None not in (one, other) and abs(one - other) <= tolerance
+            yield Check(holds, f"repeated: {split} {name} {_text(one)}, again {_text(other)}")
+
+
+def _text(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.6f}"

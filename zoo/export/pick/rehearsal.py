@@ -1,0 +1,70 @@
+"""Whether a network can fit the budget at all, found out before it is trained.
+
+A rehearsal fits a recipe for one step on a few pictures: the network, its size and its graph are
+those of the real fit, its scores are worth nothing. A memory bank of few pictures is smaller than
+the real one, so what is measured is the least that a candidate costs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.data.images import image_size
+from zoo.data.native import VALIDATION
+from zoo.data.stock import adopt
+from zoo.export.cost import DeployedCost, deployed_cost
+from zoo.export.graph import metadata_of, traced
+from zoo.export.pick.candidates import Candidate
+from zoo.export.precision import FILE_NAMES, convert
+from zoo.export.run import Inputs, fitting
+from zoo.export.sizes import input_sizes
+from zoo.methods.post_processor import BlobPostProcessor
+from zoo.postprocess.rules import Maximum
+from zoo.predict.graph_files import write_metadata
+from zoo.recipes.command import ZooCLI
+from zoo.runs.execute import fit_and_calibrate
+from zoo.utils.timing import Stopwatch
+
+PICTURES = 8
+
+
+def rehearse(
+    candidate: Candidate, good: Path, precisions: Sequence[str], device: str, folder: Path
+) -> dict[str, DeployedCost]:
+    """Return the least that each precision costs.
+
+    Args:
+        candidate: A recipe at a size.
+        good: Folder of good pictures.
+        precisions: What is tried.
+        device: As OpenVINO names it.
+        folder: Where temporary files may lie.
+    """
+    words = ["train", *candidate.rehearsal_words(), "--data", "zoo.data.PictureFolders"]
+    words += ["--data.good", str(good.absolute()), "--data.max_good", str(PICTURES)]
+    command = ZooCLI(words, parse_only=True)
+    command.instantiate()
+    model = command.model
+    model.post_processor = BlobPostProcessor(Maximum())  # reads no relit pictures
+    datamodule = adopt(command.datamodule, 0)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".rehearsal-") as name:
+        aside = Path(name)
+        fit_and_calibrate(
+            model, datamodule, command.trainer_settings, aside, Stopwatch(), keep="none"
+        )
+        model = model.to("cpu").eval()
+        paths = [sample.image_path for sample in datamodule.listed(VALIDATION)]
+        native_size = image_size(paths[0])
+        size = next(iter(input_sizes(model, [native_size])), None)
+        metadata = metadata_of(model, model.post_processor.calibration, size)
+        source = traced(model, aside / "traced", size)
+        costs = {}
+        for precision in precisions:
+            path = aside / f"{FILE_NAMES[precision]}.xml"
+            convert(source, path, precision, Inputs(fitting(paths, metadata), metadata))
+            write_metadata(path, metadata)
+            costs[precision] = deployed_cost(path, native_size, device)
+        return costs

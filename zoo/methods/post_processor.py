@@ -1,0 +1,212 @@
+"""The anomalib post-processor of the zoo: wiring around a calibration rule and `finish`.
+
+Raw scores stay raw: nothing is normalised or clamped, neither here nor in an exported model. In
+anomalib's own flow the calibration is derived after each validation epoch, `pred_mask` is a preview
+of the finished mask at model size, and `pred_label` says whether the finished mask keeps a blob.
+
+Without validation (limit_val_batches=0, say) only images held out of train can calibrate. They do
+before a checkpoint is saved and at the end of the fit. One checkpoint lacks the calibration all the
+same: a `ModelCheckpoint` with save_weights_only, for which lightning asks no callback.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil, floor
+from typing import Any, Literal, get_args
+
+import cv2
+import numpy as np
+import torch
+from anomalib.data import Batch, InferenceBatch
+from anomalib.models import AnomalibModule
+from anomalib.post_processing import PostProcessor
+
+from zoo.data.batch import native_sizes
+from zoo.methods.engine_images import EngineImages
+from zoo.postprocess.calibration import Calibration
+from zoo.postprocess.doubt import doubt
+from zoo.postprocess.finish import Finished, finish
+from zoo.postprocess.rules import Adaptive, Rule
+from zoo.postprocess.spool import ScoreMapSpool
+from zoo.utils.errors import ZooError, ZooWarning, nearest
+
+Verdict = Literal["blobs", "image_score"]
+
+
+class BlobPostProcessor(PostProcessor):
+    """Masks from normal images only: a calibration rule, then connected components.
+
+    Args:
+        rule: How score maps of normal images become thresholds; `Adaptive()` by default.
+        verdict: "blobs" calls an image anomalous if and only if its mask keeps a blob; with
+            "image_score" it must score above all normal images, as anomalib has it.
+
+    Attributes:
+        calibration: What the rule derived, or None before it ran. It travels in checkpoints.
+    """
+
+    def __init__(self, rule: Rule | None = None, verdict: Verdict = "blobs") -> None:
+        if verdict not in get_args(Verdict):
+            raise ZooError(f"no verdict by '{verdict}'{nearest(str(verdict), get_args(Verdict))}")
+        # No statistics of the parent are wanted. Its buffers stay (as NaN): a checkpoint is loaded
+        # into whatever post-processor the model builds by default, and must fit that one too.
+        super().__init__(enable_normalization=False, enable_thresholding=False)
+        self.verdict = verdict
+        self.rule = rule if rule is not None else Adaptive()
+        self.calibration: Calibration | None = None
+        self._spool: ScoreMapSpool | None = None
+        self._has_said = False
+        self._images = EngineImages()
+        self._is_stale = True  # the model has learnt since it was calibrated
+        self._bit_depth: int | None = None  # of the data
+
+    def checkpoint_config(self) -> dict[str, Any]:
+        """Return the calibration as plain data for the checkpoint."""
+        return {"calibration": self.calibration.to_dict() if self.calibration else None}
+
+    def load_checkpoint_config(self, config: dict[str, Any]) -> None:
+        """Restore the calibration from a checkpoint."""
+        data = config.get("calibration")
+        self.calibration = Calibration.from_dict(data) if data else None
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Decide which images calibrate, and say so."""
+        if stage in ("fit", "validate"):
+            self._images = EngineImages(trainer, pl_module, fitting=stage == "fit")
+            self._bit_depth = getattr(getattr(trainer, "datamodule", None), "bit_depth", None)
+            self._is_stale = True
+
+    def teardown(self, *args: Any, **kwargs: Any) -> None:
+        """Give back what was held out of train."""
+        self._images.give_back()
+        self._images = EngineImages()
+
+    on_exception = teardown
+
+    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        """Note that the model has learnt."""
+        self._is_stale = True
+
+    def on_validation_epoch_start(self, *args: Any, **kwargs: Any) -> None:
+        """Begin to collect score maps of normal images."""
+        self._spool = ScoreMapSpool()
+
+    def on_validation_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Batch, *args: Any, **kwargs: Any
+    ) -> None:
+        """Collect the maps of the calibration images of a validation batch."""
+        if self._spool is None or getattr(outputs, "anomaly_map", None) is None:
+            return
+        for admitted, entry in zip(self._images.admits(outputs), _maps(outputs), strict=True):
+            if admitted:
+                self._spool.append(*entry)
+
+    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Derive the calibration from the collected maps."""
+        if self._spool is None:
+            return
+        with self._spool as spool:
+            if len(spool):
+                self._derive(spool)
+        self._spool = None
+        if not trainer.sanity_checking:
+            self._calibrate_on_held_out(pl_module)
+
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict) -> None:
+        """Calibrate the weights that are about to be saved."""
+        if getattr(pl_module, "_is_fitted", True):  # a memory bank is empty until the epoch's end
+            self._calibrate_on_held_out(pl_module)
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Calibrate the final weights."""
+        self._calibrate_on_held_out(pl_module)
+
+    def _calibrate_on_held_out(self, model: AnomalibModule) -> None:
+        """Derive the calibration from images held out of train, if the model has learnt since."""
+        if not (self._images.held_out and self._is_stale):
+            return
+        with ScoreMapSpool() as spool:
+            for scored in self._images.scores(model):
+                spool.append(scored.score_map, scored.native_size, scored.score)
+            self._derive(spool)
+        self._is_stale = False
+
+    def _derive(self, spool: ScoreMapSpool) -> None:
+        """Derive the calibration; relit images and synthetic defects are only made by our runs."""
+        rule = self.rule.map_only()
+        if rule is not self.rule and not self._has_said:
+            print(
+                f"calibration: {type(rule).__name__} stands in for {type(self.rule).__name__}, "
+                "whose relit or painted images only zoo train, bench and fit make"
+            )
+            self._has_said = True
+        calibration = replace(rule(spool, self._images.source), bit_depth=self._bit_depth)
+        if line := doubt(calibration, spool):
+            warnings.warn(line, ZooWarning, stacklevel=2)
+        self.calibration = self.with_verdict(calibration, spool.scores)
+
+    def with_verdict(self, calibration: Calibration, scores: Sequence[float]) -> Calibration:
+        """Return a calibration whose verdict is the one that was asked for.
+
+        Args:
+            calibration: What a rule derived.
+            scores: The method's own scores of the normal images it was derived from.
+        """
+        if self.verdict == "blobs":
+            return calibration
+        return calibration.with_image_threshold(scores)
+
+    def post_process_batch(self, batch: Batch) -> None:
+        """Set verdicts and preview masks of a batch; score map and score stay raw."""
+        if batch.anomaly_map is None:
+            return
+        if self.calibration is None:
+            raise ZooError(
+                "the post-processor is not calibrated: fit the model with validation images, "
+                "or load a checkpoint that carries a calibration"
+            )
+        size = tuple(batch.anomaly_map.shape[-2:])
+        labels, previews = [], []
+        for score_map, native_size, score in _maps(batch):
+            finished = finish(score_map, native_size, self.calibration, score)
+            labels.append(finished.is_anomalous)
+            previews.append(_preview(finished, size))
+        device = batch.anomaly_map.device
+        batch.pred_label = torch.tensor(labels, device=device)
+        batch.pred_mask = torch.from_numpy(np.stack(previews)).to(device)  # (B, h, w)
+
+    def forward(self, predictions: InferenceBatch) -> InferenceBatch:
+        """Pass raw score map and score through: an exported model leaves the mask to `finish`."""
+        score_map, score = predictions.anomaly_map, predictions.pred_score
+        if score is None:
+            score = torch.amax(score_map, dim=(-2, -1))
+        return InferenceBatch(pred_score=score, anomaly_map=score_map)
+
+
+def _preview(finished: Finished, size: tuple[int, int]) -> np.ndarray:
+    """Return a mask at model size, bool (h, w): pixels that it half covers, and one per blob."""
+    mask = finished.mask.astype(np.float32)
+    covered = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA)  # shares, 0 to 1
+    preview = covered >= 0.5
+    down, across = (own / native for own, native in zip(size, mask.shape, strict=True))
+    for blob in finished.blobs:
+        x, y, width, height = blob.box
+        rows = slice(floor(y * down), ceil((y + height) * down))
+        columns = slice(floor(x * across), ceil((x + width) * across))
+        part = preview[rows, columns]
+        if not part.any():  # a blob that is smaller than a pixel of the model
+            part.flat[covered[rows, columns].argmax()] = True
+    return preview
+
+
+def _maps(batch: Batch) -> list[tuple[np.ndarray, tuple[int, int], float]]:
+    """Return each score map of a batch, (h, w) float32, with its image's native size and score."""
+    score_maps = batch.anomaly_map.detach().float().cpu().numpy()
+    score_maps = score_maps.reshape(-1, *score_maps.shape[-2:])  # (B, 1, h, w) or (B, h, w)
+    scores = score_maps.max(axis=(1, 2))
+    if getattr(batch, "pred_score", None) is not None:
+        scores = batch.pred_score.detach().float().cpu().numpy().reshape(-1)
+    return list(zip(score_maps, native_sizes(batch), scores.tolist(), strict=True))

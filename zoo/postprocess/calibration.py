@@ -1,0 +1,215 @@
+"""A calibration: the thresholds and blob limits that normal images gave, as plain data."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from zoo.postprocess.background import Normalisation, normalised
+from zoo.utils.atomic import write_text
+from zoo.utils.errors import ZooError
+from zoo.utils.schema import (
+    Area,
+    Count,
+    Flag,
+    Length,
+    NonNegative,
+    Number,
+    Text,
+    read_json,
+    validated,
+)
+
+FORMAT_VERSION = 3
+MEND = "copy it again, or `zoo calibrate RUN --rule RULE` makes a new one"
+_LARGEST = float(np.finfo(np.float32).max)  # of a score
+
+BitDepth = Annotated[Count, Field(ge=8, le=16)]
+Score = Annotated[Number, Field(ge=-_LARGEST, le=_LARGEST)]
+Spread = Annotated[NonNegative, Field(le=_LARGEST)]
+Stroke = Annotated[Length, Field(le=1 << 12)]  # side of what shapes masks
+
+
+class Sweep(TypedDict):
+    """How MEBin looks for an image's own threshold, see `zoo.postprocess.mebin`."""
+
+    step: Annotated[Count, Field(ge=1, le=255)]
+    shortest_run: Annotated[Count, Field(ge=1, le=255)]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns a score map into a mask; plain numbers that travel as JSON and in checkpoints.
+
+    The types hold for whatever is read; in memory a threshold may be infinite, see `NO_THRESHOLD`.
+    Lengths and areas are in pixels of the native image. Thresholds, like `normal_min` and
+    `normal_max`, are in units of the normalised score, which is the raw score for "none".
+
+    Attributes:
+        threshold: A pixel is a candidate if its score is greater.
+        min_area_px: Blobs (8-connected) smaller than this are dropped; 0 or 1 keeps all.
+        seed_threshold: A blob is kept only if some score in it is greater than this too.
+        min_mass: Blobs whose scores above the threshold sum up to less are dropped.
+        normalisation: What is taken off each image's own map first, see
+            `zoo.postprocess.background`.
+        spread_floor: Smallest spread that "robust" divides by.
+        close_px: Length of gaps that are bridged along lines.
+        fill_holes_px: Area up to which enclosed holes are filled.
+        erode_px: Side of the square that masks are eroded by.
+        border_px: Width of a frame in which nothing counts.
+        sweep: If given, each image has its own threshold at or above `threshold`, see
+            `zoo.postprocess.mebin`: `step` and `shortest_run`.
+        image_threshold: If given, an image is anomalous if its own score is greater, as anomalib
+            has it, whatever its mask says; otherwise if and only if it keeps a blob.
+        rule: Name of the rule that set the numbers.
+        parameters: The rule's parameters.
+        findings: What the rule measured on the way to its decisions, for the record.
+        split: Where the normal images came from.
+        n_images: How many there were.
+        n_pixels: How many pixels at native size they had.
+        images: Which ones they were, see `zoo.data.known_images.image_digests`; empty where nobody
+            noted it, as in anomalib's own flow.
+        given: Whether a person gave them; otherwise the run itself held them out of the fit.
+        bit_depth: By which 16-bit images are read, before and after this, see
+            `zoo.data.images.to_8_bits`; None where those of the fit have 8 bits.
+        normal_min: Smallest score of a normal pixel; with the next one it scales pictures.
+        normal_max: Largest score of a normal pixel.
+        version: Version of this format.
+    """
+
+    threshold: Score
+    min_area_px: Area = 0
+    seed_threshold: Score | None = None
+    min_mass: NonNegative = 0.0
+    normalisation: Normalisation = "none"
+    spread_floor: Spread = 0.0
+    close_px: Stroke = 0
+    fill_holes_px: Area = 0
+    erode_px: Stroke = 0
+    border_px: Length = 0
+    sweep: Sweep | None = None
+    image_threshold: Score | None = None
+    rule: Text = "fixed"
+    parameters: dict[Text, Any] = field(default_factory=dict)
+    findings: dict[Text, Any] = field(default_factory=dict)
+    split: Text = ""
+    n_images: Count = 0
+    n_pixels: Count = 0
+    images: tuple[Text, ...] = ()
+    given: Flag = False
+    bit_depth: BitDepth | None = None
+    normal_min: Score = 0.0
+    normal_max: Score = 1.0
+    version: Count = FORMAT_VERSION
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the calibration as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(
+        cls, data: Any, source: object = "the calibration", mend: str = "calibrate again"
+    ) -> Calibration:
+        """Rebuild a calibration from plain data.
+
+        Args:
+            data: What `to_dict` gave; keys that it does not know are ignored.
+            source: Where it comes from, for the error.
+            mend: What a person can do about it.
+
+        Raises:
+            ZooError: The data was written by another version of this format, or a value is none
+                that a calibration can have.
+        """
+        version = data.get("version") if isinstance(data, dict) else None
+        if isinstance(data, dict) and (type(version), version) != (int, FORMAT_VERSION):
+            raise ZooError(
+                f"{source}: calibration of format {version}, this version reads {FORMAT_VERSION}: "
+                "calibrate again"
+            )
+        made = validated(cls, data, source, mend)
+        for low, high in (("threshold", "seed_threshold"), ("normal_min", "normal_max")):
+            least, value = getattr(made, low), getattr(made, high)
+            if value is not None and value < least:
+                raise ZooError(f"{source}: {high} is {value}, less than {low} ({least}): {mend}")
+        return made
+
+    def save(self, path: Path) -> None:
+        """Write the calibration as JSON."""
+        write_text(path, self.to_text())
+
+    def to_text(self) -> str:
+        """Return the calibration as JSON."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    @classmethod
+    def load(cls, path: Path) -> Calibration:
+        """Read a calibration written by `save`.
+
+        Raises:
+            ZooError: The file cannot be read, see `from_dict`.
+        """
+        return cls.from_dict(read_json(path, MEND), path, MEND)
+
+    def with_image_threshold(self, scores: Sequence[float]) -> Calibration:
+        """Return the calibration with anomalib's verdict: above the largest normal image score.
+
+        That is what its search for the best F1 comes to where no defective image is at hand.
+
+        Args:
+            scores: The method's own scores of the normal images.
+
+        Raises:
+            ZooError: There is none.
+        """
+        if not len(scores):
+            raise ZooError("no score of a normal image to set an image threshold by")
+        return replace(self, image_threshold=float(max(scores)))
+
+    def for_display(self, score_map: np.ndarray) -> np.ndarray:
+        """Scale scores to [0, 1] for the eye: normal minimum at 0, threshold at one half.
+
+        The scale is the same for all images, so that pictures compare; never measure on it.
+
+        Args:
+            score_map: Raw scores, (H, W) or (..., H, W).
+        """
+        half = self.threshold - self.normal_min
+        if half <= 0:
+            half = max(self.normal_max - self.normal_min, np.finfo(np.float32).tiny)
+        maps = score_map.reshape(-1, *score_map.shape[-2:])
+        scores = np.stack([normalised(m, self.normalisation, self.spread_floor) for m in maps])
+        return np.clip(0.5 * (scores - self.normal_min) / half, 0, 1).reshape(score_map.shape)
+
+    def describe(self) -> str:
+        """Say in one line which rule set which number from what."""
+        said = {key: value for key, value in self.parameters.items() if value not in (0, "none")}
+        given = ", ".join(f"{key}={value}" for key, value in said.items())
+        unit = {"none": "", "median": " above the image's median"}
+        kind = "threshold" if self.sweep is None else "each image's own threshold, at least"
+        level = f"{kind} {self.threshold:.6g}" + unit.get(
+            self.normalisation, " spreads above the image's median"
+        )
+        if self.seed_threshold is not None:
+            level += f", peak > {self.seed_threshold:.6g}"
+        if self.min_mass:
+            level += f", mass >= {self.min_mass:.6g}"
+        if self.image_threshold is not None:
+            level += f", images > {self.image_threshold:.6g}"
+        depth = f", 16-bit images read as {self.bit_depth} bits" if self.bit_depth else ""
+        return (
+            f"{level}, blobs >= {self.min_area_px} px "
+            f"({self.rule}({given}), {self.n_images} normal images of {self.split}, "
+            f"{self.n_pixels} px{depth})"
+        )
+
+
+NO_THRESHOLD = Calibration(math.inf)  # for whoever wants raw maps alone

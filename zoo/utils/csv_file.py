@@ -1,0 +1,111 @@
+"""Reads CSV files as people save them: with a byte order mark, semicolons, tabs, decimal commas."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.utils.errors import ZooError
+from zoo.utils.schema import MAX_BYTES
+
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",  # the mark of UTF-32 begins with it: its zeros are found below
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_DELIMITERS = ",;\t"
+_SEPARATOR_LINE = re.compile(
+    r"sep=([,;|\t])\r?\n", re.IGNORECASE
+)  # what Excel reads and writes first
+_DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)")
+_MEND = "save it as CSV in UTF-8"
+
+
+def read_csv(
+    path: str | Path, needed: Sequence[str], numbers: Sequence[str] = (), mend: str = _MEND
+) -> list[dict[str, str]]:
+    """Return the rows of a CSV file as texts, without the spaces around them; blank lines are none.
+
+    The head tells whether cells are parted by commas, semicolons or tabs. UTF-8 is read with and
+    without a byte order mark, UTF-16 with one.
+
+    Args:
+        path: The file.
+        needed: Columns that must be there; in the head they may be written in capitals.
+        numbers: Columns, in the file or not, whose numbers may have a decimal comma where cells are
+            not parted by one; what is returned has a point.
+        mend: What a person can do about a file that cannot be read.
+
+    Raises:
+        ZooError: The file is missing, too large or no CSV, its encoding is another one, or its
+            head lacks a column or has one twice.
+    """
+    path = Path(path)
+    text = _text(path, mend)
+    given = _SEPARATOR_LINE.match(text)
+    text = text[given.end() :] if given else text
+    head = next((line for line in text.split("\n") if line.strip()), "")
+    delimiter = given[1] if given else max(_DELIMITERS, key=head.count)
+    content = io.StringIO(text, newline=None)
+    reader = csv.reader(content, delimiter=delimiter, strict=True, skipinitialspace=True)
+    try:
+        lines = [(reader.line_num, line) for line in reader if any(map(str.strip, line))]
+    except csv.Error as error:
+        raise ZooError(f"{path} is no valid CSV ({error}): {mend}") from error
+    names = _names(path, lines[0][1] if lines else [], needed, (*needed, *numbers), mend)
+    commas = set(numbers) if delimiter != "," else set()
+    return [_row(path, number, names, line, commas, mend) for number, line in lines[1:]]
+
+
+def _text(path: Path, mend: str) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ZooError(f"{path} cannot be read ({reason}): {mend}") from error
+    if len(content) > MAX_BYTES:
+        raise ZooError(f"{path} is larger than {MAX_BYTES >> 20} MB: {mend}")
+    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        name = "UTF-16" if encoding == "utf-16" else "UTF-8"
+        raise ZooError(f"{path} is not {name} (at byte {error.start}): {mend}") from error
+    if "\0" in text:  # UTF-16 without a mark, UTF-32, a workbook
+        raise ZooError(f"{path} is no text in UTF-8: {mend}")
+    return text
+
+
+def _names(
+    path: Path, head: Sequence[str], needed: Sequence[str], known: Sequence[str], mend: str
+) -> list[str]:
+    """Return the names of the columns, the known ones as they are written here."""
+    spelt = {name.casefold(): name for name in known}
+    names = [spelt.get(cell.strip().casefold(), cell.strip()) for cell in head]
+    while names and not names[-1]:  # a delimiter at the end of every line
+        names.pop()
+    if missing := [name for name in needed if name not in names]:
+        found = ", ".join(names) or "nothing"
+        raise ZooError(f"{path} lacks the column {', '.join(missing)}, it has {found}: {mend}")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ZooError(f"{path} has the column '{twice[0]}' twice: {mend}")
+    return names
+
+
+def _row(
+    path: Path, number: int, names: list[str], line: list[str], commas: set[str], mend: str
+) -> dict[str, str]:
+    cells = [cell.strip() for cell in line]
+    if any(cells[len(names) :]):
+        raise ZooError(f"{path}: line {number} has {len(cells)} cells, not {len(names)}: {mend}")
+    cells += [""] * (len(names) - len(cells))  # Excel leaves empty ones at the end away
+    row = dict(zip(names, cells, strict=False))
+    for name in commas & row.keys():
+        if match := _DECIMAL_COMMA.fullmatch(row[name]):
+            row[name] = f"{match[1] or 0}.{match[2]}"
+    return row

@@ -1,0 +1,244 @@
+"""One way to read and write YAML: bounded UTF-8 text to plain data and back, by one dialect.
+
+Words are null, true, false and decimal numbers, as in YAML 1.2; all else is text, so `no`, `01`
+and `12:30` stay what they are. What could run code, read otherwise elsewhere or grow without
+end is refused: tags, merge keys, keys that are no text or stand twice, values inside themselves.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    DocumentStartEvent,
+    Event,
+    ScalarEvent,
+    SequenceStartEvent,
+)
+
+from zoo.utils.errors import ZooError
+
+MAX_BYTES = 1 << 20  # of one file; ours stay below 20 KB
+# What people write where only a flag can be meant; elsewhere these are words like others.
+FLAGS = {"yes": True, "no": False, "on": True, "off": False}
+_MAX_DEPTH = 32
+_MAX_VALUES = 50_000  # with what aliases stand for
+_MAX_DIGITS = 18  # of an integer: 64 bits hold them
+_WORDS = {"": None, "~": None}
+_WORDS |= dict.fromkeys(("null", "Null", "NULL"))
+_WORDS |= dict.fromkeys(("true", "True", "TRUE"), True)
+_WORDS |= dict.fromkeys(("false", "False", "FALSE"), False)
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*|(?=\.[0-9]))(\.[0-9]*)?([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_MARKS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32"}
+_MARKS |= {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+# The C parser is ten times faster; wheels of PyYAML have it, some source builds do not.
+_C_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# It refuses what names that are no UTF-8 are written with: \udc80 stands for the byte 0x80.
+_LONE_BYTE = re.compile(r"\\u[dD][cC][89a-fA-F]")
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Return what a YAML file holds, as plain data: dict, list, str, int, float, bool and None.
+
+    Raises:
+        ZooError: The file cannot be read as bounded UTF-8, or is no YAML of this dialect.
+    """
+    return parse_yaml(read_text(path), path)
+
+
+def read_text(path: str | Path) -> str:
+    """Return the text of a small UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        ZooError: It is missing, no plain file, too large, or in another encoding.
+    """
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ZooError(f"{path} is no file: name a YAML file")
+            held = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ZooError(f"{path} cannot be read ({reason.lower()})") from None
+    if len(held) > MAX_BYTES:
+        raise ZooError(f"{path} is larger than {MAX_BYTES >> 20} MB: no recipe is")
+    encoding = next((name for mark, name in _MARKS.items() if held.startswith(mark)), None)
+    if encoding is None and b"\0" in held[:4]:
+        encoding = "UTF-16"  # without its mark
+    if encoding:
+        raise ZooError(f"{path} is {encoding}: save it as UTF-8")
+    try:
+        return held.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise ZooError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+
+
+def parse_yaml(text: str, source: object) -> Any:
+    """Return what a YAML text holds, as plain data.
+
+    Args:
+        text: One document.
+        source: Where it comes from, for the error.
+
+    Raises:
+        ZooError: It is no YAML of this dialect; the line says where.
+    """
+    loader = yaml.SafeLoader if _LONE_BYTE.search(text) else _C_LOADER
+    try:
+        return _Builder(yaml.parse(text, Loader=loader)).document()
+    except yaml.MarkedYAMLError as error:
+        reason = ": ".join(filter(None, (error.context, error.problem)))
+        mark = error.problem_mark or error.context_mark
+        reason += f", line {mark.line + 1}" if mark else ""
+        raise ZooError(f"{source}: not valid YAML ({reason}); mend that line") from None
+    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ZooError(f"{source}: not valid YAML ({reason}); mend it") from None
+
+
+def dump_yaml(data: Any) -> str:
+    """Return plain data as YAML that this and every other dialect reads back as it is."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a named pipe that nobody writes to would be waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+class _Builder:
+    """Builds plain data from the events of a parser; an alias is a copy of what it stands for."""
+
+    def __init__(self, events: Iterator[Event]) -> None:
+        self._events = events
+        self._anchors: dict[str, tuple[Any, int] | None] = {}  # None: not complete yet
+        self._count = 0
+
+    def document(self) -> Any:
+        """Return the value of the one document, or None where there is none."""
+        value, documents = None, 0
+        for event in self._events:
+            if isinstance(event, DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    _refuse(event, "a second document begins here")
+                value = self._value(next(self._events), 1)
+        return value
+
+    def _value(self, event: Event, depth: int) -> Any:
+        if isinstance(event, AliasEvent):
+            return self._alias(event, depth)
+        if event.tag is not None:
+            _refuse(event, f"the tag {event.tag[:40]!r} is not known here")
+        _check_depth(event, depth)
+        before = self._count
+        self._grow(event, 1)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        if isinstance(event, ScalarEvent):
+            value = _scalar(event)
+        elif isinstance(event, SequenceStartEvent):
+            value = [self._value(item, depth + 1) for item in self._items()]
+        else:
+            value = self._mapping(depth)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (value, self._count - before)
+        return value
+
+    def _mapping(self, depth: int) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for event in self._items():
+            if not isinstance(event, ScalarEvent) or event.anchor or event.tag:
+                _refuse(event, "a key must be plain text")
+            key = event.value  # as it is written: `no` and `01` are names
+            if key == "<<" and not event.style:
+                _refuse(event, "merge keys (<<) are not known here")
+            if key in made:
+                _refuse(event, f"the key {key[:40]!r} stands twice")
+            made[key] = self._value(next(self._events), depth + 1)
+        return made
+
+    def _items(self) -> Iterator[Event]:
+        """Yield the events that begin an item of the open collection, up to its end."""
+        for event in self._events:
+            if isinstance(event, CollectionEndEvent):
+                return
+            yield event
+
+    def _alias(self, event: AliasEvent, depth: int) -> Any:
+        if event.anchor not in self._anchors:
+            _refuse(event, f"there is no anchor &{event.anchor[:40]}")
+        known = self._anchors[event.anchor]
+        if known is None:
+            _refuse(event, f"*{event.anchor[:40]} stands inside itself")
+        value, size = known
+        self._grow(event, size)
+        return _copy(value, event, depth)
+
+    def _grow(self, event: Event, size: int) -> None:
+        self._count += size
+        if self._count > _MAX_VALUES:
+            _refuse(event, f"it holds more than {_MAX_VALUES:,} values")
+
+
+def _scalar(event: ScalarEvent) -> Any:
+    text = event.value
+    if not event.implicit[0]:  # quoted, or a block of text
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        if len(text) > _MAX_DIGITS:
+            _refuse(event, f"an integer of {len(text)} digits")
+        return int(text)
+    value = float(text) if _FLOAT.fullmatch(text) else None
+    if _NOT_FINITE.fullmatch(text) or (value is not None and not math.isfinite(value)):
+        _refuse(event, f"{text[:40]} is no finite number")
+    return text if value is None else value
+
+
+def _copy(value: Any, event: Event, depth: int) -> Any:
+    _check_depth(event, depth)
+    if isinstance(value, dict):
+        return {key: _copy(item, event, depth + 1) for key, item in value.items()}
+    return [_copy(item, event, depth + 1) for item in value] if isinstance(value, list) else value
+
+
+def _check_depth(event: Event, depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        _refuse(event, f"it is nested deeper than {_MAX_DEPTH} levels")
+
+
+def _refuse(event: Event, reason: str) -> None:
+    raise yaml.MarkedYAMLError(problem=reason, problem_mark=event.start_mark)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what either dialect would take for something else than text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write what stands twice twice."""
+        return True
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    # In other quotes these would be folded as ends of lines.
+    style = '"' if set(text) & {"\x85", "\u2028", "\u2029"} else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(f"({_FLOAT.pattern})$"), list("-+.0123456789")
+)

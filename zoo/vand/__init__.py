@@ -1,0 +1,1 @@
+"""The VAND challenge: archives for its server, and published rows made again."""
