@@ -39,7 +39,8 @@ def resample_positions(table: Tensor, grid: tuple[int, int], how: Resampling) ->
     side = round(table.shape[1] ** 0.5)
     if grid == (side, side):
         return table
-    square = table.float().reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, C, n, n)
+    square = table.to(torch.promote_types(table.dtype, torch.float32))  # half precision rounds
+    square = square.reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, C, n, n)
     if how == "scale_factor":
         target = {"scale_factor": tuple((count + _OFFSET) / side for count in grid)}
     else:

@@ -147,8 +147,8 @@ class InpFormerModel(nn.Module):
         for start in range(0, len(outputs), size):
             mean = torch.stack(outputs[start : start + size]).mean(0)
             # The loss hangs its weights on this very tensor; half precision would lose them.
-            maps.append(mean.transpose(1, 2).unflatten(2, grid).float())
-        return Rebuilt([target.float() for target in targets], maps, tokens, prototypes)
+            maps.append(_single_at_least(mean.transpose(1, 2).unflatten(2, grid)))
+        return Rebuilt([_single_at_least(each) for each in targets], maps, tokens, prototypes)
 
     def training_loss(self, targets: list[Tensor]) -> Tensor:
         """Return soft-mining loss (anomalib's port) plus 0.2 times coherence loss."""
@@ -180,5 +180,10 @@ def cosine_distance(one: Tensor, other: Tensor) -> Tensor:
 
 def coherence_loss(tokens: Tensor, prototypes: Tensor) -> Tensor:
     """Return the mean cosine distance of tokens (B, N, C) to their nearest prototype (B, M, C)."""
-    tokens, prototypes = normalize(tokens.float(), dim=-1), normalize(prototypes.float(), dim=-1)
+    tokens = normalize(_single_at_least(tokens), dim=-1)
+    prototypes = normalize(_single_at_least(prototypes), dim=-1)
     return 1 - (tokens @ prototypes.transpose(1, 2)).amax(-1).mean()
+
+
+def _single_at_least(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

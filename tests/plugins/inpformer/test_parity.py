@@ -1,7 +1,8 @@
 """The numbers of the reference, luow23/INP-Former at 17d2653, from the same drawn weights.
 
 `fill` draws every weight; the reference was run once on the same weights, renamed, and
-expected.json holds what it gave: single values, the first of a tensor in its order.
+expected.json holds what it gave: single values, spread over a tensor. The numbers of a training are
+float64, for which the reference's cast of its position table to float32 was left out.
 """
 
 import json
@@ -77,30 +78,37 @@ def test_the_map_of_256_pixels_and_the_score(model):
     assert_close(done.pred_score, "score", 1e-6)
 
 
-def test_losses_gradients_and_steps_of_the_optimizer(model):
+@pytest.fixture
+def float64():
+    """Draw, build and compute in float64; the sum of anomalib's loss starts in the default type."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("float64")
+def test_losses_gradients_and_steps_of_the_optimizer():
+    # In float32 a token comes as near to two prototypes as rounding can tell after the first step;
+    # which of them gets its gradient, and so the next weights, was up to the processor's kernels.
     model = fill(InpFormerModel(BACKBONE, "random"))
     targets = model.encode(images())
     _, _, tokens, prototypes = model.rebuild(targets)
-    assert_close(coherence_loss(tokens, prototypes), "coherence", 1e-6)
+    assert_close(coherence_loss(tokens, prototypes), "coherence", 1e-10)
     trained = {n: v for n, v in model.named_parameters() if v.requires_grad}
     optimizer = StableAdamW(trained.values(), lr=1e-3, weight_decay=1e-4, amsgrad=True, eps=1e-10)
     for step in range(3):
         loss = model.training_loss(targets)
-        # The first steps of Adam are signs of gradients: rounding of the smallest ones shows.
-        assert_close(loss, f"loss_{step}", 1e-5 if step else 1e-6)
+        assert_close(loss, f"loss_{step}", 1e-10)
         optimizer.zero_grad()
         loss.backward()
         if step == 0:
             for name in TRAINED:
                 largest = EXPECTED[f"largest_gradient_{name}"]
-                assert_close(trained[name].grad / largest, f"gradient_{name}", 1e-4)
+                assert_close(trained[name].grad / largest, f"gradient_{name}", 1e-10)
         torch.nn.utils.clip_grad_norm_(trained.values(), 0.1)
         optimizer.step()
     for name in TRAINED:
-        # So it depends on the processor's kernels which few values differ; a step is 1e-3.
-        assert_close(trained[name], f"trained_{name}", 1e-4)
-        differences = values(trained[name]) - torch.tensor(EXPECTED[f"trained_{name}"])
-        assert differences.abs().quantile(0.9) <= 1e-5
+        assert_close(trained[name], f"trained_{name}", 1e-10)
 
 
 def test_parameter_counts_are_the_references(model):
