@@ -24,12 +24,12 @@ import torch
 from in_turns import compared
 
 from zoo.data.images import read_image
-from zoo.export.run import NormalPictures, export_run, graph_paths
-from zoo.export.run_agreement import check_graphs, standard_pictures
 from zoo.metrics import PixelCounts
-from zoo.predict.graph import ExportedModel
-from zoo.predict.predictor import Judge
+from zoo.predict.graph import GraphPredictor
+from zoo.predict.predictor import Predictor
+from zoo.runs.agreement import check_graphs, standard_pictures
 from zoo.runs.check import check_run, runs_below
+from zoo.runs.export import NormalPictures, export_run, graph_paths
 from zoo.runs.load import load
 from zoo.runs.normal_maps import datamodule_of
 from zoo.utils.errors import ZooError
@@ -78,7 +78,7 @@ def _rows(folder: Path, data: Path | None, split: str, passes: int) -> Iterator[
     expected = facts["splits"].get(split, {}).get("segf1")
     in_fp32 = {}
     for path, agreement in zip(paths, checked.agreements, strict=True):
-        graph = ExportedModel(path, threads=1)
+        graph = GraphPredictor(path, threads=1)
         timed = compared(
             path.name,
             lambda graph=graph: graph.predict(picture),
@@ -120,7 +120,7 @@ def _verdict(loss: float, n_images: int) -> str:
     return "yes" if loss <= MOST_LOSS else "no"
 
 
-def _segf1(judge: Judge, samples: Sequence) -> float | None:
+def _segf1(judge: Predictor, samples: Sequence) -> float | None:
     counts = PixelCounts()
     paths = [sample.image_path for sample in samples]
     found = counted(judge.predict(paths), len(paths), "pictures of the split")

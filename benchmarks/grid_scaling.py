@@ -35,7 +35,7 @@ model:
 data:
   class_path: zoo.data.MVTecAD2Layout
 """
-READY = "from zoo.bench.executors import processes; import zoo.bench.attempt"
+READY = "from zoo.benchmark.executors import processes; import zoo.benchmark.attempt"
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ from zoo.data.images import read_image
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.sample import Sample
 from zoo.metrics.ranking import auroc_from_counts
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.recipes.files import find_recipe
 from zoo.runs.folder import run_folder
 from zoo.utils.plain_yaml import read_yaml
@@ -124,7 +124,7 @@ class Judged:
         return segf1, np.array(auroc, float)
 
 
-def judge(detector: Detector, root: Path, name: str, splits: list[str]) -> list[dict]:
+def judge(detector: TorchPredictor, root: Path, name: str, splits: list[str]) -> list[dict]:
     """Return one row per light."""
     lights: dict[str, list[Sample]] = {}
     for split in splits:
@@ -150,7 +150,7 @@ def judge(detector: Detector, root: Path, name: str, splits: list[str]) -> list[
     return rows
 
 
-def _judged(detector: Detector, samples: list[Sample], item_of: dict, unseen: bool) -> Judged:
+def _judged(detector: TorchPredictor, samples: list[Sample], item_of: dict, unseen: bool) -> Judged:
     pictures = (read_image(sample.image_path) for sample in samples)
     if unseen:
         pictures = (

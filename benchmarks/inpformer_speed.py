@@ -169,14 +169,14 @@ def memory(args: argparse.Namespace) -> list[dict]:
     """Score one large image in tiles, with the network of the recipe inpformer/highres."""
     from zoo.data.tiling import tiled
     from zoo.postprocess.calibration import Calibration
-    from zoo.predict.detector import Detector
+    from zoo.predict.detector import TorchPredictor
 
     backbone = "vit_base_patch14_reg4_dinov2.lvd142m"
     pixels = np.random.default_rng(0).integers(0, 256, (2048, 2448, 3), dtype=np.uint8)
     with PeakMemory() as peak:
         model = ZooInpFormer(backbone, "random", image_size=518)
         tiling = {"window": 1024, "overlap": 0.1, "multiple": 14, "tiles_per_step": 2}
-        detector = Detector(tiled(model, tiling), Calibration(threshold=1.0))
+        detector = TorchPredictor(tiled(model, tiling), Calibration(threshold=1.0))
         done = detector.predict(pixels)
     return [
         {

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from zoo.bench.grid import plan, run_grid
+from zoo.benchmark.grid import plan, run_grid
 from zoo.recipes.files import find_recipe
 from zoo.runs.folder import COST
 from zoo.utils.plain_yaml import read_yaml

@@ -104,26 +104,26 @@ def _detector(runtime: str, folder: Path) -> Any:
     """Return a detector; a graph is exported when the first process asks for it."""
     from zoo.export import export_model
     from zoo.postprocess import Calibration
-    from zoo.predict import ExportedModel
+    from zoo.predict import GraphPredictor
 
     path = folder / f"model{runtime}"
     if runtime != "torch" and path.is_file():
-        return ExportedModel(path)
+        return GraphPredictor(path)
     import torch
     from zoo_plugins.patchcore import ZooPatchcore
 
-    from zoo.predict.detector import Detector
+    from zoo.predict.detector import TorchPredictor
 
     torch.manual_seed(0)
     model = ZooPatchcore(weights="random", image_size=_SIDE, bank_size=500, visualizer=False)
     model.model.collect(torch.rand(4, 3, _SIDE, _SIDE))
     model.model.fit_bank()
-    detector = Detector(model, Calibration(0.0))
+    detector = TorchPredictor(model, Calibration(0.0))
     scores = [detector.score(_picture(np.random.default_rng(seed), 320))[0] for seed in range(4)]
     detector.calibration = Calibration(float(np.quantile(scores, 0.9)))
     if runtime == "torch":
         return detector
-    return ExportedModel(export_model(model, path, detector.calibration))
+    return GraphPredictor(export_model(model, path, detector.calibration))
 
 
 if __name__ == "__main__":

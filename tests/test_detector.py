@@ -1,4 +1,4 @@
-"""`Detector`: every way to hand in a picture gives the same prediction, streams are read lazily."""
+"""`TorchPredictor`: every way to hand in a picture gives one prediction; streams are lazy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import Normalize, Resize
 from zoo.data import MVTecAD2Layout
 from zoo.data.tiling import Scaled, ScaledPreProcessor
 from zoo.postprocess import Calibration
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.predict.prediction import Scored
 from zoo.runs.training.check import check_headers
 from zoo.utils.errors import ZooError, ZooWarning
@@ -21,7 +21,7 @@ from zoo.utils.errors import ZooError, ZooWarning
 
 @pytest.fixture(scope="module")
 def detector(fitted):
-    return Detector(fitted.model, Calibration(threshold=0.5, min_area_px=1))
+    return TorchPredictor(fitted.model, Calibration(threshold=0.5, min_area_px=1))
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_scores_that_are_not_finite_are_blamed_on_their_picture(detector, folder
 
 
 def test_methods_without_a_resize_take_several_sizes_in_one_batch(fitted, folder, monkeypatch):
-    detector = Detector(fitted.model, Calibration(threshold=0.5))
+    detector = TorchPredictor(fitted.model, Calibration(threshold=0.5))
     seen = []
 
     def echo(batch, *args):
@@ -231,7 +231,7 @@ def test_methods_without_a_resize_take_several_sizes_in_one_batch(fitted, folder
 def keeping_aspect(detector):
     model = copy.deepcopy(detector.model)
     model.pre_processor = ScaledPreProcessor(Scaled(shorter_side=64), Normalize([0.5], [0.5]))
-    return Detector(model, detector.calibration)
+    return TorchPredictor(model, detector.calibration)
 
 
 @pytest.mark.parametrize("size", [(8, 16400), (1, 5000), (5000, 1)])

@@ -13,7 +13,7 @@ from torch import nn
 from torchvision.transforms.v2 import Normalize, Resize
 
 from zoo.cli import main
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.results.efficiency import measure, operations, unscaled
 from zoo.utils.errors import ZooError
 
@@ -103,7 +103,7 @@ def test_a_run_that_resizes_nothing_has_no_other_size():
 def test_a_network_that_takes_no_such_size_sees_the_nearest_one(monkeypatch, stride, sees):
     seen = []
 
-    class Strict(Detector):
+    class Strict(TorchPredictor):
         def __init__(self, model, calibration):
             self.model = model
 
@@ -114,7 +114,7 @@ def test_a_network_that_takes_no_such_size_sees_the_nearest_one(monkeypatch, str
                 raise RuntimeError("sizes do not match")
             seen.append(size)
 
-    monkeypatch.setattr("zoo.results.efficiency.Detector", Strict)
+    monkeypatch.setattr("zoo.results.efficiency.TorchPredictor", Strict)
     model = SimpleNamespace(pre_processor=SimpleNamespace(transform=Resize((256, 256))))
     unscaled(SimpleNamespace(model=model, calibration=None), (30, 45))
     assert seen == [sees]
@@ -124,7 +124,7 @@ def test_a_size_that_no_network_takes_is_left_out(run, tmp_path, monkeypatch, ca
     def refuses(detector, picture):
         raise RuntimeError("too small")
 
-    monkeypatch.setattr("zoo.results.efficiency.Detector.score", refuses)
+    monkeypatch.setattr("zoo.results.efficiency.TorchPredictor.score", refuses)
     out = tmp_path / "rows.csv"
     words = ("--sizes", "8x8", "--full-size", "--out", str(out))
     assert main(["efficiency", str(run), *words]) == 1

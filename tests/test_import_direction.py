@@ -15,7 +15,7 @@ CORE = sorted({*(ROOT / "zoo").rglob("*.py")} - {*(ROOT / "zoo").glob("vand/**/f
 PLUGINS = sorted((ROOT / "plugins" / "zoo_plugins").rglob("*.py"))
 # A room imports only rooms that stand before it, inside functions too.
 ROOMS = ["utils", "metrics", "postprocess", "data", "predict", "methods", "recipes"]
-ROOMS += ["runs", "bench", "export", "results", "vand", "testing", "cli"]
+ROOMS += ["export", "runs", "benchmark", "results", "vand", "testing", "cli"]
 
 
 def _files(*patterns: str) -> list[Path]:
@@ -30,11 +30,17 @@ LIGHT += _files("results/*.py", "results/report/*.py", "results/robustness/__ini
 LIGHT += _files("predict/*.py", "methods/registry.py", "methods/card.py", "recipes/files.py")
 LIGHT += _files("methods/admissibility.py", "recipes/trust/__init__.py", "data/relight/light.py")
 LIGHT += _files("data/relight/__init__.py", "vand/reproduction/*.py", "vand/submission/check.py")
-LIGHT += _files("vand/submission/write.py", "bench/sealed/*.py", "export/agreement.py")
-LIGHT += _files("export/cost.py", "export/precision.py", "export/scope.py", "export/pick/budget.py")
-LIGHT += _files("export/pick/candidates.py", "cli/*.py")
+LIGHT += _files("vand/submission/write.py", "benchmark/sealed/*.py", "export/agreement.py")
+LIGHT += _files(
+    "export/cost.py", "export/precision.py", "export/scope.py", "benchmark/pick/budget.py"
+)
+LIGHT += _files("benchmark/pick/candidates.py", "cli/*.py")
 HEAVY_ONES = {"results/efficiency.py", "predict/detector.py", "predict/scoring.py"}
-HEAVY_ONES |= {"vand/reproduction/estimate.py", "bench/sealed/repeat.py", "bench/sealed/run.py"}
+HEAVY_ONES |= {
+    "vand/reproduction/estimate.py",
+    "benchmark/sealed/repeat.py",
+    "benchmark/sealed/run.py",
+}
 HEAVY_ONES |= {"cli/anomalib_engine.py", "cli/anomalib_verbs.py"}
 LIGHT = [path for path in LIGHT if path.relative_to(ROOT / "zoo").as_posix() not in HEAVY_ONES]
 HEAVY = {"torch", "torchvision", "anomalib", "lightning", "timm", "kornia"}

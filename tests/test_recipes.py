@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import zoo
+from zoo.recipes import files as recipes
 from zoo.recipes.files import (
     Recipe,
     check_object_free,
@@ -14,7 +15,6 @@ from zoo.recipes.files import (
     recipe_names,
     recipes_for,
 )
-from zoo.recipes import files as recipes
 from zoo.testing.objects import OBJECT_NAMES
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import read_yaml

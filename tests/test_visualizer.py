@@ -11,7 +11,7 @@ from anomalib.data import ImageBatch
 from anomalib.visualization import ImageVisualizer
 
 from zoo.methods import BlobPostProcessor
-from zoo.methods.visualizer import RawVisualizer, let_scale
+from zoo.methods.visualizer import RawVisualizer, set_scale
 from zoo.postprocess import Calibration
 
 
@@ -65,7 +65,7 @@ def test_each_image_is_scaled_by_its_own_background():
 def test_a_stock_model_with_raw_scores_gets_our_pictures():
     stock = model(Calibration(1.0))
     stock.visualizer.field_size = (64, 64)
-    let_scale(stock)
+    set_scale(stock)
     assert type(stock.visualizer) is RawVisualizer
     assert stock.visualizer.field_size == (64, 64)
 
@@ -77,8 +77,8 @@ def test_other_visualizers_stay(visualizer):
 
     own = Own() if visualizer else None
     stock = SimpleNamespace(post_processor=BlobPostProcessor(), visualizer=own)
-    let_scale(stock)
+    set_scale(stock)
     assert stock.visualizer is own
     plain = SimpleNamespace(post_processor=None, visualizer=ImageVisualizer())
-    let_scale(plain)
+    set_scale(plain)
     assert type(plain.visualizer) is ImageVisualizer

@@ -13,11 +13,11 @@ from torchvision.transforms.v2 import Compose, Resize
 
 import zoo
 from zoo.cli import main
-from zoo.export import run as export_module
-from zoo.export.run import NormalPictures
 from zoo.postprocess import Calibration
 from zoo.predict import read_metadata, write_metadata
+from zoo.runs import export as export_module
 from zoo.runs import history
+from zoo.runs.export import NormalPictures
 
 for _package in ("onnx", "onnxscript", "onnxruntime", "openvino"):
     pytest.importorskip(_package, reason="the extra `export` is not installed")

@@ -151,7 +151,7 @@ def test_options_of_the_recipe_go_on_to_it(shots):
     assert fit(*passed) == 0
     config = yaml.safe_load((shots / "detector/config.yaml").read_text())
     assert config["model"]["init_args"]["num_neighbors"] == 3
-    assert config["data"]["class_path"].endswith("PictureFolders")
+    assert config["data"]["class_path"].endswith("ImageFolders")
     assert config["data"]["init_args"]["train_batch_size"] == 4  # of the recipe
     assert config["data"]["init_args"]["eval_batch_size"] == 2
     assert config["trainer"]["max_epochs"] == 2

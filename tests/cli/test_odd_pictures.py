@@ -17,9 +17,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from zoo.predict.predictor import Judge
+from zoo.predict.predictor import Predictor
 from zoo.predict.sources import BLOBS, LINES, Sources
-from zoo.predict.stream import Predictor
+from zoo.predict.stream import PredictionWriter
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
 LONG = "n" * 246
@@ -141,10 +141,10 @@ def shots(tmp_path, texture, monkeypatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def detector(fitted) -> Judge:
-    from zoo.predict.detector import Detector
+def detector(fitted) -> Predictor:
+    from zoo.predict.detector import TorchPredictor
 
-    return Detector(fitted.model.eval(), fitted.model.post_processor.calibration)
+    return TorchPredictor(fitted.model.eval(), fitted.model.post_processor.calibration)
 
 
 def records(text: str) -> list[dict]:
@@ -218,7 +218,7 @@ def test_one_result_that_cannot_be_written_is_that_pictures_error(
     paths = [write_image(shots / f"{index}.png", texture(index)) for index in range(3)]
     (out / "masks" / "1.png").mkdir(parents=True)  # in the way of that result
     with RecordFile(out / LINES) as lines, RecordFile(out / BLOBS) as table:
-        predictor = Predictor(detector, Sources([shots], out), out, lines, table)
+        predictor = PredictionWriter(detector, Sources([shots], out), out, lines, table)
         predictor.run(paths)
     written = records((out / LINES).read_text())
     assert [Path(line["path"]).name for line in written] == ["0.png", "1.png", "2.png"]
@@ -277,7 +277,7 @@ def test_a_picture_overwritten_at_equal_size_and_time_is_judged_again(
 
     steps = iter([lambda: None, lambda: None, overwrite, lambda: None])
     monkeypatch.setattr(watch.time, "sleep", lambda seconds: next(steps)())
-    looks = watch.settled(Sources([shots], tmp_path / "out"), 1.0)
+    looks = watch.watch_new_images(Sources([shots], tmp_path / "out"), 1.0)
     assert [len(next(looks)) for _ in range(5)] == [0, 1, 0, 0, 1]
 
 

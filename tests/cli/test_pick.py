@@ -47,7 +47,7 @@ def test_a_budget_becomes_a_model_that_agrees_with_its_run(good, capsys, monkeyp
     assert read_metadata("picked/model.xml").method == "ZooPatchcore"
     assert main(["predict", "--exported", "picked/model.xml", good]) == 0
 
-    from zoo.export.pick import search
+    from zoo.benchmark.pick import search
 
     for name in ("rehearse", "carry_out", "estimate", "deployed_cost"):
         monkeypatch.setattr(search, name, lambda *args, name=name: pytest.fail(f"{name} again"))

@@ -247,16 +247,16 @@ def test_a_much_larger_picture_is_said_once(shots, predict, texture, write_image
 
 
 def test_nothing_of_a_picture_is_kept(shots, predict, monkeypatch):
-    from zoo.predict.stream import Predictor
+    from zoo.predict.stream import PredictionWriter
 
-    alive, most, real = [], [], Predictor._write
+    alive, most, real = [], [], PredictionWriter._write
 
     def write(self, prediction):
         alive.append(weakref.ref(prediction.image))
         most.append(sum(ref() is not None for ref in alive))
         real(self, prediction)
 
-    monkeypatch.setattr(Predictor, "_write", write)
+    monkeypatch.setattr(PredictionWriter, "_write", write)
     for index in range(20):
         shutil.copy(shots / "2.png", shots / f"copy{index}.png")
     assert predict(shots)[0] == 0
@@ -341,16 +341,16 @@ def test_a_watch_goes_on_with_the_log(shots, predict, monkeypatch):
 
 
 def test_an_interrupted_command_keeps_what_it_wrote(shots, predict, monkeypatch):
-    from zoo.predict.stream import Predictor
+    from zoo.predict.stream import PredictionWriter
 
-    real = Predictor._write
+    real = PredictionWriter._write
 
     def write(self, prediction):
         real(self, prediction)
         if self.n_pictures == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Predictor, "_write", write)
+    monkeypatch.setattr(PredictionWriter, "_write", write)
     code, lines, said = predict(shots)
     assert code == 130
     assert len(lines) == len(kept()) == 2

@@ -11,13 +11,13 @@ import pytest
 from lightning import seed_everything
 from zoo_plugins.patchcore import ZooPatchcore
 
-from zoo.data import MVTecAD2Layout, PictureFolders
+from zoo.data import ImageFolders, MVTecAD2Layout
 from zoo.data.bit_depth import find_bit_depth
 from zoo.data.cache import ImageCache
 from zoo.data.images import as_rgb, read_image, to_8_bits
 from zoo.methods import BlobPostProcessor
 from zoo.postprocess import Calibration, Quantile
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.predict.metadata import ExportMetadata
 from zoo.predict.scenes import scenes
 from zoo.runs.execute import execute
@@ -93,8 +93,8 @@ def test_the_normal_images_decide_and_a_person_may_override(mini):
     assert len(data.doubtful_depths("test_public")) == 4
     assert data.doubtful_depths("validation") == []
     assert MVTecAD2Layout(mini, "part", bit_depth=16).bit_depth == 16
-    assert PictureFolders(mini / "part/train/good", bit_depth=14).bit_depth == 14
-    assert PictureFolders(mini / "part/train/good").bit_depth == 12
+    assert ImageFolders(mini / "part/train/good", bit_depth=14).bit_depth == 14
+    assert ImageFolders(mini / "part/train/good").bit_depth == 12
 
 
 def test_the_depth_is_part_of_the_key_of_a_cached_image(mini, tmp_path, monkeypatch):
@@ -149,12 +149,12 @@ def test_a_run_on_12_bits_is_the_run_on_8(runs):
 
 @pytest.fixture
 def detector(runs):
-    return Detector(runs[12].model, Calibration.load(runs[12].out / "calibration.json"))
+    return TorchPredictor(runs[12].model, Calibration.load(runs[12].out / "calibration.json"))
 
 
 def test_predictions_and_scenes_read_by_the_depth_of_the_run(detector, runs):
     name = "part/test_public/bad/000_regular.png"
-    small = Detector(runs[8].model, Calibration.load(runs[8].out / "calibration.json"))
+    small = TorchPredictor(runs[8].model, Calibration.load(runs[8].out / "calibration.json"))
     found, expected = detector.predict(runs[12].root / name), small.predict(runs[8].root / name)
     np.testing.assert_array_equal(found.image, expected.image)
     np.testing.assert_array_equal(found.mask, expected.mask)
@@ -177,12 +177,12 @@ def test_values_beyond_the_depth_are_cut_off_and_said_once(detector):
 
 
 def test_16_bits_that_are_nearly_black_for_an_8_bit_fit_are_said(detector):
-    eight = Detector(detector.model, replace(detector.calibration, bit_depth=None))
+    eight = TorchPredictor(detector.model, replace(detector.calibration, bit_depth=None))
     dark, full = np.full((20, 20), 4000, np.uint16), np.full((20, 20), 60000, np.uint16)
     dark[5:] = full[5:] = 100
     with pytest.warns(ZooWarning, match="holds 12 of 16 bits, and images of the fit have 8"):
         assert eight.predict(dark).image.max() == 16
-    again = Detector(detector.model, eight.calibration)
+    again = TorchPredictor(detector.model, eight.calibration)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ZooWarning)
         assert again.predict(full).image.max() == 233

@@ -28,7 +28,7 @@ def read(monkeypatch):
 
 
 @pytest.fixture
-def settled(monkeypatch):
+def settled_files(monkeypatch):
     """Let files count as written some time ago, although their time of change is now."""
     monkeypatch.setattr(file_hashes, "_TICK_NS", -1)
 
@@ -69,7 +69,7 @@ def _replace_with_old_time(path):
 
 
 @pytest.mark.parametrize("change", [_rewrite, _rewrite_with_old_time, _replace_with_old_time])
-def test_a_file_of_the_same_size_and_time_is_read_again(file, store, settled, change):
+def test_a_file_of_the_same_size_and_time_is_read_again(file, store, settled_files, change):
     os.utime(file, ns=(LONG_AGO_NS, LONG_AGO_NS))
     file_digests([file], store)
     change(file)
@@ -85,7 +85,7 @@ def test_what_was_written_just_now_is_not_trusted(file, store, read):
 
 
 @pytest.mark.parametrize("damage", ["", "[]", '{"1.bin": 5}', '{"1.bin": [1]}', "\0\xff"])
-def test_a_damaged_record_is_made_again(file, store, settled, damage):
+def test_a_damaged_record_is_made_again(file, store, settled_files, damage):
     file_digests([file], store)
     [record] = store.iterdir()
     record.write_text(damage, encoding="latin-1")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from torchvision.transforms.v2 import Compose, Resize
 
-from zoo.data import PictureFolders
+from zoo.data import ImageFolders
 from zoo.utils.errors import ZooError
 
 SIZE = (48, 64)
@@ -46,7 +46,7 @@ def every(data):
 
 
 def test_without_bad_pictures_there_is_no_test_split(shots):
-    data = PictureFolders(shots / "good")
+    data = ImageFolders(shots / "good")
     assert len(data.listed("train")) == 9
     assert len(data.listed("validation")) == 3
     assert data.test_splits() == []
@@ -56,7 +56,7 @@ def test_without_bad_pictures_there_is_no_test_split(shots):
 
 
 def test_with_bad_pictures_some_good_ones_test_too(shots):
-    data = PictureFolders(shots / "good", shots / "bad")
+    data = ImageFolders(shots / "good", shots / "bad")
     assert [len(data.listed(split)) for split in ("train", "validation", "test")] == [7, 3, 5]
     assert data.test_splits() == ["test"]
     assert [sample.label for sample in data.listed("test")] == [0, 0, 1, 1, 1]
@@ -72,7 +72,7 @@ def test_with_bad_pictures_some_good_ones_test_too(shots):
 def test_few_good_pictures_still_fill_every_split(shots, n_good, bad):
     for path in sorted((shots / "good").rglob("*.JPG"))[n_good:]:
         path.unlink()
-    data = PictureFolders(shots / "good", shots / "bad" if bad else None)
+    data = ImageFolders(shots / "good", shots / "bad" if bad else None)
     assert all(data.listed(split) for split in data._splits)
     assert any("few good pictures" in notice for notice in data.notices)
 
@@ -88,62 +88,62 @@ def test_too_few_good_pictures_are_one_line(shots, n_good, bad, says):
     for path in sorted((shots / "good").rglob("*.JPG"))[n_good:]:
         path.unlink()
     with pytest.raises(ZooError, match=says):
-        PictureFolders(shots / "good", shots / "bad" if bad else None)
+        ImageFolders(shots / "good", shots / "bad" if bad else None)
 
 
 def test_the_seed_decides_the_splits(shots):
-    first, same, other = (PictureFolders(shots / "good", seed=seed) for seed in (1, 1, 2))
+    first, same, other = (ImageFolders(shots / "good", seed=seed) for seed in (1, 1, 2))
     assert first._splits == same._splits
     assert first._splits != other._splits
     assert first.fingerprint() == same.fingerprint() != other.fingerprint()
 
 
 def test_a_copy_of_the_folders_is_the_same_data(shots, masks, tmp_path):
-    here = PictureFolders(shots / "good", shots / "bad", masks)
+    here = ImageFolders(shots / "good", shots / "bad", masks)
     shutil.copytree(shots, tmp_path / "moved", copy_function=shutil.copyfile)
-    there = PictureFolders(tmp_path / "moved/good", tmp_path / "moved/bad", masks)
+    there = ImageFolders(tmp_path / "moved/good", tmp_path / "moved/bad", masks)
     assert here.fingerprint() == there.fingerprint()
-    assert here.fingerprint() != PictureFolders(shots / "good", shots / "bad").fingerprint()
+    assert here.fingerprint() != ImageFolders(shots / "good", shots / "bad").fingerprint()
 
 
 def test_no_more_than_wanted_are_drawn_by_the_seed(shots):
-    data = PictureFolders(shots / "good", max_good=8, seed=1)
+    data = ImageFolders(shots / "good", max_good=8, seed=1)
     assert len(every(data)) == 8
     assert data.notices[0] == (
         "8 of 12 good pictures are used, drawn by seed 1; --max-good N takes more"
     )
-    assert every(data) == every(PictureFolders(shots / "good", max_good=8, seed=1))
-    assert set(every(data)) != set(every(PictureFolders(shots / "good", max_good=8, seed=2)))
+    assert every(data) == every(ImageFolders(shots / "good", max_good=8, seed=1))
+    assert set(every(data)) != set(every(ImageFolders(shots / "good", max_good=8, seed=2)))
     with pytest.raises(ZooError, match="max_good is 1"):
-        PictureFolders(shots / "good", max_good=1)
+        ImageFolders(shots / "good", max_good=1)
 
 
 def test_pictures_that_are_not_drawn_are_not_opened(shots):
-    drawn = set(every(PictureFolders(shots / "good", max_good=8)))
+    drawn = set(every(ImageFolders(shots / "good", max_good=8)))
     for path in (shots / "good").rglob("*.JPG"):
         if path not in drawn:
             path.write_bytes(b"")
-    data = PictureFolders(shots / "good", max_good=8)
+    data = ImageFolders(shots / "good", max_good=8)
     assert set(every(data)) == drawn
     assert data.fingerprint()
 
 
 def test_bad_pictures_may_lie_among_the_good_ones(shots):
     shutil.move(shots / "bad", shots / "good" / "reject")
-    data = PictureFolders(shots / "good", shots / "good" / "reject")
+    data = ImageFolders(shots / "good", shots / "good" / "reject")
     labels = [sample.label for sample in data.listed("test")]
     assert sorted(labels) == [0, 0, 1, 1, 1]
     assert len(every(data)) == 15
 
 
 def test_good_pictures_may_lie_among_the_bad_ones(shots):
-    data = PictureFolders(shots / "good", shots)
+    data = ImageFolders(shots / "good", shots)
     assert sum(sample.label for sample in data.listed("test")) == 3
 
 
 def test_masks_may_lie_inside_the_bad_folder(shots, masks):
     shutil.move(masks, shots / "bad" / "masks")
-    data = PictureFolders(shots / "good", shots / "bad", shots / "bad" / "masks")
+    data = ImageFolders(shots / "good", shots / "bad", shots / "bad" / "masks")
     assert sum(sample.mask_path is not None for sample in data.listed("test")) == 3
     assert len(data.listed("test")) == 5
 
@@ -151,10 +151,10 @@ def test_masks_may_lie_inside_the_bad_folder(shots, masks):
 def test_masks_may_lie_beside_the_bad_pictures(shots, masks):
     for path in masks.iterdir():
         shutil.copy(path, shots / "bad")
-    data = PictureFolders(shots / "good", shots / "bad", shots / "bad")
+    data = ImageFolders(shots / "good", shots / "bad", shots / "bad")
     assert sum(sample.mask_path is not None for sample in data.listed("test")) == 3
     assert not any("left out" in notice for notice in data.notices)
-    without = PictureFolders(shots / "good", shots / "bad")
+    without = ImageFolders(shots / "good", shots / "bad")
     assert len(without.listed("test")) == 5
     named = "IMG_0_mask.png, IMG_1_mask.png, IMG_2_mask.png"
     assert without.notices[:2] == [
@@ -167,23 +167,23 @@ def test_masks_may_lie_beside_the_bad_pictures(shots, masks):
 def test_one_folder_cannot_be_good_and_something_else(shots, twice):
     options = {"bad": shots / "bad", "masks": None} | {twice: shots / "bad" / ".." / "good"}
     with pytest.raises(ZooError, match="is given twice"):
-        PictureFolders(shots / "good", **options)
+        ImageFolders(shots / "good", **options)
 
 
 def test_masks_need_bad_pictures(shots, masks):
     with pytest.raises(ZooError, match=r"masks in .* but no bad pictures"):
-        PictureFolders(shots / "good", masks=masks)
+        ImageFolders(shots / "good", masks=masks)
 
 
 def test_one_picture_cannot_be_good_and_bad(shots):
     shutil.copy(shots / "good/monday/IMG_03.JPG", shots / "bad/anything.jpg")
     with pytest.raises(ZooError, match=r"bad/anything\.jpg is the same picture as .*IMG_03\.JPG"):
-        PictureFolders(shots / "good", shots / "bad")
+        ImageFolders(shots / "good", shots / "bad")
 
 
 def test_a_copy_of_a_good_picture_is_left_out(shots):
     shutil.copy(shots / "good/monday/IMG_03.JPG", shots / "good/monday/IMG_03 (1).JPG")
-    data = PictureFolders(shots / "good")
+    data = ImageFolders(shots / "good")
     assert len(every(data)) == 12
     assert len({path.read_bytes() for path in every(data)}) == 12
     assert any("copies of other good pictures" in notice for notice in data.notices)
@@ -191,7 +191,7 @@ def test_a_copy_of_a_good_picture_is_left_out(shots):
 
 def test_pictures_without_a_mask_are_named(shots, masks):
     (masks / "IMG_1_mask.png").unlink()
-    data = PictureFolders(shots / "good", shots / "bad", masks)
+    data = ImageFolders(shots / "good", shots / "bad", masks)
     [notice] = [notice for notice in data.notices if notice.startswith("no mask")]
     assert notice == (
         "no mask for IMG_1.png of 3 bad pictures: figures per pixel need all masks and are left out"
@@ -200,7 +200,7 @@ def test_pictures_without_a_mask_are_named(shots, masks):
 
 def test_a_mask_that_marks_nothing_is_named(shots, masks):
     Image.new("L", SIZE[::-1]).save(masks / "IMG_1_mask.png")
-    data = PictureFolders(shots / "good", shots / "bad", masks)
+    data = ImageFolders(shots / "good", shots / "bad", masks)
     assert "nothing is marked in IMG_1_mask.png: is the defect drawn as 0?" in data.notices
 
 
@@ -238,7 +238,7 @@ def _truncated(masks):
 def test_what_would_fail_after_the_fit_fails_before(shots, masks, damage, says):
     damage(shots, masks)
     with pytest.raises(ZooError, match=says) as error:
-        PictureFolders(shots / "good", shots / "bad", masks)
+        ImageFolders(shots / "good", shots / "bad", masks)
     assert "\n" not in str(error.value)
 
 
@@ -248,7 +248,7 @@ def test_nothing_but_masks_is_decoded(shots, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "load", refused)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", refused)
-    PictureFolders(shots / "good", shots / "bad").fingerprint()
+    ImageFolders(shots / "good", shots / "bad").fingerprint()
 
 
 def test_any_mode_size_and_orientation_becomes_one_tensor(shots, texture):
@@ -265,7 +265,7 @@ def test_any_mode_size_and_orientation_becomes_one_tensor(shots, texture):
     pixels.rotate(1).save(made / "turned.jpg", exif=exif)
     grey = np.asarray(pixels.convert("L"), np.uint16) * 257
     Image.fromarray(grey).save(made / "deep.png")
-    data = PictureFolders(made, train_batch_size=4)
+    data = ImageFolders(made, train_batch_size=4)
     data.follow(Compose([Resize((32, 32), antialias=True)]))
     data.setup()
     seen = {}
@@ -282,7 +282,7 @@ def test_any_mode_size_and_orientation_becomes_one_tensor(shots, texture):
 
 
 def test_the_source_of_the_threshold_is_said(shots):
-    data = PictureFolders(shots / "good", seed=3)
+    data = ImageFolders(shots / "good", seed=3)
     assert data.source("validation") == "your good pictures, drawn by seed 3"
 
 
@@ -294,6 +294,6 @@ def test_masks_that_look_inverted_are_said_with_the_cause(tmp_path, texture, wri
     for index, each in enumerate((mask, np.where(mask, np.uint8(0), np.uint8(255)))):
         write_image(tmp_path / f"bad/{index}.png", texture(50 + index))
         write_image(tmp_path / f"masks/{index}.png", each)
-    folders = PictureFolders(tmp_path / "good", tmp_path / "bad", tmp_path / "masks")
+    folders = ImageFolders(tmp_path / "good", tmp_path / "bad", tmp_path / "masks")
     [said] = [line for line in folders.notices if "inverted" in line]
     assert said.startswith("more than half of the image is marked in 1.png")

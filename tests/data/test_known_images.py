@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from zoo.data import MVTecAD2Layout
-from zoo.data.folders import PictureFolders
+from zoo.data.folders import ImageFolders
 from zoo.data.known_images import check_no_test_folder, find_known, images_of_tests
 from zoo.utils.errors import ZooError
 
@@ -35,12 +35,12 @@ def test_the_same_pixels_are_the_same_image(tmp_path, texture, write_image):
 @pytest.mark.parametrize("split", ["test_public/good", "test_private", "test_private_mixed"])
 def test_good_pictures_to_fit_on_are_no_test_images(mini, tmp_path, split):
     with pytest.raises(ZooError, match=r"is part of the test split .*: test images decide nothing"):
-        PictureFolders(mini / "part" / split)
+        ImageFolders(mini / "part" / split)
     (tmp_path / "mine").mkdir()
     for path in (mini / "part" / split).iterdir():
         (tmp_path / "mine" / path.name).symlink_to(path)
     with pytest.raises(ZooError, match="is part of the test split"):
-        PictureFolders(tmp_path / "mine")
+        ImageFolders(tmp_path / "mine")
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.data import PictureFolders, layout
+from zoo.data import ImageFolders, layout
 from zoo.data.datamodule import MVTecAD2Layout
 from zoo.data.listing import files_below, files_in, is_hidden, why_no_file
 from zoo.data.pictures import match_masks, pictures
@@ -139,7 +139,7 @@ def test_own_pictures_and_their_masks_are_told_from_odd_ones(
     for folder in (good, bad, masks):
         add_odd(folder, monkeypatch)
         add_hidden(folder)
-    data = PictureFolders(good, bad, masks)
+    data = ImageFolders(good, bad, masks)
     assert sum(len(data.listed(split)) for split in ("train", "validation", "test")) == 7
     assert match_masks([bad / "7.png"], bad, masks) == {bad / "7.png": masks / "7.png"}
     for name, reason in ODD.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoo.export import export_model
-from zoo.predict import ExportedModel
+from zoo.predict import GraphPredictor
 
 RUNTIMES = {".onnx": "onnxruntime", ".xml": "openvino"}
 
@@ -31,9 +31,9 @@ def exported(graph):
     """Return a function that gives the loaded graph by its suffix."""
     made = {}
 
-    def get(suffix: str) -> ExportedModel:
+    def get(suffix: str) -> GraphPredictor:
         if suffix not in made:
-            made[suffix] = ExportedModel(graph(suffix), threads=1)
+            made[suffix] = GraphPredictor(graph(suffix), threads=1)
         return made[suffix]
 
     return get

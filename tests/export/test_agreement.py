@@ -10,7 +10,7 @@ import pytest
 from zoo.export.agreement import (
     ALLOWED,
     Difference,
-    Judgement,
+    ImageResult,
     allowed,
     compare,
     describe,
@@ -28,7 +28,7 @@ LOOSE = Difference(1, 1, 1, 1, 1, 1)
 def judgement(name, score_map, threshold=90.0):
     calibration = Calibration(threshold)
     done = finish(score_map, score_map.shape, calibration)
-    return Judgement(name, score_map, float(score_map.max()), done, calibration)
+    return ImageResult(name, score_map, float(score_map.max()), done, calibration)
 
 
 @pytest.fixture

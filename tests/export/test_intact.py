@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoo.postprocess import Calibration
-from zoo.predict import ExportedModel, ExportMetadata, read_metadata, write_metadata
+from zoo.predict import ExportMetadata, GraphPredictor, read_metadata, write_metadata
 from zoo.utils.errors import ZooError
 
 
@@ -36,11 +36,11 @@ def flip(path, place):
 )
 def test_other_weights_are_not_used(copy, suffix, damaged, share):
     path = copy(suffix)
-    sound = ExportedModel(path, threads=1)
+    sound = GraphPredictor(path, threads=1)
     damaged = path.with_suffix(damaged)
     flip(damaged, int(share * damaged.stat().st_size))
     assert sound.metadata.sha256 != "0" * 64
-    for read in (read_metadata, ExportedModel):
+    for read in (read_metadata, GraphPredictor):
         with pytest.raises(ZooError, match=rf"{damaged.name} is damaged.*export again") as caught:
             read(path)
         assert "\n" not in str(caught.value)
@@ -54,7 +54,7 @@ def test_another_threshold_is_not_used(copy, suffix):
     data = path.read_bytes()
     assert data.count(threshold.encode()) >= 1
     path.write_bytes(data.replace(threshold.encode(), other.encode()))
-    for read in (read_metadata, ExportedModel):
+    for read in (read_metadata, GraphPredictor):
         with pytest.raises(ZooError, match=r"is damaged, the SHA-256 is another one"):
             read(path)
 
@@ -62,7 +62,7 @@ def test_another_threshold_is_not_used(copy, suffix):
 def test_weights_that_are_missing_are_named(copy):
     path = copy(".xml")
     path.with_suffix(".bin").unlink()
-    for read in (read_metadata, ExportedModel, lambda file: write_metadata(file, None)):
+    for read in (read_metadata, GraphPredictor, lambda file: write_metadata(file, None)):
         with pytest.raises(ZooError, match=r"model.bin is missing, the weights of model.xml"):
             read(path)
 
@@ -71,7 +71,7 @@ def test_a_graph_and_its_weights_may_be_renamed_together(copy):
     path = copy(".xml")
     for suffix in (".xml", ".bin"):
         path.with_suffix(suffix).rename(path.with_name(f"other{suffix}"))
-    assert ExportedModel(path.with_name("other.xml"), threads=1).metadata.method == "ZooPatchcore"
+    assert GraphPredictor(path.with_name("other.xml"), threads=1).metadata.method == "ZooPatchcore"
 
 
 @pytest.fixture
@@ -102,6 +102,6 @@ def test_onnx_weights_outside_the_graph_are_checked_as_well(external):
 def test_onnx_weights_outside_the_graph_that_are_missing_are_named(external):
     pytest.importorskip("onnxruntime")
     external.with_name("m.onnx.data").unlink()
-    for read in (read_metadata, ExportedModel):
+    for read in (read_metadata, GraphPredictor):
         with pytest.raises(ZooError, match=r"m\.onnx\.data"):
             read(external)

@@ -12,10 +12,10 @@ import pytest
 from torchvision.transforms.v2 import CenterCrop, Compose, InterpolationMode, Normalize, Resize
 
 from zoo import export as package
-from zoo.export.graph import behind_the_resize, calibration_of, export_model, metadata_of
+from zoo.export.graph import after_resize, calibration_of, export_model, metadata_of
 from zoo.methods import BlobPostProcessor
 from zoo.postprocess import Calibration
-from zoo.predict import ExportedModel, ExportMetadata, ImageResize, read_metadata, write_metadata
+from zoo.predict import ExportMetadata, GraphPredictor, ImageResize, read_metadata, write_metadata
 from zoo.predict import graph_files as files_module
 from zoo.predict.graph import at_graph_size
 from zoo.utils.errors import ZooError
@@ -104,7 +104,7 @@ def test_new_thresholds_are_put_into_a_graph_that_stands(suffix, graph, exported
         write_metadata(path, metadata)
         assert read_metadata(path) == metadata
     assert sorted(file.name for file in tmp_path.iterdir()) == names
-    copy = ExportedModel(path, threads=1)
+    copy = GraphPredictor(path, threads=1)
     assert copy.metadata == FULL
     copy.metadata = replace(FULL, tiling=None, map_reduction=1)
     [after], [before] = copy.score_images([texture]), exported(suffix).score_images([texture])
@@ -114,12 +114,12 @@ def test_new_thresholds_are_put_into_a_graph_that_stands(suffix, graph, exported
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_damaged_and_missing_graphs_are_one_line(suffix, tmp_path):
     path = tmp_path / f"model{suffix}"
-    for read in (read_metadata, ExportedModel):
+    for read in (read_metadata, GraphPredictor):
         with pytest.raises(ZooError, match="the file does not exist"):
             read(path)
     path.write_text("no graph")
     path.with_suffix(".bin").write_bytes(b"")  # the weights of an OpenVINO graph
-    for read in (read_metadata, ExportedModel, lambda file: write_metadata(file, FULL)):
+    for read in (read_metadata, GraphPredictor, lambda file: write_metadata(file, FULL)):
         with pytest.raises(ZooError, match=f"model{suffix}.*export it again") as caught:
             read(path)
         assert "\n" not in str(caught.value)
@@ -179,8 +179,8 @@ def test_other_files_and_missing_packages_are_one_line(tmp_path, monkeypatch):
 
 def test_an_exported_model_needs_no_torch(graph):
     code = (
-        "import sys; from zoo.export import ExportedModel; import numpy as np;"
-        f"m = ExportedModel({str(graph('.onnx'))!r});"
+        "import sys; from zoo.predict import GraphPredictor; import numpy as np;"
+        f"m = GraphPredictor({str(graph('.onnx'))!r});"
         "m.predict(np.zeros((30, 40, 3), np.uint8)); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
@@ -212,7 +212,7 @@ def test_sizes_and_names_that_cannot_be_are_refused(fitted, tmp_path):
 def test_the_graph_begins_behind_the_resize(transform, size, rest, fitted, swap):
     pre_processor = swap("pre_processor", type(fitted.model.pre_processor)(transform))
     before = pre_processor.export_transform
-    with behind_the_resize(fitted.model) as found:
+    with after_resize(fitted.model) as found:
         assert found == size
         inside = pre_processor.export_transform
     assert pre_processor.export_transform is before
@@ -225,12 +225,12 @@ def test_the_graph_begins_behind_the_resize(transform, size, rest, fitted, swap)
 def test_a_resize_that_keeps_the_aspect_wants_a_size(fitted, swap):
     pre_processor = swap("pre_processor", type(fitted.model.pre_processor)(Resize(32)))
     said = r"shorter side to 32 .*give input_size"
-    with pytest.raises(ZooError, match=said), behind_the_resize(fitted.model):
+    with pytest.raises(ZooError, match=said), after_resize(fitted.model):
         pass
-    with behind_the_resize(fitted.model, (32, 48)) as size:
+    with after_resize(fitted.model, (32, 48)) as size:
         assert size == (32, 48)
     pre_processor.transform = CenterCrop(8)
-    with pytest.raises(ZooError, match="crops"), behind_the_resize(fitted.model):
+    with pytest.raises(ZooError, match="crops"), after_resize(fitted.model):
         pass
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.postprocess import Calibration
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.utils.errors import ZooError
 
 SUFFIXES = [".onnx", ".xml"]
@@ -24,10 +24,10 @@ def pictures(fitted):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("q", [0.5, 0.9, 0.99])
 def test_masks_are_those_of_torch(suffix, q, exported, fitted, pictures):
-    scored = list(Detector(fitted.model, Calibration(0.0)).scored(pictures))
+    scored = list(TorchPredictor(fitted.model, Calibration(0.0)).scored(pictures))
     threshold = float(np.quantile([each.score_map for each in scored], q))
     calibration = Calibration(threshold, 5, fill_holes_px=9, close_px=2)
-    detector, model = Detector(fitted.model, calibration), exported(suffix)
+    detector, model = TorchPredictor(fitted.model, calibration), exported(suffix)
     model.calibration = calibration
     n_marked = 0
     for path in pictures:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from zoo.postprocess import Calibration
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.utils.errors import one_line
 
 RUNTIMES = ["torch", ".onnx", ".xml"]
@@ -26,7 +26,7 @@ def detector(request, fitted):
     """A detector of each runtime, with limits that mark something in most pictures."""
     limits = Calibration(3.0, min_area_px=2)
     if request.param == "torch":
-        return Detector(fitted.model, limits)
+        return TorchPredictor(fitted.model, limits)
     made = request.getfixturevalue("exported")(request.param)
     made.calibration = limits
     return made
@@ -96,7 +96,7 @@ def test_threads_that_share_a_stream_share_its_pictures(detector, pictures):
 
 
 def test_a_method_may_keep_what_it_computes_on_itself(fitted, pictures, monkeypatch):
-    detector = Detector(fitted.model, Calibration(3.0))
+    detector = TorchPredictor(fitted.model, Calibration(3.0))
 
     def remembers(batch, *args):
         fitted.model.last = batch.image  # as a hook that collects features does
@@ -124,7 +124,7 @@ def test_a_map_stays_when_a_method_uses_its_memory_again(fitted, pictures, monke
         return batch
 
     monkeypatch.setattr(fitted.model, "test_step", overwrites)
-    detector = Detector(fitted.model, Calibration(3.0))
+    detector = TorchPredictor(fitted.model, Calibration(3.0))
     (first, score), _ = (detector.score(picture) for picture in pictures[:2])
     assert (first == np.float32(score)).all()
 
@@ -177,12 +177,14 @@ class TestForked:
         assert len(list(stream)) == len(pictures) - 1
 
     def test_a_detector_made_in_a_child_of_torch_says_so_too(self, fitted, pictures):
-        Detector(fitted.model, Calibration(3.0)).predict(pictures[0])
-        said = in_a_fork(lambda: Detector(fitted.model, Calibration(3.0)).predict(pictures[0]))
+        TorchPredictor(fitted.model, Calibration(3.0)).predict(pictures[0])
+        said = in_a_fork(
+            lambda: TorchPredictor(fitted.model, Calibration(3.0)).predict(pictures[0])
+        )
         assert said.startswith("ZooError: this process was forked after torch had computed")
 
     def test_one_thread_of_torch_needs_no_other(self, fitted, pictures):
-        detector = Detector(fitted.model, Calibration(3.0))
+        detector = TorchPredictor(fitted.model, Calibration(3.0))
 
         def alone():
             torch.set_num_threads(1)
@@ -191,17 +193,17 @@ class TestForked:
         assert float(in_a_fork(alone)) == pytest.approx(detector.predict(pictures[0]).score)
 
     def test_an_onnx_graph_loaded_in_a_child_works(self, graph, exported, pictures):
-        from zoo.predict import ExportedModel
+        from zoo.predict import GraphPredictor
 
         here = exported(".onnx").predict(pictures[0]).score
         there = in_a_fork(
-            lambda: ExportedModel(graph(".onnx"), threads=2).predict(pictures[0]).score
+            lambda: GraphPredictor(graph(".onnx"), threads=2).predict(pictures[0]).score
         )
         assert float(there) == pytest.approx(here, rel=1e-5)
 
     def test_openvino_in_a_child_of_openvino_says_so_too(self, graph, exported, pictures):
-        from zoo.predict import ExportedModel
+        from zoo.predict import GraphPredictor
 
         exported(".xml").predict(pictures[0])
-        said = in_a_fork(lambda: ExportedModel(graph(".xml"), threads=2).predict(pictures[0]))
+        said = in_a_fork(lambda: GraphPredictor(graph(".xml"), threads=2).predict(pictures[0]))
         assert said.startswith("ZooError: this process was forked after OpenVINO had begun")

@@ -11,13 +11,13 @@ from torchvision.transforms.v2 import Compose, Normalize, Resize
 from zoo.data.dataset import size_at
 from zoo.data.tiling.scaled import Scaled
 from zoo.export.graph import metadata_of
-from zoo.export.run import fitting
 from zoo.export.sizes import in_tiles, input_sizes
 from zoo.postprocess import Calibration
 from zoo.predict import ExportMetadata
-from zoo.predict.graph import ExportedModel
+from zoo.predict.graph import GraphPredictor
 from zoo.predict.metadata import ImageResize
 from zoo.predict.runtimes import Graph
+from zoo.runs.export import fitting
 from zoo.utils.errors import ZooError
 
 NORMALIZE = Normalize([0.5] * 3, [0.5] * 3)
@@ -54,7 +54,7 @@ def test_tiles_are_as_large_as_the_shorter_side(resize, side, unit, overlap):
 @pytest.mark.parametrize("size", [(SIDE, SIDE), (SIDE, 3 * SIDE + 5), (2 * SIDE, SIDE)])
 def test_what_tiles_say_becomes_the_map_of_the_whole_picture(size):
     metadata = in_tiles(WHOLE, model_with(Resize(SIDE, antialias=True)))
-    judge = ExportedModel.around(Graph(grey, (None, 3, SIDE, SIDE), metadata), "a graph")
+    judge = GraphPredictor.around(Graph(grey, (None, 3, SIDE, SIDE), metadata), "a graph")
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     [found] = judge.score_images([judge.at_model_size(picture)])
     expected = picture.astype(np.float32).mean(axis=2) / 255
@@ -83,7 +83,7 @@ def test_a_graph_knows_the_size_that_the_model_gives_a_picture(resize):
 def test_a_picture_of_another_shape_is_refused_by_name(resize, tmp_path, texture, write_image):
     metadata = metadata_of(model_with(resize), Calibration(0.5), (48, 64))
     metadata = ExportMetadata.from_text(metadata.to_text())
-    judge = ExportedModel.around(Graph(grey, (None, 3, 48, 64), metadata), "a graph")
+    judge = GraphPredictor.around(Graph(grey, (None, 3, 48, 64), metadata), "a graph")
     sizes = {"same": (96, 128), "upright": (128, 96), "square": (96, 96), "larger": (480, 640)}
     paths = [write_image(tmp_path / f"{name}.png", texture(0, sizes[name])) for name in sizes]
     errors = []
@@ -99,7 +99,7 @@ def test_a_picture_of_another_shape_is_refused_by_name(resize, tmp_path, texture
 def test_a_resize_to_one_size_takes_every_shape(texture):
     resize = Resize((48, 64), antialias=True)
     metadata = metadata_of(model_with(resize), Calibration(0.5))
-    judge = ExportedModel.around(Graph(grey, (None, 3, 48, 64), metadata), "a graph")
+    judge = GraphPredictor.around(Graph(grey, (None, 3, 48, 64), metadata), "a graph")
     assert judge.predict(texture(0, (128, 96))).mask.shape == (128, 96)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo.export.pick.candidates import candidates
+from zoo.benchmark.pick.candidates import candidates
 from zoo.utils.errors import ZooError
 
 

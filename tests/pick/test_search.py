@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from zoo.benchmark.pick import search as search_module
+from zoo.benchmark.pick.budget import Budget
+from zoo.benchmark.pick.candidates import candidates
+from zoo.benchmark.pick.choice import Row, ranked, with_front
+from zoo.benchmark.pick.search import cached_json, prepare
 from zoo.export.cost import DeployedCost
-from zoo.export.pick import search as search_module
-from zoo.export.pick.budget import Budget
-from zoo.export.pick.candidates import candidates
-from zoo.export.pick.choice import Row, ranked, with_front
-from zoo.export.pick.search import prepare, remembered
 from zoo.utils.errors import ZooError
 
 
@@ -88,8 +88,8 @@ def test_the_best_estimate_within_the_budget_wins_and_ties_go_to_the_fastest():
 
 def test_what_was_found_out_is_kept_by_its_key(tmp_path):
     place = tmp_path / "deep" / "x.json"
-    assert remembered(place, "a", lambda: 1, int) == 1
-    assert remembered(place, "a", lambda: 2, int) == 1
-    assert remembered(place, "b", lambda: 3, int) == 3
+    assert cached_json(place, "a", lambda: 1, int) == 1
+    assert cached_json(place, "a", lambda: 2, int) == 1
+    assert cached_json(place, "b", lambda: 3, int) == 3
     place.write_text("{", encoding="utf-8")
-    assert remembered(place, "b", lambda: 4, int) == 4
+    assert cached_json(place, "b", lambda: 4, int) == 4

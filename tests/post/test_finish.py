@@ -13,7 +13,7 @@ from skimage.filters import apply_hysteresis_threshold
 
 from zoo.postprocess import Calibration, finish
 from zoo.postprocess.background import background, normalised
-from zoo.postprocess.morphology import shaped
+from zoo.postprocess.morphology import clean_mask
 from zoo.utils.errors import ZooError
 
 # The same examples at every run, and no deadline: a busy machine must not fail a test.
@@ -342,7 +342,9 @@ def test_no_mask_leaves_what_its_shape_allows(score_map, calibration):
     mask = finish(score_map, score_map.shape, calibration).mask
     level, spread = background(score_map, calibration.normalisation, calibration.spread_floor)
     above = score_map > np.float32(level + spread * calibration.threshold)
-    allowed = shaped(above.astype(np.uint8), calibration.close_px, 10_000, 0, calibration.border_px)
+    allowed = clean_mask(
+        above.astype(np.uint8), calibration.close_px, 10_000, 0, calibration.border_px
+    )
     if calibration.sweep is None:
         assert not (mask & ~allowed.astype(bool)).any()
     if border := calibration.border_px:

@@ -11,7 +11,7 @@ from zoo.runs import checksums, history
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checksums import verify_all
 from zoo.runs.damage import damage
-from zoo.runs.folder import appearing, write_json
+from zoo.runs.folder import atomic_folder, write_json
 from zoo.utils.errors import ZooError
 
 FILES = ("config.yaml", "metrics.json", "cost.json", "calibration.json", "model.ckpt")
@@ -20,7 +20,7 @@ FILES += ("histograms.npz", "maps/validation/index.json")
 
 @pytest.fixture
 def run(tmp_path):
-    with appearing(tmp_path / "run") as folder:
+    with atomic_folder(tmp_path / "run") as folder:
         (folder / "config.yaml").write_text("# anomalib-zoo==0.1.0\n")
         (folder / "model.ckpt").write_bytes(bytes(range(256)))
         (folder / "histograms.npz").write_bytes(b"histograms")

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zoo.bench.sealed.attestation import read_attestation
+from zoo.benchmark.sealed.attestation import read_attestation
 from zoo.cli import main
 from zoo.postprocess import Calibration
 from zoo.postprocess.calibration import Sweep

@@ -8,7 +8,7 @@ import pytest
 
 from zoo.runs.damage import damage
 from zoo.runs.folder import (
-    appearing,
+    atomic_folder,
     check_free,
     is_finished,
     note_failure,
@@ -26,7 +26,7 @@ def write_metrics(folder, run_hash: str) -> None:
 
 def test_a_folder_appears_when_its_block_ends_well(tmp_path):
     folder = tmp_path / "a" / "seed0"
-    with appearing(folder) as aside:
+    with atomic_folder(folder) as aside:
         write_metrics(aside, "h")
         assert not folder.exists()
     assert is_finished(folder, "h")
@@ -36,11 +36,11 @@ def test_a_folder_appears_when_its_block_ends_well(tmp_path):
 
 def test_an_error_leaves_the_older_run_alone(tmp_path):
     folder = tmp_path / "seed0"
-    with appearing(folder) as aside:
+    with atomic_folder(folder) as aside:
         write_metrics(aside, "old")
 
     def interrupted() -> None:
-        with appearing(folder) as aside:
+        with atomic_folder(folder) as aside:
             write_metrics(aside, "new")
             raise KeyboardInterrupt
 
@@ -57,12 +57,12 @@ def test_a_killed_run_is_neither_finished_nor_in_the_way(tmp_path):
     leftover.mkdir()
     write_metrics(leftover, "h")
     assert not is_finished(folder, "h")
-    with appearing(folder) as aside:
+    with atomic_folder(folder) as aside:
         assert not list(aside.iterdir())  # of what was begun before
 
 
 def write_run(folder, **files) -> None:
-    with appearing(folder) as aside:
+    with atomic_folder(folder) as aside:
         (aside / "model.ckpt").write_text("new")
         write_metrics(aside, "new")
         for name, text in files.items():

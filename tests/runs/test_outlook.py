@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from zoo.bench.outlook import Foreseen, foresee, lines, makespan
+from zoo.benchmark.outlook import EstimatedDuration, estimate_durations, lines, makespan
 from zoo.runs.spec import RunSpec
 
 
@@ -23,7 +23,7 @@ def measured(out, recipe, name, seed, total_s, threads=1) -> None:
 
 
 def seconds(*specs) -> list[float | None]:
-    return [each.seconds for each in foresee(specs)]
+    return [each.seconds for each in estimate_durations(specs)]
 
 
 def test_seconds_are_those_of_the_same_object_then_of_the_recipe(tmp_path):
@@ -56,7 +56,7 @@ def test_the_last_of_several_ends_when_all_are_through():
 
 def told(states, jobs=1) -> list[str]:
     rows = [
-        Foreseen(RunSpec(recipe, (), "", name, seed, (), "", None), state, time)
+        EstimatedDuration(RunSpec(recipe, (), "", name, seed, (), "", None), state, time)
         for recipe, name, seed, state, time in states
     ]
     return list(lines(rows, jobs, 1))

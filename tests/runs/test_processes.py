@@ -11,12 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from zoo.bench.executors import choose as module
-from zoo.bench.executors.choose import choose, visible_devices
-from zoo.bench.executors.processes import Processes
-from zoo.bench.executors.sequential import Sequential
-from zoo.bench.executors.worker import Setup
-from zoo.bench.grid import run_grid
+from zoo.benchmark.executors import choose as module
+from zoo.benchmark.executors.choose import choose, visible_devices
+from zoo.benchmark.executors.processes import Processes
+from zoo.benchmark.executors.sequential import Sequential
+from zoo.benchmark.executors.worker import Setup
+from zoo.benchmark.grid import run_grid
 from zoo.utils.errors import ZooError
 from zoo.utils.progress import GridProgress
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.bench.shard import Shard, plan_name
+from zoo.benchmark.shard import Shard, plan_name
 from zoo.runs.spec import RunSpec
 from zoo.utils.errors import ZooError
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.bench.sealed import landlock
-from zoo.bench.sealed.guard import Guard
+from zoo.benchmark.sealed import landlock
+from zoo.benchmark.sealed.guard import Guard
 
 SRC = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ def guard(tmp_path):
     guard = Guard([tmp_path / "data" / "view", Path(sys.prefix), SRC], [tmp_path / "data"])
     guard.watch()
     yield guard
-    guard.rest()
+    guard.stop()
 
 
 def test_what_is_allowed_is_read_and_noted(guard, tmp_path):
@@ -100,14 +100,14 @@ def test_no_other_process_and_no_connection(guard):
 
 
 def test_a_guard_at_rest_looks_away(guard, tmp_path):
-    guard.rest()
+    guard.stop()
     assert (tmp_path / "elsewhere.txt").read_text() == "text"
 
 
 CODE = """
 import os, socket, sys
 from pathlib import Path
-from zoo.bench.sealed import landlock
+from zoo.benchmark.sealed import landlock
 abi = landlock.restrict([Path(sys.argv[1]), Path(sys.prefix), Path("/usr"), Path("/lib")])
 print(abi)
 print(Path(sys.argv[1], "ok.txt").read_text())

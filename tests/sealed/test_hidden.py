@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.bench.sealed.hidden import HiddenData
+from zoo.benchmark.sealed.hidden import HiddenData
 from zoo.utils.errors import ZooError
 
 

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from small_recipes import STFPM
 
-from zoo.bench.sealed import landlock
+from zoo.benchmark.sealed import landlock
 from zoo.cli import main
 from zoo.runs.checksums import write_checksums
 from zoo.runs.training import resume

@@ -51,10 +51,12 @@ def test_memory_is_told_where_it_is_known():
     [("cpu", "cpu", 1), ("cuda", "gpu", [0]), ("cuda:1", "gpu", [1]), ("mps", "mps", 1)],
 )
 def test_the_trainer_gets_the_device(fakes, tmp_path, device, accelerator, devices):
-    from zoo.testing.subject import Subject
+    from zoo.testing.subject import MethodUnderTest
 
     words = _accelerator(device)
     assert words == {"accelerator": accelerator, "devices": devices}
-    trainer = Subject(fakes.FakeMean, None, words, None, tmp_path).command("fit").settings.trainer
+    trainer = (
+        MethodUnderTest(fakes.FakeMean, None, words, None, tmp_path).command("fit").settings.trainer
+    )
     assert trainer.accelerator == accelerator
     assert trainer.devices in (devices, str(devices))  # lightning takes a number as text

@@ -17,8 +17,8 @@ from zoo.data.tiling import Scaled, ScaledPreProcessor, Tiling, score_in_tiles, 
 from zoo.export import export_model
 from zoo.methods.method import whole_image
 from zoo.postprocess import Calibration
-from zoo.predict import ExportedModel
-from zoo.predict.detector import Detector
+from zoo.predict import GraphPredictor
+from zoo.predict.detector import TorchPredictor
 from zoo.predict.scoring import score_split
 from zoo.recipes.command import ZooCLI
 from zoo.runs.train import train
@@ -89,7 +89,7 @@ def test_a_detector_gives_the_picture_back_where_the_method_does(mini, brightnes
     model = tiled(brightness(), Tiling(window=20, overlap=0.3))
     path = mini / "part/test_public/bad/000_regular.png"
     pixels = read_image(path)
-    result = Detector(model, Calibration(threshold=9.0)).predict(pixels if as_array else path)
+    result = TorchPredictor(model, Calibration(threshold=9.0)).predict(pixels if as_array else path)
     expected = torch.from_numpy(pixels).float().div(255).permute(2, 0, 1).mean(0)
     assert np.array_equal(result.score_map, expected.numpy())
 
@@ -180,7 +180,7 @@ def test_an_exported_graph_takes_single_tiles_and_metadata_makes_the_map(
     picture = mini / "part/test_public/bad/000_regular.png"
     tiling = json.loads(json.dumps(model.pre_processor.tiling))  # as metadata carries it
     score_map, score = score_in_tiles(to_scale(read_image(picture), tiling), tiling, run, 4)
-    expected, expected_score = Detector(model, Calibration(threshold=1.0)).score(picture)
+    expected, expected_score = TorchPredictor(model, Calibration(threshold=1.0)).score(picture)
     assert score_map.shape == expected.shape
     np.testing.assert_allclose(score_map, expected, rtol=0, atol=1e-6)
     assert score == pytest.approx(expected_score, abs=1e-6)
@@ -194,8 +194,8 @@ def test_an_exported_model_cuts_pictures_itself(mini, tmp_path, brightness, suff
     calibration = Calibration(threshold=0.5)
     path = export_model(model, tmp_path / f"model{suffix}", calibration)
     picture = mini / "part/test_public/bad/000_regular.png"
-    found = ExportedModel(path).predict(picture)
-    expected = Detector(model, calibration).predict(picture)
+    found = GraphPredictor(path).predict(picture)
+    expected = TorchPredictor(model, calibration).predict(picture)
     np.testing.assert_allclose(found.score_map, expected.score_map, rtol=0, atol=1e-6)
     assert found.score == pytest.approx(expected.score, abs=1e-6)
     border = np.abs(expected.score_map - 0.5) < 2 / 255

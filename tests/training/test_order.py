@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import Dataset
 
 from zoo.data.order import KeyedLoader
-from zoo.utils.seeding import drawing, generator_states, keyed, restore_generators
+from zoo.utils.seeding import generator_states, isolated_rng, keyed, restore_generators
 
 
 class Drawn(Dataset):
@@ -85,9 +85,9 @@ def test_a_block_draws_under_its_seed_and_disturbs_nothing():
         return random.random(), np.random.rand(), float(torch.rand(()))  # noqa: NPY002
 
     before = generator_states()
-    with drawing(5):
+    with isolated_rng(5):
         first = drawn()
-    with drawing(5):
+    with isolated_rng(5):
         assert drawn() == first
     after = drawn()
     restore_generators(before)

@@ -13,7 +13,7 @@ from anomalib.deploy import CompressionType, ExportType
 from anomalib.engine import Engine
 from anomalib.models import AnomalibModule
 
-from zoo.export.graph import ONNX_OPTIONS, behind_the_resize, calibration_of, metadata_of
+from zoo.export.graph import ONNX_OPTIONS, after_resize, calibration_of, metadata_of
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.predict.graph_files import write_metadata
 from zoo.runs.checkpoint import restore
@@ -72,7 +72,7 @@ class ZooEngine(Engine):
                 model, export_type, input_size=input_size, ckpt_path=ckpt_path, **common
             )
         metadata = metadata_of(model, calibration_of(model), input_size)
-        with behind_the_resize(model, input_size) as size:
+        with after_resize(model, input_size) as size:
             path = super().export(model, export_type, input_size=size, **common)
         write_metadata(path, metadata)
         return path

@@ -123,10 +123,10 @@ def bench(
     no_objects: Sequence[str] = (),
 ) -> int:
     """Say the plan, run it, print the table of its folder, and return the exit code."""
-    from zoo.bench.executors.choose import choose
-    from zoo.bench.grid import plan, run_grid
-    from zoo.bench.outlook import foresee, lines
-    from zoo.bench.shard import Shard, plan_name
+    from zoo.benchmark.executors.choose import choose
+    from zoo.benchmark.grid import plan, run_grid
+    from zoo.benchmark.outlook import estimate_durations, lines
+    from zoo.benchmark.shard import Shard, plan_name
     from zoo.cli.table import naming_left_out
     from zoo.data.layout import notices
     from zoo.results.table import render, rows_of
@@ -143,7 +143,7 @@ def bench(
     whole = len(specs)
     if part:
         specs = part.of(specs)
-    outlook = foresee(specs)
+    outlook = estimate_durations(specs)
     todo = [each for each in outlook if not each.is_finished]
     said = f"shard {part} of plan {name}: {len(specs)} of {whole}" if part else f"{whole}"
     for object_name in dict.fromkeys(spec.object_name for spec in specs):

@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from zoo.bench.executors.worker import Setup
+from zoo.benchmark.executors.worker import Setup
 from zoo.recipes.trust import is_trusting, trusting
 from zoo.utils.atomic import write_text
 from zoo.utils.errors import ZooError

@@ -11,7 +11,7 @@ from zoo.utils.errors import ZooError
 HELP = "a run as ONNX or OpenVINO that carries its calibration; --check compares them with it"
 EPILOG = (
     "The graph takes images at the model's size, float32 RGB in [0, 1], and gives raw map and "
-    "score; `zoo predict --exported FILE` and zoo.predict.ExportedModel make the run's masks from "
+    "score; `zoo predict --exported FILE` and zoo.predict.GraphPredictor make the run's masks from "
     "it, without torch. fp16 keeps weights in half the space; int8 computes in 8 bits, in ranges "
     "that training images show, and has its limits set anew on validation images. With an option "
     "first, such as --model, this is anomalib's export."
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         runtime(package)
     good, images = _pictures(args.good), _pictures(args.images)
 
-    from zoo.export.run import NormalPictures, export_run, graph_paths
+    from zoo.runs.export import NormalPictures, export_run, graph_paths
     from zoo.runs.folder import own_folder
 
     suffixes = [SUFFIXES[each] for each in dict.fromkeys(args.format)]
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.check:
         return 0
 
-    from zoo.export.run_agreement import check_graphs, standard_pictures
+    from zoo.runs.agreement import check_graphs, standard_pictures
 
     shown = images or standard_pictures(pictures.for_limits)
     found = check_graphs(args.run, paths, shown, given)

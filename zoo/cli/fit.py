@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from zoo.recipes.command import ZooCLI
     from zoo.runs.train import carry_out
 
-    words = ["train", "--config", str(recipe.path), "--data", "zoo.data.PictureFolders"]
+    words = ["train", "--config", str(recipe.path), "--data", "zoo.data.ImageFolders"]
     for key in ("good", "bad", "masks"):
         folder = getattr(args, key)
         # Absolute: config.yaml replays from anywhere, and no name of a folder is read as YAML.

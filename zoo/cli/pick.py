@@ -14,8 +14,8 @@ from zoo.utils.errors import ZooError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from zoo.benchmark.pick.choice import Row
     from zoo.export.agreement import Agreement, Difference
-    from zoo.export.pick.choice import Row
 
 HELP = "good pictures and a budget: try methods, sizes and precisions, export the best that fits"
 EPILOG = (
@@ -69,10 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Try, choose, export, and prove that masks agree."""
+    from zoo.benchmark.pick.budget import Budget
+    from zoo.benchmark.pick.candidates import candidates
     from zoo.data.known_images import check_no_test_folder
     from zoo.data.pictures import pictures, without_copies
-    from zoo.export.pick.budget import Budget
-    from zoo.export.pick.candidates import candidates
     from zoo.predict.graph_files import runtime
 
     # Typing errors and missing packages show before the seconds that the imports take.
@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
     for package in packages:
         runtime(package)
 
-    from zoo.export.pick.choice import ranked, with_front
-    from zoo.export.pick.search import prepare
+    from zoo.benchmark.pick.choice import ranked, with_front
+    from zoo.benchmark.pick.search import prepare
     from zoo.utils.progress import duration
 
     precisions = list(dict.fromkeys(args.precision))
@@ -142,8 +142,8 @@ def _busy() -> str:
 
 def _agreement(out: Path, row: Row) -> Agreement | None:
     """Compare a graph with its run in torch, and print what differs; None if it is too much."""
-    from zoo.export.run import NormalPictures
-    from zoo.export.run_agreement import check_graphs, standard_pictures
+    from zoo.runs.agreement import check_graphs, standard_pictures
+    from zoo.runs.export import NormalPictures
 
     graph = out / row.graph
     folder = graph.parent.parent

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoo.utils.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.predict.predictor import Judge
+    from zoo.predict.predictor import Predictor
 
 HELP = "judge pictures with a run or an exported graph: JSON lines, masks, overlays"
 EPILOG = (
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge pictures; 1 if one could not be judged."""
+    """Predictor pictures; 1 if one could not be judged."""
     from zoo.predict.sources import BLOBS, LINES, Sources
 
     # Typing errors show before the seconds that the imports take.
@@ -65,8 +65,8 @@ def run(args: argparse.Namespace) -> int:
     sources = Sources(pictures, args.out)
     found = sources.found(may_be_empty=args.watch)
 
-    from zoo.predict.stream import Predictor, say
-    from zoo.predict.watch import settled
+    from zoo.predict.stream import PredictionWriter, say
+    from zoo.predict.watch import watch_new_images
     from zoo.utils.atomic import RecordFile
     from zoo.utils.progress import counted
 
@@ -78,11 +78,13 @@ def run(args: argparse.Namespace) -> int:
         RecordFile(args.out / LINES, keep=args.watch) as lines,
         RecordFile(args.out / BLOBS, keep=args.watch) as table,
     ):
-        predictor = Predictor(detector, sources, args.out, lines, table, not args.no_overlays)
+        predictor = PredictionWriter(
+            detector, sources, args.out, lines, table, not args.no_overlays
+        )
         try:
             if args.watch:
                 say(f"watching; Ctrl-C ends it ({detector.calibration.describe()})")
-                for paths in settled(sources, args.interval):
+                for paths in watch_new_images(sources, args.interval):
                     predictor.pass_over(sources.unread)
                     predictor.run(paths, args.batch_size)
             predictor.pass_over(sources.unread)
@@ -112,11 +114,11 @@ def _check(exported: Path | None, run: Path | None) -> None:
     read_calibration(run)
 
 
-def _judge(exported: Path | None, run: Path | None, device: str | None) -> Judge:
+def _judge(exported: Path | None, run: Path | None, device: str | None) -> Predictor:
     if exported is not None:
-        from zoo.predict.graph import ExportedModel
+        from zoo.predict.graph import GraphPredictor
 
-        return ExportedModel(exported, (device or "cpu").upper())
+        return GraphPredictor(exported, (device or "cpu").upper())
 
     from zoo.runs.load import load
 

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line per comparison; 1 if one does not hold."""
-    from zoo.bench.sealed.attestation import checks, read_attestation
+    from zoo.benchmark.sealed.attestation import checks, read_attestation
     from zoo.data import layout
     from zoo.recipes.files import find_recipe
     from zoo.runs.check import check_run
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _repeat(folder: Path, root: Path, tolerance: float) -> list:
-    from zoo.bench.sealed.repeat import replay
+    from zoo.benchmark.sealed.repeat import replay
     from zoo.utils.progress import GridProgress
 
     progress = GridProgress(1)

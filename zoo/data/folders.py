@@ -26,7 +26,7 @@ _FEW = 20
 DEFAULT_MAX_GOOD = 500
 
 
-class PictureFolders(NativeDataModule):
+class ImageFolders(NativeDataModule):
     """Good pictures are split at random, by the seed: to learn from, to calibrate, to test.
 
     The test split holds all bad pictures and a share of the good ones, which are not learnt from:

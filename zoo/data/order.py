@@ -13,7 +13,7 @@ import torch
 from torch import Generator
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from zoo.utils.seeding import drawing, keyed
+from zoo.utils.seeding import isolated_rng, keyed
 
 _ORDER = 2**32 - 1  # stands where an index would: the order has a stream of its own
 
@@ -104,5 +104,5 @@ class KeyedItems(Dataset):
     def __getitem__(self, key: Sequence[int]) -> Any:
         """Return the item of (epoch, index)."""
         epoch, index = key
-        with drawing(keyed(self.seed, epoch, index)):
+        with isolated_rng(keyed(self.seed, epoch, index)):
             return self.dataset[index]

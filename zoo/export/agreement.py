@@ -53,7 +53,7 @@ CLOSE = {"fp32": 0.001, "fp16": 0.02, "int8": 0.25}
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ImageResult:
     """What one side says about one picture.
 
     Attributes:
@@ -110,7 +110,7 @@ class Agreement:
 
 
 def compare(
-    graph: str, precision: str, ours: Sequence[Judgement], theirs: Sequence[Judgement]
+    graph: str, precision: str, ours: Sequence[ImageResult], theirs: Sequence[ImageResult]
 ) -> Agreement:
     """Compare what a run and a graph say about the same pictures.
 
@@ -122,7 +122,7 @@ def compare(
     """
     middle, extent = normal_range([each.score_map for each in ours])
 
-    def apart(one: np.ndarray | float, other: np.ndarray | float) -> float:
+    def max_abs_diff(one: np.ndarray | float, other: np.ndarray | float) -> float:
         height = np.maximum(np.abs(np.subtract(one, middle)), extent)
         return float((np.abs(np.subtract(one, other)) / height).max())
 
@@ -136,8 +136,8 @@ def compare(
         n_pixels += differing.size
         rows.append(
             Difference(
-                map=apart(one.score_map, other.score_map),
-                score=apart(one.score, other.score),
+                map=max_abs_diff(one.score_map, other.score_map),
+                score=max_abs_diff(one.score, other.score),
                 mask=float(np.count_nonzero(differing & clear.pixels)),
                 verdict=float(is_flipped and clear.verdict),
                 mask_in_all=float(np.count_nonzero(differing)),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.predict.graph import ExportedModel
+from zoo.predict.graph import GraphPredictor
 from zoo.utils.errors import ZooError
 from zoo.utils.schema import NonNegative, parse_json, validated
 from zoo.utils.timing import PeakMemory, measure_latency
@@ -66,7 +66,7 @@ def measure(path: Path, size: tuple[int, int], device: str) -> DeployedCost:
     """Measure a graph in this process; arguments as `deployed_cost`."""
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     with PeakMemory() as memory:
-        model = ExportedModel(path, device)
+        model = GraphPredictor(path, device)
         timed = measure_latency(
             lambda: model.predict(picture), min_passes=_PASSES, max_seconds=_SECONDS
         )

@@ -67,7 +67,7 @@ def export_model(
         source = traced(model, aside / "traced", input_size)
         convert(source, aside / path.name, precision, images)
         write_metadata(aside / path.name, metadata)
-        put(aside / path.name, path)
+        move_graph(aside / path.name, path)
     return path
 
 
@@ -79,19 +79,19 @@ def traced(model: AnomalibModule, folder: Path, input_size: tuple[int, int] | No
         folder: Where to write.
         input_size: See `export_model`.
     """
-    with behind_the_resize(model, input_size) as size:
+    with after_resize(model, input_size) as size:
         return model.to_onnx(folder, "model", size, **ONNX_OPTIONS)
 
 
 @contextmanager
 def writing_aside(folder: Path) -> Iterator[Path]:
-    """Give a folder beside the files to write; what is not `put` in place is gone afterwards."""
+    """Give a folder beside the files to write; what was not moved in place is gone."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as aside:
         yield Path(aside)
 
 
-def put(made: Path, path: Path) -> None:
+def move_graph(made: Path, path: Path) -> None:
     """Move a graph, and its weights first, to where it belongs."""
     for file in sorted(made.parent.glob(f"{made.stem}.*"), key=lambda file: file == made):
         file.replace(path.with_name(file.name))
@@ -131,7 +131,7 @@ def metadata_of(
 
 
 @contextmanager
-def behind_the_resize(
+def after_resize(
     model: AnomalibModule, input_size: tuple[int, int] | None = None
 ) -> Iterator[tuple[int, int] | None]:
     """Let a model's forward pass begin behind its resize, and put it on raw outputs.

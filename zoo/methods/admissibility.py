@@ -14,7 +14,7 @@ from typing import Any
 from zoo.data.splits import TEST_SPLITS
 from zoo.methods.card import Card, vand4_admissible
 from zoo.utils.hashes import file_sha256
-from zoo.utils.paths import written_path
+from zoo.utils.paths import expand_path
 
 YES, NO = "yes", "no: "
 # The rules let a fit, and what normal data decides, see train/good and validation/good only.
@@ -179,4 +179,4 @@ def weight_files(model: Any, named: bool = False) -> Iterator[Path]:
         for item in model:
             yield from weight_files(item, named)
     elif named and isinstance(model, str | Path) and str(model) not in _NAMED_WEIGHTS:
-        yield written_path(model)
+        yield expand_path(model)

@@ -40,7 +40,7 @@ class RawVisualizer(ImageVisualizer):
         super().on_predict_batch_end(trainer, pl_module, outputs, shown, *_indices(args))
 
 
-def let_scale(model: AnomalibModule) -> None:
+def set_scale(model: AnomalibModule) -> None:
     """Let a stock model that keeps raw scores draw them scaled; other pictures stay as they are."""
     if isinstance(model.post_processor, BlobPostProcessor) and (
         type(model.visualizer) is ImageVisualizer

@@ -26,7 +26,7 @@ from timm.models import generate_default_cfgs, load_state_dict, register_model
 from torch import nn
 
 from zoo.utils.errors import ZooError, nearest
-from zoo.utils.paths import written_path
+from zoo.utils.paths import expand_path
 
 EMBEDDED_BACKBONE = "tf_efficientnet_lite0"
 EMBEDDED_TIMM_NAME = "efficientnet_lite0_embedded"
@@ -153,7 +153,7 @@ def _source(backbone: str, weights: str | Path) -> dict[str, Any]:
         return {"state_dict": _embedded_state()}
     if str(weights) == "hub":
         return _hub(backbone)
-    path = written_path(weights)
+    path = expand_path(weights)
     if not path.is_file():
         raise ZooError(
             f"no weights at '{weights}': the file does not exist; "

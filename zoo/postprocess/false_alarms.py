@@ -74,7 +74,7 @@ class FalseAlarms:
 def count_false_alarms(
     calibration: Calibration, score_maps: Iterable[np.ndarray], held_out: bool
 ) -> FalseAlarms:
-    """Judge normal images by given thresholds.
+    """Predictor normal images by given thresholds.
 
     Args:
         calibration: The thresholds.

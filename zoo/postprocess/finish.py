@@ -14,7 +14,7 @@ import numpy as np
 from zoo.postprocess.background import background
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.mebin import swept_threshold
-from zoo.postprocess.morphology import shaped
+from zoo.postprocess.morphology import clean_mask
 from zoo.postprocess.resize import to_native
 
 
@@ -94,7 +94,7 @@ def finish(
     threshold = level + spread * calibration.threshold
     if calibration.sweep is not None:
         threshold = swept_threshold(score_map, threshold, calibration.sweep, calibration.erode_px)
-    candidates = shaped(
+    candidates = clean_mask(
         (score_map > threshold).view(np.uint8),
         calibration.close_px,
         calibration.fill_holes_px,

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 
-def shaped(
+def clean_mask(
     candidates: np.ndarray,
     close_px: int = 0,
     fill_holes_px: int = 0,

@@ -9,12 +9,12 @@ from zoo.predict.metadata import ExportMetadata, ImageResize
 from zoo.utils.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from zoo.predict.graph import ExportedModel, at_graph_size
+    from zoo.predict.graph import GraphPredictor, at_graph_size
     from zoo.predict.graph_files import read_metadata, write_metadata
 
 __all__ = [
     "ExportMetadata",
-    "ExportedModel",
+    "GraphPredictor",
     "ImageResize",
     "at_graph_size",
     "read_metadata",
@@ -25,7 +25,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "ExportedModel": "zoo.predict.graph",
+        "GraphPredictor": "zoo.predict.graph",
         "at_graph_size": "zoo.predict.graph",
         "read_metadata": "zoo.predict.graph_files",
         "write_metadata": "zoo.predict.graph_files",

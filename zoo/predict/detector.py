@@ -16,11 +16,11 @@ from zoo.data.dataset import to_model_size
 from zoo.data.native import leading_resize
 from zoo.postprocess.calibration import Calibration
 from zoo.predict.prediction import Scored
-from zoo.predict.predictor import Judge
+from zoo.predict.predictor import Predictor
 from zoo.predict.scoring import check_process, score_pixels
 
 
-class Detector(Judge):
+class TorchPredictor(Predictor):
     """A fitted model with its calibration; made by `zoo.load`.
 
     Args:
@@ -35,11 +35,11 @@ class Detector(Judge):
         self.check_process()
 
     def check_process(self) -> None:
-        """See `Judge`."""
+        """See `Predictor`."""
         check_process(self.model)
 
     def at_model_size(self, pixels: np.ndarray) -> np.ndarray:
-        """See `Judge`."""
+        """See `Predictor`."""
         return to_model_size(pixels, self._resize)
 
     def score_images(
@@ -48,5 +48,5 @@ class Detector(Judge):
         native_sizes: Sequence[tuple[int, int]],
         paths: Sequence[Path] | None = None,
     ) -> list[Scored]:
-        """See `Judge`."""
+        """See `Predictor`."""
         return score_pixels(self.model, images, native_sizes, paths)

@@ -17,12 +17,12 @@ from zoo.data.tiling.exported import score_in_tiles, to_scale
 from zoo.predict.graph_files import checked
 from zoo.predict.metadata import ExportMetadata
 from zoo.predict.prediction import Scored
-from zoo.predict.predictor import FROM_MEMORY, Judge, check_finite
+from zoo.predict.predictor import FROM_MEMORY, Predictor, check_finite
 from zoo.predict.runtimes import Graph, load_graph
 from zoo.utils.errors import ZooError
 
 
-class ExportedModel(Judge):
+class GraphPredictor(Predictor):
     """An exported graph with its calibration; it judges pictures and streams as a run does.
 
     Args:
@@ -38,7 +38,7 @@ class ExportedModel(Judge):
         ZooError: No such graph, one without calibration, or its runtime is not installed.
 
     Example:
-        >>> model = ExportedModel("model.onnx")  # doctest: +SKIP
+        >>> model = GraphPredictor("model.onnx")  # doctest: +SKIP
         >>> model.predict("7.jpg").is_anomalous  # doctest: +SKIP
         True
     """
@@ -48,7 +48,7 @@ class ExportedModel(Judge):
         self._use(load_graph(self.path, device, threads))
 
     @classmethod
-    def around(cls, graph: Graph, path: Path) -> ExportedModel:
+    def around(cls, graph: Graph, path: Path) -> GraphPredictor:
         """Return the detector of a graph that is loaded; `path` is what errors call it."""
         made = cls.__new__(cls)
         made.path = path
@@ -61,11 +61,11 @@ class ExportedModel(Judge):
         self.calibration = graph.metadata.calibration
 
     def check_process(self) -> None:
-        """See `Judge`."""
+        """See `Predictor`."""
         self._graph.check_process()
 
     def at_model_size(self, pixels: np.ndarray) -> np.ndarray:
-        """See `Judge`."""
+        """See `Predictor`."""
         return at_graph_size(pixels, self.metadata)
 
     def score_images(
@@ -74,7 +74,7 @@ class ExportedModel(Judge):
         native_sizes: Sequence[tuple[int, int]] | None = None,
         paths: Sequence[Path] | None = None,
     ) -> list[Scored]:
-        """See `Judge`; without native sizes the images are the pictures themselves."""
+        """See `Predictor`; without native sizes the images are the pictures themselves."""
         if self.metadata.tiling is not None:
             found = [score_in_tiles(each, self.metadata.tiling, self._run) for each in images]
         else:

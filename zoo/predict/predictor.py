@@ -1,7 +1,8 @@
 """Judging pictures: whatever computes score maps, reading, sizes and masks are the same.
 
-A subclass says how a picture gets to the network's size and what its score map is: `Detector` in
-torch, `ExportedModel` in ONNX Runtime and OpenVINO. Nothing here imports torch.
+A subclass says how a picture gets to the network's size and what its score map is:
+`TorchPredictor` in torch, `GraphPredictor` in ONNX Runtime and OpenVINO. Nothing here imports
+torch.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import finish
 from zoo.predict.prediction import Prediction, Scored
 from zoo.utils.errors import ZooError, ZooWarning
-from zoo.utils.paths import written_home
+from zoo.utils.paths import expand_home
 
 Picture = str | os.PathLike | PIL.Image.Image | np.ndarray
 OnError = Callable[[Picture, Exception], None]
@@ -34,7 +35,7 @@ FROM_MEMORY = Path("a picture from memory")
 Said = TypeVar("Said")
 
 
-class Judge(ABC):
+class Predictor(ABC):
     """Pictures in, masks at their own size out; threads may share it, and its streams.
 
     Attributes:
@@ -97,7 +98,7 @@ class Judge(ABC):
         batch_size: int = 1,
         on_error: OnError | None = None,
     ) -> Prediction | Iterator[Prediction]:
-        """Judge one picture, or a stream of them one after the other.
+        """Predict one picture, or a stream of them one after the other.
 
         Args:
             picture: A path, a PIL image or an array, uint8 (H, W, 3) RGB or (H, W) grey; or any
@@ -243,7 +244,7 @@ def _is_constant(array: np.ndarray) -> bool:
 
 
 def _path(picture: object) -> Path | None:
-    return written_home(picture) if isinstance(picture, str | os.PathLike) else None
+    return expand_home(picture) if isinstance(picture, str | os.PathLike) else None
 
 
 def _no_picture(picture: object) -> ZooError:

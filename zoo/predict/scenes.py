@@ -17,7 +17,7 @@ from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.synthetic import KINDS, defects, put_defect
 from zoo.postprocess.scenes import Scenes, ScoreMaps
 from zoo.postprocess.spool import ScoreMapSpool
-from zoo.predict.predictor import Judge
+from zoo.predict.predictor import Predictor
 
 # Enough to tell what light does to a method, few enough to cost less than a fit.
 MOST_IMAGES = 12
@@ -28,7 +28,7 @@ _SEED = 20_503  # any; fixed, so that a run and its recalibration see the same l
 
 @contextmanager
 def scenes(
-    judge: Judge,
+    judge: Predictor,
     paths: Sequence[Path],
     clean: ScoreMaps,
     needs: Set[str],
@@ -75,12 +75,16 @@ def _lights(families: Sequence[str], seed: int) -> list[Light]:
     return [Light(family, each, seed) for family in families for each in SEVERITIES]
 
 
-def _relit(judge: Judge, pixels: np.ndarray, lights: Sequence[Light], spool: ScoreMapSpool) -> None:
+def _relit(
+    judge: Predictor, pixels: np.ndarray, lights: Sequence[Light], spool: ScoreMapSpool
+) -> None:
     small = judge.at_model_size(pixels)
     _score(judge, [relight_image(small, each) for each in lights], pixels.shape[:2], spool)
 
 
-def _painted(judge: Judge, pixels: np.ndarray, seed: int, spool: ScoreMapSpool) -> list[np.ndarray]:
+def _painted(
+    judge: Predictor, pixels: np.ndarray, seed: int, spool: ScoreMapSpool
+) -> list[np.ndarray]:
     """Score one image with several defects, one at a time, and return their masks."""
     wanted = defects(seed, DEFECTS_PER_IMAGE, KINDS)
     pairs = [put_defect(pixels, each) for each in wanted]
@@ -90,7 +94,7 @@ def _painted(judge: Judge, pixels: np.ndarray, seed: int, spool: ScoreMapSpool) 
 
 
 def _score(
-    judge: Judge,
+    judge: Predictor,
     images: Sequence[np.ndarray],
     native_size: tuple[int, int],
     spool: ScoreMapSpool,

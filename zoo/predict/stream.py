@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from zoo.predict.prediction import Prediction
-from zoo.predict.predictor import Judge
+from zoo.predict.predictor import Predictor
 from zoo.predict.sources import MASKS, OVERLAYS, ResultNames, Sources
 from zoo.utils.atomic import RecordFile, unwritable, write_bytes
 from zoo.utils.errors import one_line
@@ -28,7 +28,7 @@ _MUCH_LARGER = 4  # times the pixels of the pictures that set the thresholds
 _OVERLAY_PX = 4096  # long side; for the eye, and JPEG ends at 65,535
 
 
-class Predictor:
+class PredictionWriter:
     """Judges pictures and writes what it finds; nothing of a picture is kept once it is written.
 
     Args:
@@ -47,7 +47,7 @@ class Predictor:
 
     def __init__(
         self,
-        detector: Judge,
+        detector: Predictor,
         sources: Sources,
         out: Path,
         lines: RecordFile,
@@ -69,7 +69,7 @@ class Predictor:
             table.append(_csv([BLOB_COLUMNS]))
 
     def run(self, paths: Iterable[Path], batch_size: int = 1) -> None:
-        """Judge pictures; one that cannot be read becomes a line with an error."""
+        """Predictor pictures; one that cannot be read becomes a line with an error."""
         begin = time.perf_counter()
         try:
             for prediction in self.detector.predict(paths, batch_size, on_error=self._failed):

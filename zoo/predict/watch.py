@@ -14,7 +14,7 @@ from zoo.predict.sources import Sources
 _Look = tuple[int, int, int, int]
 
 
-def settled(sources: Sources, interval_s: float) -> Iterator[list[Path]]:
+def watch_new_images(sources: Sources, interval_s: float) -> Iterator[list[Path]]:
     """Yield the pictures that are new or were overwritten since the last time; never ends.
 
     A picture counts once it is the same at two looks in a row: before that a camera may still be

@@ -22,7 +22,7 @@ import zoo.methods.weights  # noqa: F401 - and this registers the embedded backb
 from zoo import __version__
 from zoo.data.tiling.recipe import Tiling, tiled
 from zoo.methods.registry import load_all
-from zoo.methods.visualizer import let_scale
+from zoo.methods.visualizer import set_scale
 from zoo.recipes.files import find_recipe
 from zoo.recipes.numbers import check_numbers
 from zoo.recipes.parse_errors import readable
@@ -164,7 +164,7 @@ class ZooCLI(AnomalibCLI):
         if not self._waiting:
             super().instantiate_classes()
             tiled(self.model, self.settings.get("tiling"))
-            let_scale(self.model)
+            set_scale(self.model)
             # Stock data without a seed would be split by whatever the model drew before it.
             if getattr(self.datamodule, "seed", 0) is None:
                 self.datamodule.seed = self.settings["seed_everything"]

@@ -20,7 +20,7 @@ from torchvision.transforms.v2 import Compose
 from zoo.data.dataset import size_at
 from zoo.data.native import leading_resize, parts_of
 from zoo.data.tiling import Scaled, ScaledPreProcessor, TilingPreProcessor
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.runs.check import check_run
 from zoo.runs.load import load
 from zoo.utils.errors import ZooError
@@ -155,7 +155,7 @@ def measure(
     )
 
 
-def unscaled(detector: Detector, size: tuple[int, int]) -> Detector:
+def unscaled(detector: TorchPredictor, size: tuple[int, int]) -> TorchPredictor:
     """Return a detector whose network sees pictures of a size as they are.
 
     Where the network takes no such size, pictures are scaled to the nearest multiples of a patch or
@@ -177,7 +177,7 @@ def unscaled(detector: Detector, size: tuple[int, int]) -> Detector:
     blank = np.zeros((*size, 3), np.uint8)
     for multiple in _MULTIPLES:
         model.pre_processor = ScaledPreProcessor(Scaled(1.0, multiple=multiple), then, reduction)
-        changed = Detector(model, detector.calibration)
+        changed = TorchPredictor(model, detector.calibration)
         try:
             changed.score(blank)
         except (RuntimeError, ValueError, AssertionError) as error:
@@ -187,7 +187,7 @@ def unscaled(detector: Detector, size: tuple[int, int]) -> Detector:
     raise ZooError(f"the network takes no picture of {size[0]}x{size[1]}: {reason}")
 
 
-def operations(detector: Detector, picture: np.ndarray) -> int:
+def operations(detector: TorchPredictor, picture: np.ndarray) -> int:
     """Return the floating-point operations of torch for the score map of one picture."""
     # The counter hooks the gradient of a parameter that is handed to a module: there must be none.
     detector.model.requires_grad_(False)

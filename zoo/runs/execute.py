@@ -24,7 +24,7 @@ from zoo.postprocess.doubt import doubt
 from zoo.postprocess.false_alarms import FalseAlarms, expected_false_alarms
 from zoo.postprocess.finish import finish
 from zoo.postprocess.spool import ScoreMapSpool
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.predict.scenes import scenes
 from zoo.predict.scoring import score_batch, score_split
 from zoo.runs.cases import CaseCollector
@@ -244,7 +244,7 @@ def _calibrate(
         listed, rule = datamodule.listed(VALIDATION), post_processor.rule
         paths = [sample.image_path for sample in listed]
         depth = {"bit_depth": datamodule.bit_depth}
-        detector = Detector(model, replace(NO_THRESHOLD, **depth))
+        detector = TorchPredictor(model, replace(NO_THRESHOLD, **depth))
         with scenes(detector, paths, spool, rule.needs) as made:
             calibration = rule(made, datamodule.source(VALIDATION))
             calibration = post_processor.with_verdict(calibration, spool.scores)

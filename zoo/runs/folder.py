@@ -24,7 +24,7 @@ HISTOGRAMS = "histograms.npz"
 RULE_HISTOGRAMS = "rule_histograms.npz"  # of scores as the threshold rule sees them
 CASES = "cases"
 MAPS = "maps"
-ATTESTATION = "attestation.json"  # of a sealed run, see `zoo.bench.sealed`
+ATTESTATION = "attestation.json"  # of a sealed run, see `zoo.benchmark.sealed`
 ROBUSTNESS = "robustness"  # see `zoo relight`
 # What a run writes; whatever else lies in its folder is somebody's own.
 _OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS)
@@ -92,7 +92,7 @@ def json_text(data: Any) -> str:
 
 
 @contextmanager
-def appearing(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path) -> Iterator[Path]:
     """Give a folder to write into that takes the final name only when the block ends well.
 
     An interrupted or failed block leaves nothing behind under the final name, and an older run

@@ -12,7 +12,7 @@ import os
 from typing import Any
 
 from zoo.data.file_hashes import file_digests, folder_digest
-from zoo.utils.paths import written_path
+from zoo.utils.paths import expand_path
 
 # Where something is read from, written to, cached or shown never changes a number.
 _WITHOUT_EFFECT = {
@@ -62,7 +62,7 @@ def config_hash(config: dict[str, Any], **facts: Any) -> str:
     Raises:
         ZooError: A file that a setting names cannot be read.
     """
-    return _hash([_with_contents(deciding(config)), facts])
+    return _hash([_with_contents(hashable_config(config)), facts])
 
 
 def settings_hash(config: dict[str, Any]) -> str:
@@ -74,10 +74,10 @@ def settings_hash(config: dict[str, Any]) -> str:
     Raises:
         ZooError: A file that a setting names cannot be read.
     """
-    return _hash(_with_contents(_without(deciding(config), _OF_ONE_RUN)))
+    return _hash(_with_contents(_without(hashable_config(config), _OF_ONE_RUN)))
 
 
-def deciding(config: dict[str, Any]) -> dict[str, Any]:
+def hashable_config(config: dict[str, Any]) -> dict[str, Any]:
     """Return what of a full configuration can change a number."""
     return _without(config, _WITHOUT_EFFECT)
 
@@ -112,7 +112,7 @@ def _content(text: str | os.PathLike[str], key: str) -> str | None:
     A bare word such as `normal` may also be the name of somebody's folder: it counts as one only
     where the setting's name says so.
     """
-    path = written_path(str(text))
+    path = expand_path(str(text))
     try:
         is_file, is_folder = path.is_file(), path.is_dir()
     except (OSError, ValueError):  # a text that cannot be a path

@@ -17,7 +17,7 @@ from jsonargparse import ArgumentError
 
 from zoo import __version__
 from zoo.data.tiling.recipe import tiled
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.recipes.command import import_methods
 from zoo.recipes.numbers import check_numbers
 from zoo.recipes.parse_errors import readable
@@ -35,7 +35,7 @@ from zoo.utils.plain_yaml import read_yaml
 _NOT_NEEDED = {"weights": "random", "pre_trained": False, "evaluator": False, "visualizer": False}
 
 
-def load(run: str | Path, device: str | None = None, trust: bool = False) -> Detector:
+def load(run: str | Path, device: str | None = None, trust: bool = False) -> TorchPredictor:
     """Rebuild the model of a run, ready to predict.
 
     Args:
@@ -51,7 +51,7 @@ def load(run: str | Path, device: str | None = None, trust: bool = False) -> Det
     calibration = read_calibration(folder)
     model = load_model(folder, device, trust)
     model.post_processor.calibration = calibration
-    return Detector(model, calibration)
+    return TorchPredictor(model, calibration)
 
 
 def load_model(folder: Path, device: str | None = None, trust: bool = False) -> AnomalibModule:

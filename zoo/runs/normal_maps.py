@@ -17,8 +17,8 @@ from zoo.data.stock import adopt
 from zoo.postprocess.calibration import NO_THRESHOLD
 from zoo.postprocess.scenes import Scenes
 from zoo.postprocess.spool import ScoreMapSpool
-from zoo.predict.detector import Detector
-from zoo.predict.predictor import Judge
+from zoo.predict.detector import TorchPredictor
+from zoo.predict.predictor import Predictor
 from zoo.predict.scenes import scenes
 from zoo.runs.check import check_run
 from zoo.runs.load import build, load_model, read_config, reason
@@ -48,12 +48,14 @@ def normal_maps(
     """
     paths = normal_pictures(folder, read_config(folder), good)
     no_threshold = replace(NO_THRESHOLD, bit_depth=check_run(folder).get("bit_depth"))
-    with maps_of(Detector(load_model(folder, device), no_threshold), paths, needs) as made:
+    with maps_of(TorchPredictor(load_model(folder, device), no_threshold), paths, needs) as made:
         yield made
 
 
 @contextmanager
-def maps_of(judge: Judge, paths: Sequence[Path], needs: Set[str] = frozenset()) -> Iterator[Scenes]:
+def maps_of(
+    judge: Predictor, paths: Sequence[Path], needs: Set[str] = frozenset()
+) -> Iterator[Scenes]:
     """Give what a judge says about normal pictures: raw maps, as in `normal_maps`.
 
     Args:

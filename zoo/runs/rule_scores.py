@@ -1,8 +1,9 @@
 """Histograms of scores as the threshold rule sees them, for curves that show where its limits lie.
 
 A rule may take each image's own background off its map first (`zoo.postprocess.background`); raw
-scores and its thresholds then have no common axis. These histograms have. They count a grid of pixels of
-each image, which is enough for a curve; metrics are computed from all pixels of the raw maps.
+scores and its thresholds then have no common axis. These histograms have. They count a grid of
+pixels of each image, which is enough for a curve; metrics are computed from all pixels of the raw
+maps.
 """
 
 from __future__ import annotations

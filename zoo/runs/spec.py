@@ -25,7 +25,7 @@ from zoo.runs.folder import (
     ATTESTATION,
     CONFIG,
     MODEL,
-    appearing,
+    atomic_folder,
     is_finished,
     read_metrics,
 )
@@ -143,7 +143,7 @@ class RunSpec:
         command.instantiate()
         facts = self.facts(command, command.model, run_hash)
         resume = ResumePoint.beside(self.folder, run_hash)
-        with appearing(self.folder) as folder:
+        with atomic_folder(self.folder) as folder:
             (folder / CONFIG).write_text(command.settings_yaml, encoding="utf-8")
             metrics = execute(
                 command.model,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from zoo.testing.subject import Subject
+from zoo.testing.subject import MethodUnderTest
 from zoo.utils.errors import one_line
 
 
@@ -34,11 +34,11 @@ class Check:
     """
 
     name: str
-    find: Callable[[Subject], Iterable[str]]
+    find: Callable[[MethodUnderTest], Iterable[str]]
     mend: str
     needs: tuple[str, ...] = ()
 
-    def __call__(self, subject: Subject) -> list[Violation]:
+    def __call__(self, subject: MethodUnderTest) -> list[Violation]:
         """Return the faults of a method; what it raises is a fault too."""
         found: list[Violation] = []
         try:

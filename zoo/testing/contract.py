@@ -15,7 +15,7 @@ from typing import Any
 from zoo.testing.check import Check, Violation
 from zoo.testing.checks import construction, identity, literals, maps, saved, stock
 from zoo.testing.quiet import quiet
-from zoo.testing.subject import Subject
+from zoo.testing.subject import MethodUnderTest
 from zoo.utils.errors import ZooError, nearest
 
 _ALL = (
@@ -132,7 +132,7 @@ def check_method(
     failed: set[str] = set()
     skipped: dict[str, tuple[str, ...]] = {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, quiet():
-        subject = Subject(method, arguments, trainer, data, Path(folder))
+        subject = MethodUnderTest(method, arguments, trainer, data, Path(folder))
         for check in wanted:
             if unmet := tuple(need for need in check.needs if need in failed or need in skipped):
                 skipped[check.name] = unmet

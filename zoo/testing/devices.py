@@ -18,7 +18,7 @@ import torch
 from anomalib.models import AnomalibModule
 
 from zoo.testing.quiet import quiet
-from zoo.testing.subject import Subject, score
+from zoo.testing.subject import MethodUnderTest, score
 
 # Of the range of the first device's scores. Convolutions may round to 10 bits on a GPU (TF32).
 SCORING_TOLERANCE = 1e-2  # largest difference of a pixel
@@ -81,9 +81,9 @@ def compare_devices(
     first, second = devices
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root, quiet():
 
-        def fit(device: str, folder: Path) -> tuple[Subject, AnomalibModule]:
+        def fit(device: str, folder: Path) -> tuple[MethodUnderTest, AnomalibModule]:
             settings = {**(trainer or {}), **_accelerator(device)}
-            subject = Subject(method, arguments, settings, data, folder, N_TRAIN)
+            subject = MethodUnderTest(method, arguments, settings, data, folder, N_TRAIN)
             return subject, subject.fitted.to(device)
 
         subject, fitted = fit(first, Path(root) / "first")
@@ -102,7 +102,7 @@ def compare_devices(
     )
 
 
-def _maps(subject: Subject, model: AnomalibModule) -> np.ndarray:
+def _maps(subject: MethodUnderTest, model: AnomalibModule) -> np.ndarray:
     """Return the maps of the test images, one image at a time, (images, h, w) float32."""
     return np.stack([score(model, [item])[0].score_map for item in subject.items(model)])
 

@@ -31,7 +31,7 @@ _TRAINED = {"max_epochs": 5, "max_steps": 20}
 _NOT_TRAINED = {"max_epochs": 1}
 
 
-class Subject:
+class MethodUnderTest:
     """A method under test.
 
     Args:

@@ -37,7 +37,7 @@ def keyed(*numbers: int) -> int:
 
 
 @contextmanager
-def drawing(seed: int) -> Iterator[None]:
+def isolated_rng(seed: int) -> Iterator[None]:
     """Let a block draw from freshly seeded generators (CPU), and put the others back afterwards."""
     before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     random.seed(seed)

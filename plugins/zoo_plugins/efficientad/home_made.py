@@ -31,9 +31,9 @@ from zoo.runs.code import class_code, libraries
 from zoo.utils.atomic import atomic_path
 from zoo.utils.errors import ZooError
 from zoo.utils.hashes import file_sha256
-from zoo.utils.paths import written_path
+from zoo.utils.paths import expand_path
 from zoo.utils.progress import duration
-from zoo.utils.seeding import drawing, keyed
+from zoo.utils.seeding import isolated_rng, keyed
 from zoo_plugins.efficientad.muon import muon, share_of_rate
 from zoo_plugins.efficientad.networks import ModelSize, patch_network
 from zoo_plugins.efficientad.sources import Source, source_of
@@ -161,7 +161,7 @@ def _distil(
     device: torch.device | str,
     unfinished: Path,
 ) -> dict[str, Tensor]:
-    with drawing(keyed(recipe.seed)):
+    with isolated_rng(keyed(recipe.seed)):
         student = patch_network(recipe.model_size, recipe.channels, padding=True).to(device)
     embed = PatchEmbedding(recipe).to(device)
     optimizer = muon(student.parameters(), recipe.learning_rate)
@@ -243,7 +243,7 @@ def _key(recipe: TeacherRecipe, source: Source, device: torch.device | str) -> s
         "code": class_code(TeacherRecipe),
         "libraries": libraries(),
     }
-    if (weights := written_path(recipe.weights)).is_file():
+    if (weights := expand_path(recipe.weights)).is_file():
         facts["weights"] = file_sha256(weights)
     return hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()[:16]
 

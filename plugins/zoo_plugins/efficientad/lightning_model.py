@@ -29,7 +29,7 @@ from zoo.methods.frozen import FrozenFeatures
 from zoo.methods.method import TrainedMethod
 from zoo.methods.progress import say_of
 from zoo.utils.errors import ZooError
-from zoo.utils.seeding import drawing
+from zoo.utils.seeding import isolated_rng
 from zoo_plugins.efficientad.home_made import TeacherRecipe, home_made_teacher
 from zoo_plugins.efficientad.muon import muon, share_of_rate
 from zoo_plugins.efficientad.networks import ModelSize, load_teacher
@@ -148,7 +148,7 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
         dataset, say = self.trainer.datamodule.train_data, say_of(self.trainer)
         total, squares, count = 0.0, 0.0, 0
         for index in range(len(dataset)):
-            with drawing(index):  # augmented images are as good as any
+            with isolated_rng(index):  # augmented images are as good as any
                 item = dataset[index]
             if self._frozen is not None:
                 [described] = self._frozen([item.image_path], self.device)

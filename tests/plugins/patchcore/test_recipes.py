@@ -7,7 +7,7 @@ import yaml
 import zoo
 from zoo.data import layout
 from zoo.postprocess.calibration import Calibration
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.recipes.command import ZooCLI
 from zoo.recipes.files import find_recipe, recipe_names
 from zoo.runs.folder import CALIBRATION
@@ -36,7 +36,7 @@ def _trained(recipe, mini, tmp_path):
     folder, metrics = train(command)
     assert metrics["splits"]["test_public"]["n_images"] == 4
     [image, *_] = layout.samples(mini, "part", "validation")
-    kept = Detector(command.model, Calibration.load(folder / CALIBRATION))
+    kept = TorchPredictor(command.model, Calibration.load(folder / CALIBRATION))
     loaded = zoo.load(folder, device="cpu")
     return command, *(each.predict(image.image_path).score_map for each in (kept, loaded))
 

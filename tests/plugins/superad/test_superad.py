@@ -11,7 +11,7 @@ from zoo_plugins.superad.tokens import TokenBackbone
 from zoo.data import MVTecAD2Layout
 from zoo.methods import BlobPostProcessor
 from zoo.postprocess import Calibration
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.predict.scoring import score_batch, score_split
 from zoo.runs.engine import RunEngine
 from zoo.utils.errors import ZooError
@@ -115,7 +115,7 @@ def test_maps_of_runs_have_a_share_of_the_native_size(mini):
 @pytest.mark.parametrize("tile", [None, 32])
 def test_the_map_of_an_image_has_a_share_of_its_own_size_in_any_batch(tile, texture):
     model = _filled(ZooSuperAD(**TINY, shorter_side=48, tile=tile, map_reduction=4))
-    detector = Detector(model, Calibration(0.5))
+    detector = TorchPredictor(model, Calibration(0.5))
     pictures = [texture(0, (128, 128)), texture(1, (16, 16)), texture(2, (96, 96))]
     together = list(detector.scored(pictures, batch_size=3))
     assert [each.score_map.shape for each in together] == [(32, 32), (4, 4), (24, 24)]

@@ -10,14 +10,14 @@ import numpy as np
 from zoo.postprocess.background import Normalisation, background
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import Components
-from zoo.postprocess.morphology import shaped
+from zoo.postprocess.morphology import clean_mask
 from zoo.postprocess.rules.base import SHAPE, NormalScores, Rule, check_normalisation
 from zoo.postprocess.scenes import Scenes
 
 # How far a limit stands above the normal blob that set it, in deviations of normal scores, or as a
 # share of a mass. Another runtime gives that blob a score that differs in the sixth digit; on the
 # very limit, that would mark all of it.
-HAIR = 1e-3
+MIN_MARGIN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class FalseAlarmBudget(Rule):
         blobs = np.concatenate([normal_blobs(each, base) for each in scenes.clean])  # (n, 3)
         peaks, masses, areas = blobs.T
         values, hair = {
-            "peak": (peaks, HAIR * normal.std),
-            "mass": (masses, HAIR * masses),
+            "peak": (peaks, MIN_MARGIN * normal.std),
+            "mass": (masses, MIN_MARGIN * masses),
             "area": (areas, 0.0),
         }[self.limit]
         limit = smallest_limit(values, self.per_image * normal.n_images, hair)
@@ -82,7 +82,7 @@ def normal_blobs(score_map: np.ndarray, calibration: Calibration) -> np.ndarray:
     level, spread = background(score_map, calibration.normalisation, calibration.spread_floor)
     threshold = level + spread * calibration.threshold
     shape = {name: getattr(calibration, name) for name in SHAPE if name != "min_area_px"}
-    candidates = shaped((score_map > threshold).view(np.uint8), **shape)
+    candidates = clean_mask((score_map > threshold).view(np.uint8), **shape)
     components = Components.of(candidates, score_map)
     keep = components.areas >= max(1, calibration.min_area_px)
     keep[0] = False

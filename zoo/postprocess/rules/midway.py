@@ -15,7 +15,7 @@ import numpy as np
 from zoo.postprocess.background import Normalisation, level_and_spread
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.rules.base import NormalScores, Rule, check_normalisation
-from zoo.postprocess.rules.budget import HAIR, normal_blobs, smallest_limit
+from zoo.postprocess.rules.budget import MIN_MARGIN, normal_blobs, smallest_limit
 from zoo.postprocess.scenes import Scenes
 
 
@@ -64,6 +64,6 @@ class Midway(Rule):
         threshold = (upper + normal.mean + self.k * normal.std) / 2
         extent = self.calibration(normal, split, threshold=threshold, findings=findings)
         blobs = np.concatenate([normal_blobs(each, extent) for each in scenes.clean])  # (n, 3)
-        allowed, hair = self.per_image * normal.n_images, HAIR * normal.std
+        allowed, hair = self.per_image * normal.n_images, MIN_MARGIN * normal.std
         peak = smallest_limit(blobs[:, 0], allowed, hair)
         return replace(extent, seed_threshold=max(peak, threshold))

@@ -15,7 +15,7 @@ from zoo.data.relight import Light, relight_image
 from zoo.data.sample import Sample
 from zoo.metrics import PixelCounts
 from zoo.postprocess.finish import finish
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.predict.scenes import evenly
 from zoo.utils.errors import ZooError
 from zoo.utils.progress import counted
@@ -57,7 +57,7 @@ class LightScore:
 
 
 def under_lights(
-    detector: Detector,
+    detector: TorchPredictor,
     samples: Sequence[Sample],
     families: Sequence[str],
     severities: Sequence[int],
@@ -147,7 +147,7 @@ def relit_copies(
 
 
 def _scored(
-    detector: Detector,
+    detector: TorchPredictor,
     small: np.ndarray,
     native_size: tuple[int, int],
     keys: list[tuple[str, int]],

@@ -13,10 +13,10 @@ from anomalib.pre_processing import PreProcessor
 from zoo.data.batch import NativeBatch
 from zoo.methods import BlobPostProcessor
 from zoo.testing.network import NetworkTouched, no_network
-from zoo.testing.subject import Subject
+from zoo.testing.subject import MethodUnderTest
 
 
-def downloads_nothing(subject: Subject) -> Iterator[str]:
+def downloads_nothing(subject: MethodUnderTest) -> Iterator[str]:
     """Find a constructor that reaches for the network, or fails."""
     try:
         with no_network(subject.folder):
@@ -28,13 +28,13 @@ def downloads_nothing(subject: Subject) -> Iterator[str]:
         )
 
 
-def fits_a_recipe(subject: Subject) -> Iterable[str]:
+def fits_a_recipe(subject: MethodUnderTest) -> Iterable[str]:
     """Find a constructor that the parser of recipes and command lines cannot read."""
     subject.command("recipe")
     return ()
 
 
-def takes_components(subject: Subject) -> Iterator[str]:
+def takes_components(subject: MethodUnderTest) -> Iterator[str]:
     """Find arguments that every anomalib model has and that are missing or without effect."""
     given = {
         # Its own: some methods ask the pre-processor for their input size.
@@ -59,7 +59,7 @@ def takes_components(subject: Subject) -> Iterator[str]:
             yield f"the constructor ignores {name}; hand it to super().__init__"
 
 
-def shares_the_post_processor(subject: Subject) -> Iterator[str]:
+def shares_the_post_processor(subject: MethodUnderTest) -> Iterator[str]:
     """Find another post-processor: masks of all methods come from one and the same."""
     found = type(subject.built.post_processor)
     if found is not BlobPostProcessor:
@@ -69,7 +69,7 @@ def shares_the_post_processor(subject: Subject) -> Iterator[str]:
         )
 
 
-def keeps_its_transform(subject: Subject) -> Iterator[str]:
+def keeps_its_transform(subject: MethodUnderTest) -> Iterator[str]:
     """Find a pre-processor that a checkpoint does not bring back.
 
     Anomalib keeps Resize, Normalize, CenterCrop, Compose, Grayscale and SquarePad; of any other
@@ -97,7 +97,7 @@ def keeps_its_transform(subject: Subject) -> Iterator[str]:
         )
 
 
-def _prepared(subject: Subject, model: AnomalibModule) -> torch.Tensor:
+def _prepared(subject: MethodUnderTest, model: AnomalibModule) -> torch.Tensor:
     batch = NativeBatch.collate(subject.items(model)[:1])
     model.pre_processor.on_test_batch_start(None, model, batch, 0)
     return batch.image

@@ -8,10 +8,10 @@ from anomalib.models import AnomalibModule
 
 from zoo.methods import registry
 from zoo.testing.network import NetworkTouched
-from zoo.testing.subject import Subject
+from zoo.testing.subject import MethodUnderTest
 
 
-def is_a_model(subject: Subject) -> Iterator[str]:
+def is_a_model(subject: MethodUnderTest) -> Iterator[str]:
     """Find a class that anomalib cannot use."""
     try:
         found = subject.method_class
@@ -29,7 +29,7 @@ def is_a_model(subject: Subject) -> Iterator[str]:
         yield f"{found.__name__} is defined in a function; define it in a module, for recipes"
 
 
-def has_its_own_name(subject: Subject) -> Iterator[str]:
+def has_its_own_name(subject: MethodUnderTest) -> Iterator[str]:
     """Find other models of the same name, in whatever case: anomalib's get_model ignores it."""
     own = subject.method_class
     others = {
@@ -50,7 +50,7 @@ def has_its_own_name(subject: Subject) -> Iterator[str]:
         )
 
 
-def has_a_card(subject: Subject) -> Iterator[str]:
+def has_a_card(subject: MethodUnderTest) -> Iterator[str]:
     """Find a missing registration, or what is wrong with the card."""
     if subject.registered is None:
         yield (

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from zoo.recipes.files import check_object_free, recipes_for
 from zoo.testing.objects import OBJECT_NAMES, names_object
-from zoo.testing.subject import Subject
+from zoo.testing.subject import MethodUnderTest
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import read_yaml
 
 
-def names_no_object(subject: Subject) -> Iterator[str]:
+def names_no_object(subject: MethodUnderTest) -> Iterator[str]:
     """Find texts that are an object's name, in Python files and recipes."""
     own = subject.method_class
     files = _own_files(own)

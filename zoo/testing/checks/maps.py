@@ -10,7 +10,7 @@ import torch
 from zoo.data.batch import NativeBatch
 from zoo.postprocess import to_native
 from zoo.predict.scoring import Scored, predict_batch
-from zoo.testing.subject import Subject, score
+from zoo.testing.subject import MethodUnderTest, score
 
 # Of the range of scores: what sums in another order make of float32, with a wide margin.
 BATCH_TOLERANCE = 1e-4
@@ -18,13 +18,13 @@ BATCH_TOLERANCE = 1e-4
 _CLAMPED_SHARE = 0.05
 
 
-def fits(subject: Subject) -> Iterable[str]:
+def fits(subject: MethodUnderTest) -> Iterable[str]:
     """Find a method that anomalib's engine cannot fit."""
     _ = subject.fitted  # fits when it is asked for
     return ()
 
 
-def gives_score_maps(subject: Subject) -> Iterator[str]:
+def gives_score_maps(subject: MethodUnderTest) -> Iterator[str]:
     """Find maps of the wrong shape, scores that are not finite, and clamped ones."""
     model, batch = subject.fitted, NativeBatch.collate(subject.items(subject.fitted))
     n_images = len(batch.native_size)
@@ -69,7 +69,7 @@ def _share(pixels: np.ndarray) -> float:
     return float(pixels.mean(axis=1).min())
 
 
-def scores_defects_higher(subject: Subject) -> Iterator[str]:
+def scores_defects_higher(subject: MethodUnderTest) -> Iterator[str]:
     """Find scores of the wrong sign, or maps that are turned, mirrored or shifted."""
     bad, good, differences = [], [], []
     for sample, scored in zip(subject.samples, subject.alone, strict=True):
@@ -91,7 +91,7 @@ def scores_defects_higher(subject: Subject) -> Iterator[str]:
         )
 
 
-def ignores_the_batch(subject: Subject) -> Iterator[str]:
+def ignores_the_batch(subject: MethodUnderTest) -> Iterator[str]:
     """Find images that score otherwise in company, or when they are seen again."""
     model, alone = subject.fitted, subject.alone
     items = subject.items(model)
@@ -106,7 +106,7 @@ def ignores_the_batch(subject: Subject) -> Iterator[str]:
             )
 
 
-def follows_the_seed(subject: Subject) -> Iterator[str]:
+def follows_the_seed(subject: MethodUnderTest) -> Iterator[str]:
     """Find fits that differ under one seed."""
     _, model = subject.run
     again = [score(model, [item])[0] for item in subject.items(model)]

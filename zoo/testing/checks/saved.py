@@ -6,29 +6,29 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from zoo.predict.detector import Detector
+from zoo.predict.detector import TorchPredictor
 from zoo.runs.folder import MODEL
 from zoo.runs.load import load
-from zoo.testing.subject import Subject
+from zoo.testing.subject import MethodUnderTest
 
 _MEND = "keep what was learned in parameters and buffers, all of it"
 
 
-def writes_a_run(subject: Subject) -> Iterable[str]:
+def writes_a_run(subject: MethodUnderTest) -> Iterable[str]:
     """Find a method that `zoo train` cannot carry through."""
     _ = subject.run  # trains when it is asked for
     return ()
 
 
-def comes_back_as_a_run(subject: Subject) -> Iterator[str]:
+def comes_back_as_a_run(subject: MethodUnderTest) -> Iterator[str]:
     """Find a run that `zoo.load` does not rebuild exactly."""
     folder, model = subject.run
-    kept = Detector(model, model.post_processor.calibration)
+    kept = TorchPredictor(model, model.post_processor.calibration)
     # Trusted: this very process wrote it.
     yield from _differences(subject, kept, load(folder, device="cpu", trust=True), "zoo.load")
 
 
-def comes_back_as_a_checkpoint(subject: Subject) -> Iterator[str]:
+def comes_back_as_a_checkpoint(subject: MethodUnderTest) -> Iterator[str]:
     """Find a checkpoint that anomalib does not load safely and exactly."""
     folder, model = subject.run
     name = f"{type(model).__name__}.load_from_checkpoint"
@@ -37,11 +37,13 @@ def comes_back_as_a_checkpoint(subject: Subject) -> Iterator[str]:
     if calibration is None:
         yield f"after {name} there is no calibration; leave the post-processor to ZooMethod"
         return
-    kept = Detector(model, model.post_processor.calibration)
-    yield from _differences(subject, kept, Detector(loaded, calibration), name)
+    kept = TorchPredictor(model, model.post_processor.calibration)
+    yield from _differences(subject, kept, TorchPredictor(loaded, calibration), name)
 
 
-def _differences(subject: Subject, kept: Detector, loaded: Detector, how: str) -> Iterator[str]:
+def _differences(
+    subject: MethodUnderTest, kept: TorchPredictor, loaded: TorchPredictor, how: str
+) -> Iterator[str]:
     """Compare all that two detectors say about the test images, to the last bit."""
     paths = [sample.image_path for sample in subject.samples]
     pairs = list(zip(kept.predict(paths), loaded.predict(paths), strict=True))

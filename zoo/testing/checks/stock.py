@@ -11,11 +11,11 @@ import numpy as np
 from anomalib.cli import AnomalibCLI
 from anomalib.engine import Engine
 
-from zoo.testing.subject import SEED, Subject
+from zoo.testing.subject import SEED, MethodUnderTest
 from zoo.utils.seeding import apply_seed
 
 
-def runs_in_the_engine(subject: Subject) -> Iterator[str]:
+def runs_in_the_engine(subject: MethodUnderTest) -> Iterator[str]:
     """Find what `Engine.fit`, `test` and `predict` stumble over, with anomalib's `Folder`."""
     model, data = subject.build(), subject.stock_data
     engine = Engine(
@@ -42,7 +42,7 @@ def _missing(batch: Any) -> Iterator[str]:
             yield f"Engine.predict gives no {name}; leave predict_step to AnomalibModule"
 
 
-def runs_from_the_command_line(subject: Subject) -> Iterator[str]:
+def runs_from_the_command_line(subject: MethodUnderTest) -> Iterator[str]:
     """Find what `anomalib train --model <module>.<Class>` stumbles over."""
     apply_seed(SEED)
     said = io.StringIO()

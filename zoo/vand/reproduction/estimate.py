@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zoo.bench.grid import plan
-from zoo.bench.sealed.view import link
+from zoo.benchmark.grid import plan
+from zoo.benchmark.sealed.view import link
 from zoo.data.layout import samples
 from zoo.data.splits import FIT_SPLITS, PRIVATE_SPLITS
 from zoo.recipes.files import Recipe

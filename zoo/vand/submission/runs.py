@@ -13,7 +13,7 @@ from zoo.data.known_images import image_digests, images_of_tests
 from zoo.postprocess.calibration import Calibration
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.folder import CONFIG, METRICS, MODEL, UNFINISHED, read_metrics
-from zoo.runs.identity import deciding
+from zoo.runs.identity import hashable_config
 from zoo.runs.maps import SavedMaps, kept_maps
 from zoo.utils.errors import ZooError
 from zoo.utils.names import check_name, check_recipe_name
@@ -189,7 +189,7 @@ def _check_alike(runs: Sequence[ObjectRun]) -> None:
     """Raise where a setting differs between objects: one recipe must serve them all."""
     first = runs[0]
     for run in runs[1:]:
-        one, other = (_flat(deciding(each.config)) for each in (first, run))
+        one, other = (_flat(hashable_config(each.config)) for each in (first, run))
         differ = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
         differ = [key for key in differ if key not in _OF_AN_OBJECT]
         if differ:

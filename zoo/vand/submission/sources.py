@@ -20,7 +20,7 @@ from zoo.vand.submission.runs import ObjectRun
 from zoo.vand.submission.tree import SPLITS, Image
 
 if TYPE_CHECKING:  # kept maps need no torch
-    from zoo.predict.detector import Detector
+    from zoo.predict.detector import TorchPredictor
 
 VALIDATION = "validation"
 
@@ -114,7 +114,7 @@ class FittedModel:
             yield finish(each.score_map, each.native_size, self.run.calibration)
 
     @property
-    def detector(self) -> Detector:
+    def detector(self) -> TorchPredictor:
         """The run's model, as `zoo.load` gives it."""
         if self._detector is None:
             from zoo.runs.load import load

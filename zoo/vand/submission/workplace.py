@@ -31,7 +31,7 @@ class _State:
     affine: dict[Name, tuple[Number, Annotated[Number, Field(gt=0)]]] = field(default_factory=dict)
 
 
-class Workplace:
+class StagingFolder:
     """A submission that is being written.
 
     Args:

@@ -18,7 +18,7 @@ from zoo.vand.submission.pair import is_written, write_pair
 from zoo.vand.submission.runs import ObjectRun, check_calibrations
 from zoo.vand.submission.sources import Source, source_of
 from zoo.vand.submission.tree import MAPS, Expected, Image
-from zoo.vand.submission.workplace import Workplace, begun_bytes, is_archive, submission_name
+from zoo.vand.submission.workplace import StagingFolder, begun_bytes, is_archive, submission_name
 
 Say = Callable[[str], None]
 
@@ -53,7 +53,7 @@ def submit(
     sources = {run.object_name: source_of(run, root, device) for run in runs}
     needs = estimate(runs, expected, packs=is_archive(out))
     free = check_space(out, needs.needed_bytes - begun_bytes(out))
-    work = Workplace(out, fingerprint(runs, expected))
+    work = StagingFolder(out, fingerprint(runs, expected))
     first = runs[0]
     say(f"{first.recipe}, seed {first.seed}, {len(runs)} objects: {needs.describe()}")
     say(f"{size(free)} are free; Ctrl-C keeps what is finished, the same command goes on")
@@ -80,7 +80,7 @@ def submit(
 
 
 def judged(
-    work: Workplace, sources: dict[str, Source], images: Sequence[Image]
+    work: StagingFolder, sources: dict[str, Source], images: Sequence[Image]
 ) -> Iterator[tuple[Image, Affine, Finished]]:
     """Yield each image with its object's affine map, its mask and its raw map at native size."""
     for name, group in groupby(images, key=lambda image: image.object_name):

@@ -1,4 +1,4 @@
-"""Judge the final weights on test_public: SegF1 of their own masks, per object and mean.
+"""Evaluate the final weights on test_public: SegF1 of their own masks, per object and mean.
 
     python industrial/test.py --data.root MVTEC_AD_2
 
@@ -18,7 +18,7 @@ KIT = Path(__file__).resolve().parents[1]
 
 
 def judge(words: list[str] | None = None) -> int:
-    """Judge one run per object and return the exit code."""
+    """Evaluate one run per object and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data.root", dest="root", type=Path, required=True, metavar="DIR")
     parser.add_argument("--runs", type=Path, default=KIT / "weights", metavar="DIR")

@@ -13,19 +13,19 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo import __version__
+from zoo.benchmark.pick.budget import Budget
+from zoo.benchmark.pick.candidates import Candidate
+from zoo.benchmark.pick.choice import Row
+from zoo.benchmark.pick.estimate import EstimatePicture, estimate, write_pictures
+from zoo.benchmark.pick.rehearsal import measure_cost
 from zoo.data.bit_depth import find_bit_depth
 from zoo.data.images import image_size
 from zoo.data.sample import fingerprint
 from zoo.export.cost import DeployedCost, deployed_cost
-from zoo.export.pick.budget import Budget
-from zoo.export.pick.candidates import Candidate
-from zoo.export.pick.choice import Row
-from zoo.export.pick.estimate import EstimatePicture, estimate, write_pictures
-from zoo.export.pick.rehearsal import rehearse
-from zoo.export.run import NormalPictures, export_run, graph_paths, precision_of
-from zoo.predict.graph import ExportedModel
+from zoo.predict.graph import GraphPredictor
 from zoo.recipes.command import ZooCLI
 from zoo.runs.documents import Share
+from zoo.runs.export import NormalPictures, export_run, graph_paths, precision_of
 from zoo.runs.folder import own_folder, write_json
 from zoo.runs.train import carry_out
 from zoo.utils.atomic import copy_file
@@ -101,29 +101,29 @@ class Search:
         def measured() -> dict[str, Any]:
             say(f"{candidate.name}: what would it cost at least?")
             folder = place.parent
-            costs = rehearse(candidate, self.fit_on, self.precisions, self.device, folder)
+            costs = measure_cost(candidate, self.fit_on, self.precisions, self.device, folder)
             return {precision: asdict(cost) for precision, cost in costs.items()}
 
-        return remembered(place, key, measured, dict[Text, DeployedCost])
+        return cached_json(place, key, measured, dict[Text, DeployedCost])
 
     def _fitted(self, candidate: Candidate, say: Say) -> Path:
         run = self.out / RUNS / candidate.slug
 
         def fitted() -> str:
             say(f"{candidate.name}: fit")
-            words = ["train", *candidate.words(), "--data", "zoo.data.PictureFolders"]
+            words = ["train", *candidate.words(), "--data", "zoo.data.ImageFolders"]
             words += ["--data.good", str(self.fit_on.absolute())]
             words += ["--data.seed", str(self.seed), "--seed_everything", str(self.seed)]
             carry_out(ZooCLI(words, parse_only=True), run, shlex.join(["zoo", *words]))
             return "fitted"
 
         place = self.out / RUNS / f"{candidate.slug}.json"
-        remembered(place, self._key(candidate), fitted, Literal["fitted"])
+        cached_json(place, self._key(candidate), fitted, Literal["fitted"])
         return run
 
     def _judged(self, candidate: Candidate, path: Path, say: Say) -> Row:
         precision = precision_of(path)
-        graph = ExportedModel(path)
+        graph = GraphPredictor(path)
 
         def judged() -> dict[str, Any]:
             say(f"{candidate.name} in {precision}: estimate and cost")
@@ -131,7 +131,7 @@ class Search:
             return {"cost": asdict(cost), "segf1": estimate(graph, self.judged)}
 
         key = f"{graph.metadata.made_from} {self.device} {self.key}"
-        found = remembered(path.with_suffix(".estimate.json"), key, judged, _Estimated)
+        found = cached_json(path.with_suffix(".estimate.json"), key, judged, _Estimated)
         place = path.relative_to(self.out).as_posix()
         return Row(candidate.name, precision, found.cost, found.segf1, place)
 
@@ -152,7 +152,7 @@ class _Record:
     value: Any
 
 
-def remembered(place: Path, key: str, work: Callable[[], Any], kind: Any) -> Any:
+def cached_json(place: Path, key: str, work: Callable[[], Any], kind: Any) -> Any:
     """Return what was found out before under the same key, or find it out and write it down.
 
     Args:

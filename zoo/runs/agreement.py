@@ -11,14 +11,14 @@ import torch
 from anomalib.models import AnomalibModule
 
 from zoo.data.synthetic import KINDS, defects, put_defect
-from zoo.export.agreement import Agreement, Judgement, allowed, compare, table
-from zoo.export.graph import behind_the_resize
+from zoo.export.agreement import Agreement, ImageResult, allowed, compare, table
+from zoo.export.graph import after_resize
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import finish
-from zoo.predict.graph import ExportedModel
+from zoo.predict.graph import GraphPredictor
 from zoo.predict.graph_files import read_metadata
 from zoo.predict.metadata import ExportMetadata
-from zoo.predict.predictor import Judge
+from zoo.predict.predictor import Predictor
 from zoo.predict.runtimes import Graph
 from zoo.predict.scenes import evenly
 from zoo.runs.load import load
@@ -40,7 +40,7 @@ class Shown:
         """What people call it."""
         return f"{self.path}{'' if self.defect_seed is None else ' with a synthetic defect'}"
 
-    def pixels(self, judge: Judge) -> np.ndarray:
+    def pixels(self, judge: Predictor) -> np.ndarray:
         """Read it, uint8 (H, W, 3)."""
         pixels = judge.read(self.path)
         if self.defect_seed is None:
@@ -85,7 +85,7 @@ def check_graphs(
     pictures: Sequence[Path | Shown],
     given: Mapping[str, float],
 ) -> Checked:
-    """Judge pictures by a run and by its graphs.
+    """Predictor pictures by a run and by its graphs.
 
     Args:
         folder: The run.
@@ -96,7 +96,7 @@ def check_graphs(
     shown = [each if isinstance(each, Shown) else Shown(each) for each in pictures]
     detector = load(folder, device="cpu")
     agreements, complaints, notes = [], [], []
-    known: dict[tuple[bool, str], list[Judgement]] = {}
+    known: dict[tuple[bool, str], list[ImageResult]] = {}
     # Where pictures are cut, the run's limits do not hold, but those of its exact graph do.
     exact = [
         each.calibration
@@ -104,8 +104,8 @@ def check_graphs(
         if each.is_cut and each.precision == "fp32"
     ]
     for path in graphs:
-        graph = ExportedModel(path, threads=torch.get_num_threads())
-        reference: Judge = detector
+        graph = GraphPredictor(path, threads=torch.get_num_threads())
+        reference: Predictor = detector
         calibration = detector.calibration
         if graph.metadata.is_cut:
             reference = _in_torch(detector.model, path, graph.metadata)
@@ -121,22 +121,22 @@ def check_graphs(
     return Checked(agreements, complaints, notes)
 
 
-def _in_torch(model: AnomalibModule, path: Path, metadata: ExportMetadata) -> ExportedModel:
+def _in_torch(model: AnomalibModule, path: Path, metadata: ExportMetadata) -> GraphPredictor:
     """Return what a graph of tiles would be in torch: it sees the same pixels."""
     side = metadata.tiling["layout"]["tile"]
 
     @torch.no_grad()
     def run(tiles: np.ndarray) -> dict[str, np.ndarray]:
-        with behind_the_resize(model, (side, side)):
+        with after_resize(model, (side, side)):
             found = model(torch.from_numpy(tiles))
         return {name: getattr(found, name).numpy() for name in ("anomaly_map", "pred_score")}
 
-    return ExportedModel.around(Graph(run, (None, 3, side, side), metadata), path)
+    return GraphPredictor.around(Graph(run, (None, 3, side, side), metadata), path)
 
 
 def _judged(
-    judge: Judge, calibration: Calibration, shown: Sequence[Shown], doing: str
-) -> list[Judgement]:
+    judge: Predictor, calibration: Calibration, shown: Sequence[Shown], doing: str
+) -> list[ImageResult]:
     found = []
     for each in counted(shown, len(shown), doing):
         pixels = each.pixels(judge)
@@ -144,5 +144,5 @@ def _judged(
         done = finish(scored.score_map, scored.native_size, calibration, scored.score)
         # Maps at native size would fill the memory, and nobody compares them.
         done = replace(done, score_map=scored.score_map)
-        found.append(Judgement(each.name, scored.score_map, scored.score, done, calibration))
+        found.append(ImageResult(each.name, scored.score_map, scored.score, done, calibration))
     return found

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
-from zoo.bench.executors.worker import Setup, environment
+from zoo.benchmark.executors.worker import Setup, environment
 from zoo.recipes.trust import trusting
 
 if TYPE_CHECKING:
-    from zoo.bench.attempt import Outcome
+    from zoo.benchmark.attempt import Outcome
     from zoo.runs.execute import Say
     from zoo.runs.spec import RunSpec
     from zoo.utils.progress import GridProgress
@@ -29,7 +29,7 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 def _attempt(spec: RunSpec, say: Say) -> Outcome:
-    from zoo.bench.attempt import attempt  # brings torch, into a process that is set up by now
+    from zoo.benchmark.attempt import attempt  # brings torch, into a process that is set up by now
 
     return attempt(spec, say)
 
@@ -77,7 +77,7 @@ class Processes:
                     try:
                         kind, told = pipe.recv()
                     except (EOFError, OSError):
-                        reason = worker.buried()
+                        reason = worker.wait_for_exit()
                         workers[worker.slot] = worker = self._start(worker.slot)
                         if attempts < _ATTEMPTS:
                             worker.give((index, spec, attempts + 1), progress)
@@ -125,7 +125,7 @@ class _Worker:
         with contextlib.suppress(OSError):  # killed before it began: its end is heard of soon
             self.pipe.send(run[1])
 
-    def buried(self) -> str:
+    def wait_for_exit(self) -> str:
         """Wait for the end of a process that was killed, and say how it came."""
         self.process.join()
         code = self.process.exitcode
@@ -138,7 +138,7 @@ class _Worker:
 
 
 def _failed(spec: RunSpec, reason: str) -> Outcome:
-    from zoo.bench.attempt import failed
+    from zoo.benchmark.attempt import failed
 
     return failed(spec, reason)
 

@@ -20,7 +20,7 @@ from zoo.data.masks import read_mask
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.synthetic import KINDS, defects, put_defect
 from zoo.metrics import PixelCounts
-from zoo.predict.predictor import Judge
+from zoo.predict.predictor import Predictor
 from zoo.utils.atomic import write_bytes
 from zoo.utils.progress import counted
 
@@ -65,7 +65,7 @@ def write_pictures(
     return written
 
 
-def estimate(judge: Judge, pictures: Sequence[EstimatePicture]) -> float | None:
+def estimate(judge: Predictor, pictures: Sequence[EstimatePicture]) -> float | None:
     """Return the estimated SegF1: pooled over all pixels of all pictures, at native size.
 
     Args:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import torch
 
-from zoo.bench.executors import Executor
-from zoo.bench.executors.processes import Processes
-from zoo.bench.executors.sequential import Sequential
-from zoo.bench.executors.worker import Setup
+from zoo.benchmark.executors import Executor
+from zoo.benchmark.executors.processes import Processes
+from zoo.benchmark.executors.sequential import Sequential
+from zoo.benchmark.executors.worker import Setup
 from zoo.recipes.trust import is_trusting
 from zoo.utils.errors import ZooError
 
@@ -43,7 +43,7 @@ def choose(
     if executor == "ray":
         if devices:
             raise ZooError("--devices is for this machine: Ray gives each run a GPU of its own")
-        from zoo.bench.executors.ray_cluster import Ray
+        from zoo.benchmark.executors.ray_cluster import Ray
 
         return Ray(address, jobs, threads or here, setup)
     if address:

@@ -11,26 +11,26 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from zoo.benchmark.pick.candidates import Candidate
 from zoo.data.images import image_size
 from zoo.data.native import VALIDATION
 from zoo.data.stock import adopt
 from zoo.export.cost import DeployedCost, deployed_cost
 from zoo.export.graph import metadata_of, traced
-from zoo.export.pick.candidates import Candidate
 from zoo.export.precision import FILE_NAMES, convert
-from zoo.export.run import Inputs, fitting
 from zoo.export.sizes import input_sizes
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.postprocess.rules import Maximum
 from zoo.predict.graph_files import write_metadata
 from zoo.recipes.command import ZooCLI
 from zoo.runs.execute import fit_and_calibrate
+from zoo.runs.export import Inputs, fitting
 from zoo.utils.timing import Stopwatch
 
 PICTURES = 8
 
 
-def rehearse(
+def measure_cost(
     candidate: Candidate, good: Path, precisions: Sequence[str], device: str, folder: Path
 ) -> dict[str, DeployedCost]:
     """Return the least that each precision costs.
@@ -42,7 +42,7 @@ def rehearse(
         device: As OpenVINO names it.
         folder: Where temporary files may lie.
     """
-    words = ["train", *candidate.rehearsal_words(), "--data", "zoo.data.PictureFolders"]
+    words = ["train", *candidate.rehearsal_words(), "--data", "zoo.data.ImageFolders"]
     words += ["--data.good", str(good.absolute()), "--data.max_good", str(PICTURES)]
     command = ZooCLI(words, parse_only=True)
     command.instantiate()

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zoo.bench.sealed.attestation import Check, read_attestation
-from zoo.bench.sealed.run import run_sealed
+from zoo.benchmark.sealed.attestation import Check, read_attestation
+from zoo.benchmark.sealed.run import run_sealed
 from zoo.data import layout
 from zoo.postprocess.calibration import Calibration
 from zoo.runs.check import read_calibration

@@ -21,7 +21,7 @@ State = Literal["finished before", "to do", "to do again, other settings", "to d
 
 
 @dataclass(frozen=True)
-class Foreseen:
+class EstimatedDuration:
     """A planned run, its state, and the seconds it may take (None where nothing tells)."""
 
     spec: RunSpec
@@ -34,11 +34,12 @@ class Foreseen:
         return self.state == "finished before"
 
 
-def foresee(specs: Sequence[RunSpec]) -> list[Foreseen]:
+def estimate_durations(specs: Sequence[RunSpec]) -> list[EstimatedDuration]:
     """Return the outlook of every run, from what lies where their results will."""
     past = {folder: _past(folder) for folder in {_recipe_folder(spec) for spec in specs}}
     return [
-        Foreseen(spec, _state(spec), _seconds(spec, past[_recipe_folder(spec)])) for spec in specs
+        EstimatedDuration(spec, _state(spec), _seconds(spec, past[_recipe_folder(spec)]))
+        for spec in specs
     ]
 
 
@@ -50,7 +51,7 @@ def makespan(seconds: Sequence[float], jobs: int) -> float:
     return max(free)
 
 
-def lines(outlook: Sequence[Foreseen], jobs: int | None, threads: int) -> Iterator[str]:
+def lines(outlook: Sequence[EstimatedDuration], jobs: int | None, threads: int) -> Iterator[str]:
     """Yield the plan for people: runs of one kind in one line, then the time it may take.
 
     Args:
@@ -76,11 +77,11 @@ def lines(outlook: Sequence[Foreseen], jobs: int | None, threads: int) -> Iterat
     yield f"about {duration(makespan(known, jobs or 1))} by what past runs took{unknown}; {how}"
 
 
-def _kind(each: Foreseen) -> tuple[Any, ...]:
+def _kind(each: EstimatedDuration) -> tuple[Any, ...]:
     return each.spec.recipe, each.spec.object_name, each.state, each.seconds
 
 
-def _line(row: Sequence[Foreseen]) -> str:
+def _line(row: Sequence[EstimatedDuration]) -> str:
     """Return `patchcore/embedded · badge · seeds 0 1 · to do, about 40 s each`."""
     recipe = row[0].spec.recipe
     objects = list(dict.fromkeys(each.spec.object_name for each in row))
@@ -93,7 +94,7 @@ def _line(row: Sequence[Foreseen]) -> str:
     return f"  {recipe} · {name} · {seed} · {', '.join(told)}{_each(row)}"
 
 
-def _each(row: Sequence[Foreseen]) -> str:
+def _each(row: Sequence[EstimatedDuration]) -> str:
     todo = [each for each in row if not each.is_finished]
     if not todo:
         return ""

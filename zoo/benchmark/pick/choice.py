@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from zoo.benchmark.pick.budget import Budget
 from zoo.export.cost import DeployedCost
-from zoo.export.pick.budget import Budget
 from zoo.utils.errors import ZooError
 from zoo.utils.pareto import pareto_front
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.bench.attempt import Outcome
-from zoo.bench.executors import Executor
-from zoo.bench.executors.sequential import Sequential
+from zoo.benchmark.attempt import Outcome
+from zoo.benchmark.executors import Executor
+from zoo.benchmark.executors.sequential import Sequential
 from zoo.data import layout
 from zoo.recipes.files import Recipe, check_object_free, find_recipe, known_texts
 from zoo.runs.execute import Keep

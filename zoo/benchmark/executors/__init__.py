@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from zoo.bench.attempt import Outcome
+    from zoo.benchmark.attempt import Outcome
     from zoo.runs.spec import RunSpec
     from zoo.utils.progress import GridProgress
 

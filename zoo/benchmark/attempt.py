@@ -12,7 +12,7 @@ from typing import Literal
 
 import torch
 
-from zoo.bench.sealed.run import run_sealed
+from zoo.benchmark.sealed.run import run_sealed
 from zoo.recipes.command import ZooCLI
 from zoo.runs.execute import Say
 from zoo.runs.folder import note_failure

@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from zoo.bench.sealed.hidden import named_paths
+from zoo.benchmark.sealed.hidden import named_paths
 from zoo.methods.registry import methods
 from zoo.recipes.files import recipes_folder
 

@@ -1,7 +1,7 @@
 """The audit hook of a sealed process: notes every file that Python opens, refuses what is sealed.
 
 A hook cannot be taken off again. What libraries open in C or Rust raises no event: that is for the
-kernel (`zoo.bench.sealed.landlock`) to refuse, and nobody notes it.
+kernel (`zoo.benchmark.sealed.landlock`) to refuse, and nobody notes it.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Guard:
         self._watches = False
 
     def watch(self) -> None:
-        """Begin to note and to refuse; there is no way back but `rest`."""
+        """Begin to note and to refuse; there is no way back but `stop`."""
         self._watches = True
         sys.addaudithook(self._hook)
 
-    def rest(self) -> None:
+    def stop(self) -> None:
         """Look away: the fit is over, and what was read is hashed now."""
         self._watches = False
         # What was imported before the hook stood is part of the code too.

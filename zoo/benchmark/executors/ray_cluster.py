@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zoo.bench.attempt import Outcome, attempt, failed
-from zoo.bench.executors.worker import Setup, environment
+from zoo.benchmark.attempt import Outcome, attempt, failed
+from zoo.benchmark.executors.worker import Setup, environment
 from zoo.recipes.trust import trusting
 from zoo.runs.spec import RunSpec
 from zoo.utils.errors import ZooError, one_line

@@ -8,7 +8,7 @@
                                 the fit went on, or None
     guards                      {"landlock_abi", "audit_hook"} what held the process
     refused, touched            what the process tried and was not let do; of it, what was data
-    reads                       see `zoo.bench.sealed.reads`
+    reads                       see `zoo.benchmark.sealed.reads`
     outputs                     {file of the run: SHA-256}
 
 Nothing here imports torch.
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from typing_extensions import NotRequired, TypedDict
 
-from zoo.bench.sealed.hidden import HiddenData, named_paths
+from zoo.benchmark.sealed.hidden import HiddenData, named_paths
 from zoo.data.splits import FIT_SPLITS
 from zoo.runs.checksums import verify
 from zoo.runs.folder import ATTESTATION, CALIBRATION, CONFIG, MODEL
@@ -79,7 +79,7 @@ class Library(TypedDict):
 
 
 class Reads(TypedDict):
-    """The files that were read, see `zoo.bench.sealed.reads`."""
+    """The files that were read, see `zoo.benchmark.sealed.reads`."""
 
     data: dict[Text, Digest]
     weights: dict[Text, Digest]

@@ -14,17 +14,17 @@ from anomalib.data import AnomalibDataModule
 from anomalib.models import AnomalibModule
 
 from zoo import __version__
-from zoo.bench.sealed.attestation import FORMAT, LIMITS, STATEMENT, outputs_of
-from zoo.bench.sealed.hidden import HiddenData
-from zoo.bench.sealed.process import ANSWER
-from zoo.bench.sealed.readable import readable, weight_folders
-from zoo.bench.sealed.view import view
+from zoo.benchmark.sealed.attestation import FORMAT, LIMITS, STATEMENT, outputs_of
+from zoo.benchmark.sealed.hidden import HiddenData
+from zoo.benchmark.sealed.process import ANSWER
+from zoo.benchmark.sealed.readable import readable, weight_folders
+from zoo.benchmark.sealed.view import view
 from zoo.data.datamodule import MVTecAD2Layout
 from zoo.data.stock import adopt
 from zoo.recipes.trust import is_trusting
 from zoo.runs.check import read_calibration
 from zoo.runs.execute import Say, judge, write_results
-from zoo.runs.folder import ATTESTATION, CONFIG, MODEL, appearing, write_json
+from zoo.runs.folder import ATTESTATION, CONFIG, MODEL, atomic_folder, write_json
 from zoo.runs.load import build, rebuild
 from zoo.runs.training.resume import ResumePoint
 from zoo.utils.errors import ZooError
@@ -41,7 +41,7 @@ _JOB = "job.json"
 # Not `-m`, which would look for code in the working folder, where recipes look for their files.
 _START = (
     "import sys; sys.path[:] = filter(None, sys.path); "
-    "from zoo.bench.sealed.process import main; sys.exit(main(sys.argv[1]))"
+    "from zoo.benchmark.sealed.process import main; sys.exit(main(sys.argv[1]))"
 )
 
 
@@ -57,7 +57,7 @@ def run_sealed(spec: RunSpec, command: ZooCLI, say: Say) -> dict[str, Any]:
     root = Path(config["data"]["init_args"]["root"])
     recipe = Path(str(config["config"][0]))
     resume = ResumePoint.beside(spec.folder, spec.hash(command), is_sealed=True)
-    with appearing(spec.folder) as folder, view(root, spec.object_name, folder.parent) as place:
+    with atomic_folder(spec.folder) as folder, view(root, spec.object_name, folder.parent) as place:
         (folder / CONFIG).write_text(command.settings_yaml, encoding="utf-8")
         sources = ["zoo", config["model"]["class_path"].partition(".")[0]]
         answer = fit_sealed(
@@ -93,7 +93,7 @@ def _judge(
     answer: dict[str, Any],
     say: Say,
 ) -> dict[str, Any]:
-    """Judge the test splits in this process, which sees them."""
+    """Evaluate the test splits in this process, which sees them."""
     datamodule = adopt(build(AnomalibDataModule, "data", config["data"]), spec.seed)
     watch = Stopwatch(answer["phases"])
     with PeakMemory() as memory:
@@ -124,7 +124,7 @@ def fit_sealed(
         recipe: The recipe's file.
         root: The data set that is hidden.
         object_name: The object whose train and validation images are seen.
-        place: Folder from `zoo.bench.sealed.view`.
+        place: Folder from `zoo.benchmark.sealed.view`.
         folder: The run's folder; model and calibration are written into it.
         sources: Packages whose files the record lists one by one.
         resume: Where the fit keeps its state, and goes on from if there is one.

@@ -11,9 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zoo.bench.sealed import landlock
-from zoo.bench.sealed.guard import Guard
-from zoo.bench.sealed.reads import sorted_reads
+from zoo.benchmark.sealed import landlock
+from zoo.benchmark.sealed.guard import Guard
+from zoo.benchmark.sealed.reads import sorted_reads
 from zoo.utils.errors import ZooError, one_line
 from zoo.utils.schema import read_json
 
@@ -33,7 +33,7 @@ def main(job_file: str) -> int:
         answer |= _fit(job)
     except Exception as error:
         answer["error"] = str(error) if isinstance(error, ZooError) else one_line(error)
-    guard.rest()
+    guard.stop()
     answer["landlock_abi"] = kernel
     answer["refused"] = list(dict.fromkeys(guard.refused))
     answer["touched"] = list(dict.fromkeys(guard.touched_hidden))

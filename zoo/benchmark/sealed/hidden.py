@@ -19,7 +19,7 @@ from zoo.data.listing import IMAGE_SUFFIXES
 from zoo.data.splits import FIT_SPLITS
 from zoo.utils.errors import ZooError
 from zoo.utils.hashes import file_sha256
-from zoo.utils.paths import written_path
+from zoo.utils.paths import expand_path
 
 _DEPTH = 3  # object, split, good: folders that may be links
 
@@ -153,7 +153,7 @@ def named_paths(config: Any, key: str) -> Iterator[tuple[str, Path]]:
         for index, value in enumerate(config):
             yield from named_paths(value, f"{key}[{index}]")
     elif isinstance(config, str | Path) and str(config).strip("."):
-        path = written_path(config)
+        path = expand_path(config)
         try:
             if path.exists():
                 yield key, path

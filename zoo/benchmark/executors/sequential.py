@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from zoo.bench.attempt import Outcome, attempt
+from zoo.benchmark.attempt import Outcome, attempt
 from zoo.runs.spec import RunSpec
 from zoo.utils.progress import GridProgress
 
 
 class Sequential:
-    """The executor that needs nothing, see `zoo.bench.executors`."""
+    """The executor that needs nothing, see `zoo.benchmark.executors`."""
 
     jobs = 1
 

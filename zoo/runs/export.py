@@ -22,9 +22,9 @@ from zoo.data.native import TRAIN
 from zoo.data.tiling.grid import Layout
 from zoo.data.tiling.stitch import cut
 from zoo.export.graph import (
-    behind_the_resize,
+    after_resize,
     metadata_of,
-    put,
+    move_graph,
     traced,
     writing_aside,
 )
@@ -32,8 +32,8 @@ from zoo.export.precision import FILE_NAMES, MOST_IMAGES, as_inputs, convert
 from zoo.export.sizes import in_tiles, input_sizes
 from zoo.postprocess.calibration import NO_THRESHOLD
 from zoo.postprocess.rule_text import rule_of
-from zoo.predict.detector import Detector
-from zoo.predict.graph import ExportedModel, at_graph_size
+from zoo.predict.detector import TorchPredictor
+from zoo.predict.graph import GraphPredictor, at_graph_size
 from zoo.predict.graph_files import read_metadata, write_metadata
 from zoo.predict.metadata import ExportMetadata
 from zoo.predict.scenes import evenly
@@ -141,7 +141,7 @@ def export_run(
     metadata = replace(metadata, made_from=made_from)
     if is_cut:
         metadata = in_tiles(metadata, detector.model)
-    with behind_the_resize(detector.model, size):
+    with after_resize(detector.model, size):
         pass  # a size that cannot be shows before anything is said
     if needs_ranges:
         shown = fitting(shown, metadata)
@@ -157,7 +157,7 @@ def export_run(
             write_metadata(made, whole)
             if precision == "int8" or is_cut:
                 _set_limits(made, whole, pictures)
-            put(made, path)
+            move_graph(made, path)
     return wanted
 
 
@@ -211,7 +211,7 @@ class Inputs(Sequence):
 def _set_limits(made: Path, metadata: ExportMetadata, pictures: NormalPictures) -> None:
     """Put limits into a graph that the run's rule derives from the graph's own maps."""
     old = metadata.calibration
-    judge = ExportedModel(made, threads=torch.get_num_threads())
+    judge = GraphPredictor(made, threads=torch.get_num_threads())
     judge.calibration = replace(NO_THRESHOLD, bit_depth=old.bit_depth)
     rule = rule_of(old)
     with maps_of(judge, pictures.for_limits, rule.needs) as scenes:
@@ -220,7 +220,7 @@ def _set_limits(made: Path, metadata: ExportMetadata, pictures: NormalPictures) 
 
 
 def _input_size(
-    detector: Detector, pictures: NormalPictures, given: tuple[int, int] | None, say: Say
+    detector: TorchPredictor, pictures: NormalPictures, given: tuple[int, int] | None, say: Say
 ) -> tuple[tuple[int, int] | None, bool]:
     """Return the size of the input, and whether the run's pictures are cut into tiles of it."""
     if given is not None or not input_sizes(detector.model, [(64, 64)]):
