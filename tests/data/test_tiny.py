@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 
 from zoo.cli import tiny as command
-from zoo.data.tiny import OBJECTS, record, write, write_tiny
+from zoo.data.tiny import OBJECTS, write, write_tiny
+from zoo.data.tiny.camera import LIGHTS, MIXED_LIGHTS
 from zoo.data.tiny.defects import KINDS
-from zoo.data.tiny.draws import Draws
-from zoo.data.tiny.frame import Frame
-from zoo.data.tiny.lights import LIGHTS, MIXED_LIGHTS
 from zoo.data.tiny.plan import SIZES, Size, scenes
-from zoo.data.tiny.scene import build, photograph
+from zoo.data.tiny.scene import Draws, Frame
+from zoo.data.tiny.write import build, photograph
 from zoo.utils.errors import ZooError
 
 PUBLIC = ("regular", "overexposed", "underexposed", "shift_1")
@@ -175,19 +174,19 @@ def test_masks_of_a_scene_are_equal_under_every_light(root, manifest):
 def test_lights_differ_in_the_way_their_names_say(root):
     for name in NATIVE:
         folder = root / name / "test_public" / "good"
-        pictures = {light: read(folder / f"000_{light}.png").astype(float) for light in PUBLIC}
-        level = {light: picture.mean() for light, picture in pictures.items()}
+        images = {light: read(folder / f"000_{light}.png").astype(float) for light in PUBLIC}
+        level = {light: image.mean() for light, image in images.items()}
         assert level["underexposed"] < 0.75 * level["regular"] < 0.65 * level["overexposed"]
         # moved lamp: the left and the right half change their balance
         half = NATIVE[name][1] // 2
         left, right = (
-            {light: picture[:, part].mean() for light, picture in pictures.items()}
+            {light: image[:, part].mean() for light, image in images.items()}
             for part in (slice(half), slice(half, None))
         )
         assert right["shift_1"] / left["shift_1"] > 1.1 * right["regular"] / left["regular"]
 
 
-def test_every_defect_changes_the_picture_inside_its_mask(root, manifest):
+def test_every_defect_changes_the_image_inside_its_mask(root, manifest):
     for row in manifest:
         if row["label"] == "good" or row["light"] != "regular":
             continue
@@ -216,7 +215,7 @@ def test_each_kind_can_strike_each_object(name, kind):
     assert damaged.specimen.surface.albedo.dtype == np.float32
 
 
-def test_a_picture_does_not_depend_on_how_many_others_are_made(root, few, tmp_path):
+def test_an_image_does_not_depend_on_how_many_others_are_made(root, few, tmp_path):
     again = files_under(write_tiny(tmp_path / "again", seed=0))
     whole = files_under(root)
     shared = [
@@ -242,12 +241,12 @@ def test_same_seed_same_bytes_in_another_process(few, tmp_path):
     assert files_under(tmp_path / "there") == here
 
 
-def test_another_seed_gives_other_pictures_in_the_same_layout(few, tmp_path):
+def test_another_seed_gives_other_images_in_the_same_layout(few, tmp_path):
     one = files_under(write_tiny(tmp_path / "one", seed=1, objects=["beans"]))
     two = files_under(write_tiny(tmp_path / "two", seed=2, objects=["beans"]))
     assert one.keys() == two.keys()
-    pictures = [name for name in one if name.endswith(".png") and "_mask" not in name]
-    assert not any(one[name] == two[name] for name in pictures)
+    images = [name for name in one if name.endswith(".png") and "_mask" not in name]
+    assert not any(one[name] == two[name] for name in images)
 
 
 def test_a_finished_set_is_left_alone(root):
@@ -261,20 +260,20 @@ def test_a_finished_set_is_left_alone(root):
 
 def test_an_interrupted_set_is_completed(few, tmp_path, monkeypatch):
     whole = files_under(write_tiny(tmp_path / "whole", objects=["weave"]))
-    written, real = [], write._write_png
+    written, real = [], write.write_bytes
 
-    def stop_after_six(path, picture):
+    def stop_after_six(path, data):
         if len(written) == 6:
             raise KeyboardInterrupt
         written.append(path)
-        real(path, picture)
+        real(path, data)
 
-    monkeypatch.setattr(write, "_write_png", stop_after_six)
+    monkeypatch.setattr(write, "write_bytes", stop_after_six)
     with pytest.raises(KeyboardInterrupt):
         write_tiny(tmp_path / "cut", objects=["weave"])
-    assert not (tmp_path / "cut" / record.FINISHED).exists()
-    written[-1].write_bytes(b"half a picture")
-    monkeypatch.setattr(write, "_write_png", real)
+    assert not (tmp_path / "cut" / write.FINISHED).exists()
+    written[-1].write_bytes(b"half an image")
+    monkeypatch.setattr(write, "write_bytes", real)
     assert files_under(write_tiny(tmp_path / "cut", objects=["weave"])) == whole
 
 

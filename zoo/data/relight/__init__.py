@@ -1,22 +1,22 @@
 """The same scene under another lamp: for calibration, for training and for tests of robustness."""
 
-from importlib import import_module
+from typing import TYPE_CHECKING
 
-# Resolved on first use: the names of the families must not cost an import of torch.
-_LAZY = {
-    "FAMILIES": "zoo.data.relight.light",
-    "SEVERITIES": "zoo.data.relight.light",
-    "Light": "zoo.data.relight.light",
-    "Relight": "zoo.data.relight.transform",
-    "lights": "zoo.data.relight.light",
-    "relight": "zoo.data.relight.apply",
-    "relight_image": "zoo.data.relight.apply",
-}
+from zoo.data.relight.light import FAMILIES, SEVERITIES, Light, lights
+from zoo.utils.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from zoo.data.relight.families import relight, relight_image
+    from zoo.data.relight.transform import Relight
 
 __all__ = ["FAMILIES", "SEVERITIES", "Light", "Relight", "lights", "relight", "relight_image"]
 
-
-def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Resolved on first use: the names of the families must not cost an import of torch.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Relight": "zoo.data.relight.transform",
+        "relight": "zoo.data.relight.families",
+        "relight_image": "zoo.data.relight.families",
+    },
+)

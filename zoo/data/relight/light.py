@@ -22,7 +22,7 @@ _EDGES = {
     "gain": (0.10, 0.20, 0.40, 0.65, 0.95, 1.30),
     # tone curve: exponent 2**stops (darker) or 2**-stops (brighter)
     "gamma": (0.08, 0.16, 0.32, 0.48, 0.64, 0.80),
-    # lamp to one side: from x 2**-stops to x 2**stops across the picture
+    # lamp to one side: from x 2**-stops to x 2**stops across the image
     "gradient": (0.10, 0.20, 0.40, 0.60, 0.80, 1.00),
     # narrow beam: its centre is that much brighter than its surroundings
     "spot": (0.15, 0.30, 0.60, 0.90, 1.20, 1.50),
@@ -80,12 +80,6 @@ def lights(
 
     Each family has its own draws: leaving one out, or asking for more per family, leaves every
     other light as it was. Within a family no severity comes back before all others have come.
-
-    Args:
-        seed: Seed of the list.
-        families: Families to draw from.
-        severities: Severities to draw from.
-        per_family: Lights of each family.
 
     Raises:
         ZooError: Unknown family, or severity out of range, or none to draw from.

@@ -1,12 +1,8 @@
 """The light changes that VAND entries published as training augmentation.
 
-They were written for 8-bit images at model size and stay there: values are clipped to 0..255 and
-truncated where the originals do so. Sizes in pixels belong to the model size of the entry and are
-scaled to the image at hand, so that at that size they are the published numbers.
-
-Only what changes values is here. The flips of ISVL and Filter-Former and the random crop of the
-latter move geometry: compose them from torchvision, after the light. Every object gets the same;
-ISVL chose by hand which of its objects are augmented.
+They were written for 8-bit images at model size: values are clipped to 0..255 and truncated where
+the originals do so, and sizes in pixels are scaled from the entry's model size. Flips and crops are
+left to torchvision; every object gets the same. Images are (3, H, W) uint8 throughout.
 """
 
 from __future__ import annotations
@@ -22,7 +18,7 @@ from torchvision.transforms.v2.functional import (
     adjust_saturation,
 )
 
-from zoo.data.relight.draws import integer, uniform
+from zoo.data.relight.families import integer, uniform
 
 _ISVL_SIDE = 448  # model size of ISVL in pixels
 _FILTER_FORMER_SIDE = 896  # and of Filter-Former
@@ -32,14 +28,7 @@ def robis(image: Tensor, generator: Generator) -> Tensor:
     """Change the exposure by up to 0.2 stops and add noise of 15 grey values.
 
     RoBiS (VAND 3.0, second place), arXiv 2505.21152, code HUST-SLOW/RoBiS at c318cf4 (MIT). The
-    code's order, exposure before noise; the report tells the opposite.
-
-    Args:
-        image: (3, H, W) uint8, as for every published family.
-        generator: Source of every draw.
-
-    Returns:
-        (3, H, W) uint8.
+    code's order, exposure before noise; the report has the opposite.
     """
     stops = uniform(generator, -0.2, 0.2)
     noise = 15 * torch.randn(image.shape, generator=generator).to(image.device)
@@ -123,12 +112,8 @@ def brighter_part(
 def directional_light(image: Tensor, angle: int, centre: tuple[int, int], rate: float) -> Tensor:
     """Multiply a sector by (1 + rate) / 2, clip and truncate; its edges are hard.
 
-    Args:
-        image: (3, H, W) uint8.
-        angle: 0 (a ray downwards from the centre), 90 (lower left), 180 (left half) or 270 (all but
-            the lower right) degrees.
-        centre: Row and column of the sector's corner.
-        rate: Strength; 1 changes nothing.
+    Angle 0 is a ray downwards from the centre (row, column), 90 the lower left, 180 the left half,
+    270 all but the lower right.
     """
     rows = centre[0] - torch.arange(image.shape[1], dtype=torch.float64).view(-1, 1)
     columns = centre[1] - torch.arange(image.shape[2], dtype=torch.float64)

@@ -11,8 +11,7 @@ from torchvision import tv_tensors
 from torchvision.transforms.v2 import Transform
 from torchvision.transforms.v2.functional import is_pure_tensor
 
-from zoo.data.relight.apply import as_bytes, check_images, relight
-from zoo.data.relight.draws import integer
+from zoo.data.relight.families import as_bytes, check_images, integer, relight
 from zoo.data.relight.light import FAMILIES, Light, check_family, check_severity
 from zoo.data.relight.published import PUBLISHED
 from zoo.utils.errors import ZooError, nearest
@@ -31,19 +30,12 @@ class Relight(Transform):
             filter_former, superadd (`zoo.data.relight.published`).
         severity: Preset all only: strongest severity; each image draws from 1 to this one.
         families: Preset all only: families to draw from, so that one can be kept for the test.
-        p: Probability that an image is relit; without it the preset's own: 0.5, filter_former
-            and superadd 1.
+        p: Probability that an image is relit; without it the preset's own: 0.5, filter_former and
+            superadd 1.
 
     Raises:
-        ZooError: Unknown preset or family, a number out of range, or an image that is not
-            (3, H, W), uint8 or float32 in [0, 1].
-
-    Example:
-        In a recipe::
-
-            train_augmentations:
-              class_path: zoo.data.relight.Relight
-              init_args: {preset: all, families: [gain, gamma, gradient, spot, shadow]}
+        ZooError: Unknown preset or family, a number out of range, or an image that is not (3, H,
+            W), uint8 or float32 in [0, 1].
     """
 
     _transformed_types = (is_pure_tensor, tv_tensors.Image)

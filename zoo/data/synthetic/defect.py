@@ -1,11 +1,9 @@
 """A defect as plain data: which kind, how large, how strong, and the seed of everything else.
 
-Sizes are shares of the image's area, 6 pixels at least; a mask, which holds the visible fringe too,
-may be up to twice as large. Strengths are contrasts in units of the local spread of the image
-(`zoo.data.synthetic.spread`), so that faint is faint on any texture; a spread is taken to be at
-least 6 grey values, and a contrast is at most 120. A word stands for a range, and ranges follow
-upon each other: large is always larger than medium. A seed is one place and one shape: under the
-same seed a larger or stronger defect is the same defect, more of it.
+Sizes are shares of the image's area, 6 pixels at least; a mask may be up to twice as large.
+Strengths are contrasts in units of the local spread of the image (`zoo.data.synthetic.put`), from 6
+to 120 grey values. Words stand for ranges that follow upon each other; under the same seed a larger
+or stronger defect is the same defect, more of it.
 """
 
 from __future__ import annotations
@@ -79,14 +77,9 @@ class Defect:
 def defects(seed: int, n: int, kinds: Sequence[str] = KINDS) -> list[Defect]:
     """Return a reproducible list of defects of every kind, size and strength.
 
-    Kinds take turns. Three of a kind in a row hold every size and every strength once, nine hold
-    every pair of them. A longer list begins with the shorter one, and leaving a kind out leaves the
-    defects of the others as they were.
-
-    Args:
-        seed: Seed of the list.
-        n: Number of defects; 36 hold every combination of the four kinds once.
-        kinds: Kinds to draw from, each once.
+    Kinds take turns. Three of a kind in a row hold every size and strength once, nine every pair,
+    36 every combination of the four kinds. A longer list begins with the shorter one, and leaving a
+    kind out leaves the others as they were.
 
     Raises:
         ZooError: Unknown kind, or none to draw from.

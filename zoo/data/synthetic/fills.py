@@ -20,16 +20,10 @@ def tone(
     contrast: float,
     colourless: bool,
 ) -> np.ndarray:
-    """Return a change of brightness with a touch of colour, (3,) float32 of the given contrast.
+    """Return a change of brightness with a touch of colour, (3,) float32.
 
-    Bright ground rather gets dark and dark ground bright, whatever the contrast.
-
-    Args:
-        rng: Source of every draw.
-        under: (h, w, 3) float32, what the defect covers, 0 to 255.
-        opacity: (h, w) float32 in [0, 1].
-        contrast: Root of the mean square over the channels, in grey values.
-        colourless: Whether the image is grey and has to stay so.
+    Bright ground rather gets dark and dark ground bright. The root of the mean square over the
+    channels is the contrast in grey values.
     """
     ground = mean_under(opacity, under)
     dark = rng.random() < np.interp(ground.mean(), _EITHER, (0, 1))
@@ -57,21 +51,11 @@ def relit(opacity: np.ndarray, shade: np.ndarray, under: np.ndarray) -> np.ndarr
 def replaced(
     opacity: np.ndarray, layer: np.ndarray, under: np.ndarray, shade: np.ndarray, contrast: float
 ) -> np.ndarray:
-    """Return the change by a layer over the image, of a given contrast.
+    """Return the change by a layer over the image, (h, w, 3) float32; 0 where both are the same.
 
     A piece of a texture does not stand out from the same texture. The layer is therefore shifted by
     a tone until it differs in the mean as much as it does pixel by pixel, and until it can have the
-    contrast at all; its opacity does the rest.
-
-    Args:
-        opacity: (h, w) float32 in [0, 1].
-        layer: (h, w, 3) float32, what is laid over it.
-        under: (h, w, 3) float32, what is covered.
-        shade: (3,) float32, direction of the shift.
-        contrast: Root of the mean square of the change, in grey values.
-
-    Returns:
-        (h, w, 3) float32; zero where the layer is what it covers.
+    contrast (root mean square in grey values) at all; its opacity does the rest.
     """
     apart = layer - under
     mean = mean_under(opacity, apart)
@@ -90,16 +74,9 @@ def replaced(
 def texture(
     rng: np.random.Generator, source: np.ndarray, shape: tuple[int, int], zoom: float
 ) -> np.ndarray:
-    """Return a piece from anywhere in an image, turned by any angle and magnified.
+    """Return a piece from anywhere in an image, turned and magnified, (h, w, 3) float32.
 
-    Args:
-        rng: Source of every draw.
-        source: (H, W, 3) uint8.
-        shape: Rows and columns of the piece.
-        zoom: Magnification.
-
-    Returns:
-        (h, w, 3) float32; where the source is too small it is mirrored at its edges.
+    Where the source (H, W, 3) uint8 is too small it is mirrored at its edges.
     """
     angle, anywhere = rng.uniform(0, 360), rng.random(2)
     rows, columns = shape

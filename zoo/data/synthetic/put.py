@@ -17,12 +17,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from zoo.data.synthetic import fills, regions
+from zoo.data.synthetic import fills, shapes
 from zoo.data.synthetic.defect import AREAS, CONTRASTS, Defect
-from zoo.data.synthetic.draws import between
-from zoo.data.synthetic.place import place
-from zoo.data.synthetic.spread import contrast, local_spread
-from zoo.data.synthetic.stroke import stroke
+from zoo.data.synthetic.shapes import between
 from zoo.utils.errors import ZooError
 
 _TRIES = 20
@@ -34,6 +31,16 @@ _PINHOLE = 0.12  # diameter, in sides of a square of the defect's area
 _LARGEST_PINHOLE = 9  # pixels
 _SAMPLES = 128  # per side: enough to tell grey from colour
 
+_THUMB = 96  # long side of the image that is looked at
+_PLAIN = 20  # grey values within which a ground is one colour
+_BORDER = 0.9  # share of the border that has this colour where the ground is plain
+_OBJECT = (0.02, 0.9)  # shares of the image that an object may take
+_PREFERRED = 0.8  # share of the defects that go on the object
+_LEAST = 6.0  # grey values
+_MOST_CONTRAST = 120.0  # grey values: beyond it everything is black or white anyway
+_SPREAD_SAMPLES = 256  # per side
+_NORMAL = 1.4826  # standard deviation over median absolute deviation of a normal distribution
+
 Window = tuple[slice, slice]
 
 
@@ -42,22 +49,21 @@ def put_defect(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return an image with a defect in it, and where the defect is.
 
-    The mask holds the pixels that change in some channel by a third of the local spread or more,
-    and by 2 grey values at least, and the pinholes between them, where a new pixel happens to
-    resemble the old one. Outside the mask the image is untouched, bit for bit.
+    The mask holds the pixels that change in some channel by a third of the local spread and by 2
+    grey values at least, and the pinholes between them. Outside it the image stays, bit for bit.
 
     Args:
         pixels: (H, W, 3) uint8, a normal image; grey stays grey.
-        defect: The defect; it comes out the same whatever was put elsewhere before.
-        donor: (h, w, 3) uint8, another normal image of any size, whose texture a perlin defect
-            shows; the image's own by default. Other kinds ignore it.
+        defect: The defect; its seed alone decides every draw.
+        donor: (h, w, 3) uint8, another normal image, whose texture a perlin defect shows; the
+            image's own by default. Other kinds ignore it.
 
     Returns:
         Pixels (H, W, 3) uint8 and mask (H, W) bool, never empty.
 
     Raises:
-        ZooError: An array of another shape or type, or nothing to see after 20 tries: cut_paste
-            and perlin move what is there, and a uniform image has nothing to move.
+        ZooError: An array of another shape or type, or nothing to see after 20 tries: cut_paste and
+            perlin move what is there, and a uniform image has nothing to move.
     """
     _check(pixels, "image")
     if donor is not None:
@@ -89,10 +95,10 @@ def _struck(
     area = max(share * pixels.shape[0] * pixels.shape[1], _LEAST_AREA)
 
     opacity = _outline(defect.kind, shape_draws, area, pixels.shape[:2])
-    window = place(place_draws, pixels, opacity.shape)
+    window = _place(place_draws, pixels, opacity.shape)
     under = pixels[window].astype(np.float32)
-    spread = local_spread(_around(pixels, window, area), np.sqrt(area))
-    wanted = contrast(spread, strength)
+    spread = _local_spread(_around(pixels, window, area), np.sqrt(area))
+    wanted = _contrast(spread, strength)
     change = _change(defect.kind, look_draws, opacity, under, wanted, source, _is_grey(pixels))
     changed = np.rint(np.clip(under + change, 0, 255))
     return window, changed.astype(np.uint8), _visible(changed - under, spread, area)
@@ -101,12 +107,12 @@ def _struck(
 def _outline(kind: str, rng: np.random.Generator, area: float, size: tuple[int, int]) -> np.ndarray:
     """Return the opacity of a defect, (h, w) float32, no larger than the image."""
     if kind == "scratch":
-        opacity = stroke(rng, area, min(size))
+        opacity = shapes.stroke(rng, area, min(size))
     else:
         outlines = {
-            "cut_paste": regions.patch,
-            "perlin": regions.islands,
-            "local_light": regions.stain,
+            "cut_paste": shapes.patch,
+            "perlin": shapes.islands,
+            "local_light": shapes.stain,
         }
         opacity = outlines[kind](rng, area)
     rows, columns = np.minimum(opacity.shape, size)
@@ -163,3 +169,44 @@ def _check(pixels: np.ndarray, name: str) -> None:
             f"{name} of shape {pixels.shape} and type {pixels.dtype} cannot take a defect: "
             "use (H, W, 3) uint8, as zoo.data.images.read_image returns"
         )
+
+
+def _place(
+    rng: np.random.Generator, pixels: np.ndarray, box: tuple[int, int]
+) -> tuple[slice, slice]:
+    """Return rows and columns for a box (height, width) inside the image, rather on its object."""
+    seen, anywhere, chosen, within = rng.random(), rng.random(2), rng.random(), rng.random(2)
+    centre = anywhere
+    thing = _foreground(pixels)
+    if seen < _PREFERRED and thing.any():
+        spots = np.argwhere(thing)
+        centre = (spots[int(chosen * len(spots))] + within) / thing.shape
+    size = np.array(pixels.shape[:2])
+    top, left = np.clip(np.rint(centre * size - np.array(box) / 2).astype(int), 0, size - box)
+    return slice(top, top + box[0]), slice(left, left + box[1])
+
+
+def _foreground(pixels: np.ndarray) -> np.ndarray:
+    """Return where a small copy of an image on plain ground differs from it, bool (h, w)."""
+    shrink = max(1.0, max(pixels.shape[:2]) / _THUMB)
+    size = [max(1, round(side / shrink)) for side in pixels.shape[1::-1]]
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    edge = np.ones(small.shape[:2], bool)
+    edge[1:-1, 1:-1] = False
+    differs = np.abs(small - np.median(small[edge], axis=0)).max(axis=2) > _PLAIN
+    plain = (~differs[edge]).mean() >= _BORDER
+    return differs & (plain and _OBJECT[0] <= differs.mean() <= _OBJECT[1])
+
+
+def _local_spread(pixels: np.ndarray, scale: float) -> float:
+    """Return the robust deviation from the mean nearby in grey values, at least 6."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    side = 2 * max(round(scale), 1) + 1
+    apart = np.abs(grey - cv2.blur(grey, (side, side)))
+    step = -(-max(apart.shape) // _SPREAD_SAMPLES)
+    return max(_NORMAL * float(np.median(apart[::step, ::step])), _LEAST)
+
+
+def _contrast(spread: float, strength: float) -> float:
+    """Return a contrast in grey values: so many spreads, but at most 120."""
+    return min(strength * spread, _MOST_CONTRAST)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from zoo.data.tiny.draws import Draws
 from zoo.data.tiny.fields import blur, fractal_noise, mix, planes, smooth_noise, smoothstep
-from zoo.data.tiny.frame import Frame
-from zoo.data.tiny.surface import Specimen, Surface
+from zoo.data.tiny.scene import Draws, Frame, Specimen, Surface
 
 _HALF = (152.0, 88.0)  # half width and half height of the plate, in units
 _CORNER = 20.0

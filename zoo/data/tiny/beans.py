@@ -7,10 +7,8 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from zoo.data.tiny.draws import Draws
 from zoo.data.tiny.fields import blur, fractal_noise, mix, planes, smooth_noise, smoothstep
-from zoo.data.tiny.frame import Frame
-from zoo.data.tiny.surface import Specimen, Surface
+from zoo.data.tiny.scene import Draws, Frame, Specimen, Surface
 
 _LENGTH = 21.0  # half length of a bean, in units
 _LAYERS = 5  # so many that the tray hardly shows
@@ -133,10 +131,7 @@ def _bean_coordinates(
     sine: np.ndarray | np.float32,
     kind: Mapping[str, np.ndarray | float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return lengthwise and crosswise coordinates; a*a + b*b is 1 on the bent outline.
-
-    The bean may be one for all points (numbers) or another for every point (arrays).
-    """
+    """Return lengthwise and crosswise coordinates; a*a + b*b is 1 on the bent outline."""
     a = (x * cosine + y * sine) / kind["length"]
     b = (y * cosine - x * sine) / kind["width"]
     return a, b + kind["bend"] * (2 * a * a - 0.7)

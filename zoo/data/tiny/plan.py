@@ -1,14 +1,13 @@
-"""Which scenes a set consists of, and under which names and lights their pictures are stored."""
+"""Which scenes a set consists of, and under which names and lights their images are stored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from zoo.data.tiny.camera import MIXED_LIGHTS, PUBLIC_LIGHTS
 from zoo.data.tiny.defects import KINDS
-from zoo.data.tiny.draws import Draws
-from zoo.data.tiny.frame import Frame
-from zoo.data.tiny.lights import MIXED_LIGHTS, PUBLIC_LIGHTS
+from zoo.data.tiny.scene import Draws, Frame
 
 # share of the bad scenes that carry a second defect
 _TWO_DEFECTS = 0.25
@@ -16,15 +15,15 @@ _TWO_DEFECTS = 0.25
 
 @dataclass(frozen=True)
 class Size:
-    """How much is rendered, and how large.
+    """How much is rendered, and how large; good and bad scenes are counted apart.
 
-    Args:
+    Attributes:
         frames: Field of view per object.
-        objects: Objects that are rendered when nobody asks for certain ones.
-        train: Normal scenes for training.
-        validation: Normal scenes for calibration.
-        public: Good and bad scenes of test_public, each under every public light.
-        private: Good and bad scenes of test_private and test_private_mixed.
+        objects: Objects that are rendered by default.
+        train: Scenes for training.
+        validation: Scenes for calibration.
+        public: Normal and anomalous scenes of test_public, each under every public light.
+        private: Normal and anomalous scenes of test_private and test_private_mixed.
     """
 
     frames: dict[str, Frame]
@@ -51,7 +50,7 @@ SIZES: dict[str, Size] = {
         public=(3, 5),
         private=(6, 10),
     ),
-    # for measuring what a picture of true size costs; beans: a larger field in finer detail
+    # for measuring what an image of true size costs; beans: a larger field in finer detail
     "real": Size(
         frames={
             "weave": _TRUE_SIZE,
@@ -69,15 +68,7 @@ SIZES: dict[str, Size] = {
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture of a scene.
-
-    Args:
-        split: Folder of the picture inside the object's: train/good, validation/good,
-            test_public/good, test_public/bad, test_private or test_private_mixed.
-        file: Name of the file in that folder.
-        light: Name of the light.
-        mask: Path of the ground truth inside the object's folder, or None if it has none.
-    """
+    """One image of a scene: its split folder, file and light, and the path of its mask if any."""
 
     split: str
     file: str
@@ -87,12 +78,12 @@ class Shot:
 
 @dataclass(frozen=True)
 class Scene:
-    """One physical scene and its pictures.
+    """One physical scene.
 
-    Args:
+    Attributes:
         group: Name of the scene, unique within the object; also the key of its random draws.
         defects: Kinds of defect, empty for a normal scene.
-        shots: The pictures taken of it.
+        shots: Its images.
     """
 
     group: str

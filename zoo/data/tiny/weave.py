@@ -5,11 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from zoo.data.tiny.draws import Draws
-from zoo.data.tiny.fields import fractal_noise, mix, smooth_noise, smoothstep
-from zoo.data.tiny.frame import Frame
-from zoo.data.tiny.shapes import wandering_curve
-from zoo.data.tiny.surface import Specimen, Surface
+from zoo.data.tiny.fields import fractal_noise, mix, smooth_noise, smoothstep, wandering_curve
+from zoo.data.tiny.scene import Draws, Frame, Specimen, Surface
 
 _WARP_PERIOD = 8.6  # units from thread to thread, upright threads
 _WEFT_PERIOD = 7.6  # lying threads
@@ -64,14 +61,7 @@ def _drape(frame: Frame, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
 def _threads(
     across: np.ndarray, along: np.ndarray, frame: Frame, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Return number, round back and shade of the threads of one direction.
-
-    Args:
-        across: Coordinate across the threads, in threads.
-        along: Coordinate along the threads, in units.
-        frame: The field of view.
-        rng: Source of the irregularity.
-    """
+    """Return number, round back and shade of the threads of one direction."""
     number = np.round(across)
     row = number - number.min()
     way = along - along.min()
