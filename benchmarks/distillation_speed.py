@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from in_turns import compared, keep
 
-from zoo.utils.openvino_core import openvino_core
+from zoo.predict.openvino_core import openvino_core
 
 RESULTS = Path(__file__).parents[1] / "results" / "distillation_speed.csv"
 WIDE = ("wide_resnet50_2.tv_in1k", "random", ("layer1", "layer2", "layer3"))

@@ -31,7 +31,7 @@ from torch import nn
 from zoo_plugins.inpformer import ZooInpFormer
 from zoo_plugins.inpformer.torch_model import InpFormerModel
 
-from zoo.utils.openvino_core import openvino_core
+from zoo.predict.openvino_core import openvino_core
 from zoo.utils.process import quiet
 from zoo.utils.timing import PeakMemory
 

@@ -18,7 +18,7 @@ from bars import Bar, cpu_ms, write_table
 from torch import Tensor
 from zoo_plugins.patchcore import ZooPatchcore
 
-from zoo.utils.openvino_core import openvino_core
+from zoo.predict.openvino_core import openvino_core
 from zoo.utils.seeding import apply_seed
 
 RESULTS = Path(__file__).parents[1] / "results" / "patchcore_export.csv"

@@ -20,7 +20,7 @@ import openvino
 import torch
 from zoo_plugins.superad import ZooSuperAD
 
-from zoo.utils.openvino_core import openvino_core
+from zoo.predict.openvino_core import openvino_core
 from zoo.utils.process import quiet
 from zoo.utils.timing import processor_name, versions
 

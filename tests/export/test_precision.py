@@ -7,8 +7,8 @@ import pytest
 
 from zoo.export.precision import as_inputs, convert
 from zoo.predict import graph_files as files_module
+from zoo.predict.openvino_core import openvino_core
 from zoo.utils.errors import ZooError
-from zoo.utils.openvino_core import openvino_core
 
 onnx = pytest.importorskip("onnx", reason="the extra `export` is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")

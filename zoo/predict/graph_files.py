@@ -14,9 +14,9 @@ from types import ModuleType
 
 from zoo.predict.intact import check_intact, sign, weights_of
 from zoo.predict.metadata import KEY, UNSIGNED, ExportMetadata
+from zoo.predict.openvino_core import openvino_core
 from zoo.utils.atomic import atomic_path
 from zoo.utils.errors import ZooError, one_line
-from zoo.utils.openvino_core import openvino_core
 
 ONNX, OPENVINO = ".onnx", ".xml"
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from zoo.predict.graph_files import ONNX, parse_metadata, runtime
 from zoo.predict.metadata import KEY, ExportMetadata
+from zoo.predict.openvino_core import SETTINGS, Requests, openvino_core
 from zoo.utils.errors import ZooError, one_line
-from zoo.utils.openvino_core import SETTINGS, Requests, openvino_core
 
 # Of OpenVINO's operations that are compiled for one size of image; it would keep 5000, at some
 # 50 KB each. A network has 50 to 200 of them: images of a few sizes find theirs again.

@@ -6,7 +6,7 @@ import torch
 from zoo_plugins.patchcore import ZooPatchcore
 
 from zoo.methods.memory_bank import static
-from zoo.utils.openvino_core import openvino_core
+from zoo.predict.openvino_core import openvino_core
 
 pytest.importorskip("onnxscript")
 openvino = pytest.importorskip("openvino")

@@ -12,10 +12,10 @@ from zoo.data import MVTecAD2Layout
 from zoo.methods import BlobPostProcessor
 from zoo.postprocess import Calibration
 from zoo.predict.detector import TorchPredictor
+from zoo.predict.openvino_core import openvino_core
 from zoo.predict.scoring import score_batch, score_split
 from zoo.runs.engine import RunEngine
 from zoo.utils.errors import ZooError
-from zoo.utils.openvino_core import openvino_core
 
 TINY = {"backbone": "vit_tiny_patch16_224", "weights": "random", "layers": ["blocks.0", "blocks.1"]}
 CNN = {"backbone": "resnet10t", "weights": "random", "layers": ["layer2", "layer3"]}

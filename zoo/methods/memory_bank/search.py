@@ -23,7 +23,6 @@ from zoo.methods.memory_bank.neighbours import (
     nearest_neighbour,
 )
 from zoo.utils.errors import ZooError, nearest
-from zoo.utils.openvino_core import Requests, openvino_core
 
 Backend = Literal["torch", "faiss", "openvino"]
 Search = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -75,6 +74,8 @@ def _openvino_search(bank: Tensor) -> Search:
     """Let OpenVINO find the block that holds the nearest entry; torch looks it up in there."""
     import openvino
     from openvino import opset13 as ops
+
+    from zoo.predict.openvino_core import Requests, openvino_core
 
     entries, bias = bank.detach().cpu().float(), affinity_bias(bank).cpu()
     queries = ops.parameter([-1, bank.shape[1]], openvino.Type.f32)
