@@ -15,18 +15,18 @@ from zoo.utils.errors import ZooError
 EIGHT_NEIGHBOURS = np.ones((3, 3), int)
 CASES = [
     "continuous", "tied", "diagonal", "constant", "separable", "inverted", "negative",
-    "signed", "huge", "few good pixels", "sparse zeros",
+    "signed", "huge", "few normal pixels", "sparse zeros",
 ]  # fmt: skip
 
 
 @functools.cache
 def _split(case: str, scale: int = 1):
-    """Four images as (score map float32, truth bool), the third one good."""
+    """Four images as (score map float32, truth bool), the third one normal."""
     generator = np.random.default_rng(CASES.index(case))
     images = []
     for index, shape in enumerate([(60, 80), (71, 53), (64, 64), (33, 120)]):
         shape = shape[0] * scale, shape[1] * scale
-        density = {"diagonal": 0.3, "few good pixels": 0.9}.get(case)
+        density = {"diagonal": 0.3, "few normal pixels": 0.9}.get(case)
         if density:  # single pixels that touch at corners, or ground truth nearly everywhere
             truth = generator.random(shape) < density
         else:  # blobs of very different size
@@ -143,7 +143,6 @@ def test_any_scores_give_nearly_the_exact_values(case):
     pixels = _stream(images)
     exact = roc_auc_score(*_flat(images)[::-1])
     assert pixels.pixel_auroc == pytest.approx(exact, abs=1e-4)
-    assert abs(pixels.pixel_auroc - exact) <= pixels.pixel_auroc_error + 1e-12
     oracle = _exact_oracle(images)
     assert oracle - 1e-4 <= pixels.oracle_segf1 <= oracle + 1e-12
     images = _split(case)
@@ -174,19 +173,6 @@ def test_oracle_threshold_reaches_the_oracle_score(case):
     assert counts.segf1 == pytest.approx(pixels.oracle_segf1, abs=1e-12)
 
 
-def test_scores_of_all_sizes_beside_an_offset_lose_resolution_and_say_so():
-    generator = np.random.default_rng(0)
-    truth = generator.random((100, 100)) < 0.2
-    scores = (100 + 0.05 * generator.random((100, 100)) + 0.02 * truth).astype(np.float32)
-    all_sizes = (10.0 ** generator.uniform(-30, 30, (300, 300))).astype(np.float32)
-    images = [(scores, truth), (all_sizes, np.zeros((300, 300), bool))]
-    pixels = _stream(images)
-    exact = roc_auc_score(*_flat(images)[::-1])
-    assert pixels.pixel_auroc_error > 1e-4
-    assert abs(pixels.pixel_auroc - exact) <= pixels.pixel_auroc_error
-    assert _stream(images[:1]).pixel_auroc_error < 1e-4
-
-
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.5])
 @pytest.mark.parametrize("limit", [0.05, 0.3, 1.0])
 def test_constant_map(value, limit):
@@ -202,7 +188,6 @@ def test_constant_map(value, limit):
 def test_perfect_map_scores_exactly_one():
     pixels = _stream(_split("separable"))
     assert [pixels.pixel_auroc, pixels.oracle_segf1, pixels.au_pro()] == [1.0, 1.0, 1.0]
-    assert pixels.pixel_auroc_error == 0.0
 
 
 def test_corner_contact_joins_a_region():
@@ -236,10 +221,12 @@ def test_an_offset_of_ten_thousand_deviations_changes_no_metric(offset):
         truth[10:30, 10:40] = True
         scores = random.normal(size=truth.shape) + 3 * truth
         images.append(((offset + scores).astype(np.float32), truth))
-    exact = PixelScores.exact()
-    for scores, truth in images:
-        exact.update(scores, truth)
-    assert _metrics(_stream(images)) == pytest.approx(_metrics(exact), rel=1e-12)
+    scores, truth = _flat(images)
+    pixels = _stream(images)
+    assert pixels.pixel_auroc == pytest.approx(roc_auc_score(truth, scores), rel=1e-12)
+    assert pixels.oracle_segf1 == pytest.approx(_exact_oracle(images), rel=1e-12)
+    for limit in [0.05, 0.3]:
+        assert pixels.au_pro(limit) == pytest.approx(_exact_au_pro(images, limit), rel=1e-12)
 
 
 @pytest.mark.parametrize("case", ["continuous", "diagonal", "signed"])
@@ -275,7 +262,6 @@ def test_half_precision_is_exact():
 def test_without_defect_pixels_nothing_is_defined(shape):
     pixels = _stream([(np.full(shape, 0.5, np.float32), np.zeros(shape, bool))])
     assert _metrics(pixels) == [None] * 5
-    assert pixels.pixel_auroc_error is None
     assert pixels.normal.total == np.prod(shape)
     assert pixels.n_regions == 0
     assert pixels.defect.total == pixels.region.total == 0

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from zoo.metrics import ScoreHistogram
-from zoo.metrics.bins import bin_edges, score_bins
-from zoo.metrics.histogram import common_parts
+from zoo.metrics.histogram import bin_edges, common_parts, score_bins
 from zoo.utils.errors import ZooError
 
 RELATIVE_WIDTH = 2.0**-12

@@ -44,7 +44,7 @@ def test_segf1_of_counts(counts, expected):
 
 
 def test_worked_example_of_the_protocol():
-    # A: defect 4 px, 4 marked, 3 hit; B: defect 20 px, 10 marked, all hit; C: good, 5 px marked.
+    # A: defect 4 px, 4 marked, 3 hit; B: defect 20 px, 10 marked, all hit; C: normal, 5 px marked.
     images = []
     for defect, marked, hit in [(4, 4, 3), (20, 10, 10), (0, 5, 0)]:
         truth, mask = np.zeros((2, 40), bool), np.zeros((2, 40), bool)
@@ -108,11 +108,11 @@ def test_nothing_counted_has_no_figure():
     assert [*values, empty.segf1_all_positive, empty.flagged_fraction] == [None] * 5
 
 
-def test_a_good_set_has_a_segf1_only_with_a_false_alarm():
+def test_a_normal_set_has_a_segf1_only_with_a_false_alarm():
     truth, mask = np.zeros((2, 4, 5), bool)
-    quiet, loud = _count([(mask, truth)]), _count([(~mask, truth)])
-    assert (quiet.segf1, quiet.precision, quiet.recall) == (None, None, None)
-    assert (loud.segf1, loud.precision, loud.recall) == (0.0, 0.0, None)
+    unmarked, marked = _count([(mask, truth)]), _count([(~mask, truth)])
+    assert (unmarked.segf1, unmarked.precision, unmarked.recall) == (None, None, None)
+    assert (marked.segf1, marked.precision, marked.recall) == (0.0, 0.0, None)
 
 
 @pytest.mark.parametrize(

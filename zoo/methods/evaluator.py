@@ -72,14 +72,10 @@ class _OfImages(_Streaming):
 
 
 class _OfMaps(_Streaming):
-    """State: scores of all pixels, in histograms unless `exact`."""
-
-    def __init__(self, exact: bool = False) -> None:
-        self.exact = exact
-        super().__init__()
+    """State: scores of all pixels, in histograms."""
 
     def _empty(self) -> PixelScores:
-        return PixelScores.exact() if self.exact else PixelScores()
+        return PixelScores()
 
     def update(self, score_maps: torch.Tensor, masks: torch.Tensor) -> None:
         """Add score maps and masks, both (B, h, w) or (B, 1, h, w)."""
@@ -121,12 +117,7 @@ class ImageF1Max(AnomalibMetric, _OfImages):
 
 
 class PixelAuroc(AnomalibMetric, _OfMaps):
-    """AUROC of raw score maps at model size.
-
-    Args:
-        exact: Keep every score, for small sets, see `PixelScores.exact`.
-        fields: See anomalib's metrics, as all further arguments.
-    """
+    """AUROC of raw score maps at model size."""
 
     default_fields = ("anomaly_map", "gt_mask")
 

@@ -1,8 +1,7 @@
 """The score histograms of a run's splits in one npz file, to compute any metric from later.
 
 `splits` lists them. Of every split there are `<split>/n_regions` and, for each of normal, defect
-and region of `PixelScores`, the arrays `<split>/<part>/mantissa_bits`, `bins` and `counts`, see
-`ScoreHistogram.to_arrays`.
+and region of `PixelScores`, the arrays of `ScoreHistogram.to_arrays`: `<split>/<part>/bins`, ...
 """
 
 from __future__ import annotations
@@ -19,18 +18,13 @@ from zoo.utils.atomic import atomic_path
 from zoo.utils.errors import ZooError
 
 _PARTS = ("normal", "defect", "region")
+_ARRAYS = ("mantissa_bits", "bins", "counts")
 # What numpy raises for a missing, foreign or damaged file.
 _UNREADABLE = (OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 def save_splits(path: str | Path, splits: dict[str, PixelScores]) -> None:
-    """Write the histograms of several splits to one npz file, whole or not at all.
-
-    Raises:
-        ZooError: Scores of a split are exact, and have no histogram.
-    """
-    if exact := [split for split, scores in splits.items() if scores.is_exact]:
-        raise ZooError(f"exact scores of {', '.join(exact)} have no histogram: use PixelScores()")
+    """Write the histograms of several splits to one npz file, whole or not at all."""
     arrays = {"splits": np.array(list(splits), dtype=str)}
     for split, scores in splits.items():
         arrays[f"{split}/n_regions"] = np.array(scores.n_regions)
@@ -38,14 +32,15 @@ def save_splits(path: str | Path, splits: dict[str, PixelScores]) -> None:
             for key, values in getattr(scores, part).to_arrays().items():
                 arrays[f"{split}/{part}/{key}"] = values
     with atomic_path(path) as aside, aside.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        # The stubs take the arrays for `allow_pickle`, which numpy 1.26 has not.
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def add_splits(path: str | Path, splits: dict[str, PixelScores]) -> None:
     """Write the histograms of some splits beside those that are in the file, if there is one.
 
     Raises:
-        ZooError: The file is damaged, or scores of a split are exact.
+        ZooError: The file is damaged.
     """
     known = load_splits(path) if Path(path).is_file() else {}
     save_splits(path, {**known, **splits})
@@ -55,7 +50,7 @@ def load_splits(path: str | Path) -> dict[str, PixelScores]:
     """Read the histograms of `save_splits`.
 
     Raises:
-        ZooError: If the file is missing or damaged.
+        ZooError: The file is missing or damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -65,10 +60,8 @@ def load_splits(path: str | Path) -> dict[str, PixelScores]:
 
 
 def _scores(arrays: np.lib.npyio.NpzFile, split: str) -> PixelScores:
-    parts = [
-        ScoreHistogram.from_arrays(
-            {key: arrays[f"{split}/{part}/{key}"] for key in ("mantissa_bits", "bins", "counts")}
-        )
+    normal, defect, region = (
+        ScoreHistogram.from_arrays({key: arrays[f"{split}/{part}/{key}"] for key in _ARRAYS})
         for part in _PARTS
-    ]
-    return PixelScores(*parts, n_regions=int(arrays[f"{split}/n_regions"]))
+    )
+    return PixelScores(normal, defect, region, int(arrays[f"{split}/n_regions"]))

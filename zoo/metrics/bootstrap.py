@@ -1,9 +1,9 @@
-"""95 % intervals of a split's figures, by drawing its physical items again and again.
+"""95 % bootstrap intervals of a split's metrics, resampling physical items.
 
-Several photographs of one item, or of one place under several lights, are no independent evidence:
-items are drawn, with replacement, and all their photographs come along (Efron, Bootstrap methods,
-1979; of clusters: Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8).
-An interval knows the items that were there; it says nothing of other objects or seeds.
+Several images of one item, or of one place under several lights, are not independent: items are
+drawn with replacement, and all their images come along (Efron, Bootstrap methods, 1979; of
+clusters: Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). An
+interval covers the choice of items, not other objects or seeds.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def resampled_auroc(
 
 
 def interval(resampled: np.ndarray) -> tuple[float, float] | None:
-    """Return the middle 95 % of resampled figures; those that are undefined (NaN) do not count."""
+    """Return the middle 95 % of resampled values without undefined ones (NaN); None without any."""
     defined = resampled[~np.isnan(resampled)]
     if not len(defined):
         return None
@@ -61,7 +61,8 @@ def f1_of(counts: np.ndarray) -> np.ndarray:
     """
     hits, wrong, missed = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
     pixels = 2 * hits + wrong + missed
-    return np.divide(2 * hits, pixels, out=np.full_like(pixels, np.nan), where=pixels > 0)
+    f1: np.ndarray = np.divide(2 * hits, pixels, out=np.full_like(pixels, np.nan), where=pixels > 0)
+    return f1
 
 
 def auroc_of(weights: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -70,15 +71,16 @@ def auroc_of(weights: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> np.
     Args:
         weights: How often each image is in each resample, (R, N), see `draws`.
         scores: Image scores, (N,).
-        labels: 0 good, 1 defective, (N,).
+        labels: 0 normal, 1 anomalous, (N,).
     """
     ascending = np.argsort(scores, kind="stable")
     weights, ordered = np.asarray(weights, np.float64)[:, ascending], np.asarray(scores)[ascending]
-    is_bad = (np.asarray(labels) > 0)[ascending]
+    is_anomalous = (np.asarray(labels) > 0)[ascending]
     starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > 0)  # of images with equal scores
-    good = np.add.reduceat(weights * ~is_bad, starts, axis=1)  # (R, levels)
-    bad = np.add.reduceat(weights * is_bad, starts, axis=1)
-    below = np.cumsum(good, axis=1) - good / 2
-    pairs = good.sum(axis=1) * bad.sum(axis=1)
-    won = (bad * below).sum(axis=1)
-    return np.divide(won, pairs, out=np.full_like(pairs, np.nan), where=pairs > 0)
+    normal = np.add.reduceat(weights * ~is_anomalous, starts, axis=1)  # (R, levels)
+    anomalous = np.add.reduceat(weights * is_anomalous, starts, axis=1)
+    below = np.cumsum(normal, axis=1) - normal / 2
+    pairs = normal.sum(axis=1) * anomalous.sum(axis=1)
+    won = (anomalous * below).sum(axis=1)
+    auroc: np.ndarray = np.divide(won, pairs, out=np.full_like(pairs, np.nan), where=pairs > 0)
+    return auroc

@@ -1,8 +1,7 @@
 """Threshold-free metrics of score maps at native size: pixel AUROC, oracle SegF1, AU-PRO.
 
-Sources: AU-PRO as the evaluation server of MVTec AD 2 defines it; the ground-truth regions are
-the 8-connected components of each mask. No pixel is kept: three histograms hold a whole split.
-Small sets can have every score counted as it is, see `PixelScores.exact`.
+Source: AU-PRO as the evaluation server of MVTec AD 2 defines it; the ground-truth regions are the
+8-connected components of each mask. No pixel is kept: three histograms hold a whole split.
 """
 
 from __future__ import annotations
@@ -12,24 +11,20 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from zoo.metrics.exact import ExactScores
 from zoo.metrics.histogram import ScoreHistogram, common_parts
-from zoo.metrics.ranking import au_pro_from_counts, auroc_from_counts, best_f1, tied_pairs
+from zoo.metrics.ranking import au_pro_from_counts, auroc_from_counts, best_f1
 from zoo.metrics.segf1 import binary_mask
 from zoo.utils.errors import ZooError
 
-Scores = ScoreHistogram | ExactScores
-_PARTS = ("normal", "defect", "region")
-
 
 def region_weights(truth: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return 1 / (area of its region) for every defect pixel, so that each region sums to one.
+    """Return 1 / (area of its region) for every defect pixel, and the number of regions.
 
     Args:
         truth: (H, W) bool with at least one defect pixel.
 
     Returns:
-        (defect pixels,) float64 in the order of ``scores[truth]``, and the number of regions.
+        float64 in the order of `scores[truth]`: each region sums to one.
 
     Example:
         >>> region_weights(np.array([[1, 0, 0, 1], [0, 1, 0, 0]], bool))
@@ -42,12 +37,12 @@ def region_weights(truth: np.ndarray) -> tuple[np.ndarray, int]:
 
 @dataclass
 class PixelScores:
-    """Scores of all pixels of one object and split; metrics of parts add up with ``+``.
+    """Scores of all pixels of one object and split; metrics of parts add up with `+`.
 
     A metric is None where it is undefined: without a defect pixel, or without a normal one.
 
     Attributes:
-        normal: Scores of pixels outside the ground truth, good images included.
+        normal: Scores of pixels outside the ground truth, normal images included.
         defect: Scores of pixels inside it.
         region: The same, each pixel weighted with 1 / (area of its region).
         n_regions: Number of ground-truth regions.
@@ -59,33 +54,20 @@ class PixelScores:
         (1.0, 1.0, 1.0)
     """
 
-    normal: Scores = field(default_factory=ScoreHistogram)
-    defect: Scores = field(default_factory=ScoreHistogram)
-    region: Scores = field(default_factory=ScoreHistogram)
+    normal: ScoreHistogram = field(default_factory=ScoreHistogram)
+    defect: ScoreHistogram = field(default_factory=ScoreHistogram)
+    region: ScoreHistogram = field(default_factory=ScoreHistogram)
     n_regions: int = 0
-
-    @classmethod
-    def exact(cls) -> PixelScores:
-        """Return metrics without bins, for sets of up to 33 million distinct scores.
-
-        They add up with others of their kind; with histograms they do not.
-        """
-        return cls(ExactScores(), ExactScores(), ExactScores())
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether every score counts as it is."""
-        return isinstance(self.normal, ExactScores)
 
     def update(self, score_map: np.ndarray, truth: np.ndarray) -> None:
         """Count one image at its native size.
 
         Args:
             score_map: (H, W) raw scores of any real dtype, larger is more anomalous.
-            truth: (H, W) bool or uint8, not 0 inside defects; empty for a good image.
+            truth: (H, W) bool or uint8, not 0 inside defects; empty for a normal image.
 
         Raises:
-            ZooError: If the shapes differ, a score is NaN or infinite, or the truth is no mask;
+            ZooError: The shapes differ, a score is NaN or infinite, or the truth is no mask;
                 nothing is counted then.
         """
         score_map = np.asarray(score_map)
@@ -111,23 +93,17 @@ class PixelScores:
         self.n_regions += regions
 
     def __add__(self, other: PixelScores) -> PixelScores:
-        if self.is_exact != other.is_exact:
-            raise ZooError("exact scores and histograms do not add up: make all parts alike")
-        merged = [getattr(self, part) + getattr(other, part) for part in _PARTS]
-        return PixelScores(*merged, n_regions=self.n_regions + other.n_regions)
+        return PixelScores(
+            self.normal + other.normal,
+            self.defect + other.defect,
+            self.region + other.region,
+            self.n_regions + other.n_regions,
+        )
 
     @property
     def pixel_auroc(self) -> float | None:
         """AUROC over pixels, 0..1; scores of one bin count as ties."""
         return auroc_from_counts(*self._levels()[1:3])
-
-    @property
-    def pixel_auroc_error(self) -> float | None:
-        """How far at most ``pixel_auroc`` is from exact; true ties count as if bins made them."""
-        tied = tied_pairs(*self._levels()[1:3])
-        if tied is None:
-            return None
-        return 0.0 if self.is_exact else tied / 2
 
     @property
     def oracle_segf1(self) -> float | None:
@@ -137,27 +113,21 @@ class PixelScores:
 
     @property
     def oracle_threshold(self) -> float | None:
-        """The threshold of ``oracle_segf1``: a pixel is marked when ``score >= threshold``."""
+        """The threshold of `oracle_segf1`: a pixel is marked when `score >= threshold`."""
         values, normal, defect, _ = self._levels()
         best = best_f1(normal, defect)
         return None if best is None else float(values[best[1]])
 
     def au_pro(self, limit: float = 0.05) -> float | None:
-        """Area under per-region overlap up to a false-positive rate, 0..1; see `ranking`."""
+        """Area under per-region overlap up to a false-positive rate, see `au_pro_from_counts`."""
         _, normal, _, region = self._levels()
         return au_pro_from_counts(normal, region, self.n_regions, limit)
 
     def _levels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return the levels that any pixel has, and normal, defect and region counts at them."""
-        found = [getattr(self, part) for part in _PARTS]
-        if self.is_exact:
-            parts = [each.levels() for each in found]
-        else:
-            parts = [(lower, counts) for lower, _, counts in common_parts(*found)]
-        values = np.unique(np.concatenate([part_values for part_values, _ in parts]))
-        columns = []
-        for part_values, counts in parts:
-            column = np.zeros(values.size)
-            column[np.searchsorted(values, part_values)] = counts
-            columns.append(column)
-        return values, *columns
+        parts = common_parts(self.normal, self.defect, self.region)
+        values = np.unique(np.concatenate([lower for lower, _, _ in parts]))
+        columns = np.zeros((3, values.size))
+        for column, (lower, _, counts) in zip(columns, parts, strict=True):
+            column[np.searchsorted(values, lower)] = counts
+        return values, columns[0], columns[1], columns[2]

@@ -1,29 +1,90 @@
 """A histogram of float32 scores that holds any number of pixels in constant memory.
 
-Scores are counted by bins of equal relative width (`zoo.metrics.bins`). Behind a large common
-offset, as in 10,000 plus or minus 1, they share few of these; so each bin in use is divided into as
-many parts as room allows, 2**11 at most, and then every score counts as it is. How many there are
-depends on nothing but which bins were used, so that histograms merge exactly, in any order.
+The bits of a float32, read as an integer, rise with its value. Without the last 11 of the 23
+mantissa bits they number bins of equal relative width, 2**-12 (2.5e-4) of the value, for all scores
+there are. Behind a large common offset, as in 10,000 plus or minus 1, scores share few bins; so
+each bin in use is divided into as many parts as room allows, 2**11 at most, and then every score
+counts as it is. How many depends on nothing but which bins are in use: histograms merge exactly, in
+any order.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from zoo.metrics.bins import (
-    MANTISSA_BITS,
-    PART_BITS,
-    bin_edges,
-    finite_scores,
-    ordered_bits,
-    score_bins,
-)
 from zoo.utils.errors import ZooError
 
+MANTISSA_BITS = 12
+PART_BITS = 23 - MANTISSA_BITS  # those that a bin drops
 # Scores per pass: few enough for the second-level cache.
 _BLOCK = 1 << 18
 # Counts to keep as long as bins are divided: half a MB. Undivided bins are fewer than 2**21.
 _ROOM = 1 << 15
+
+
+def ordered_bits(scores: np.ndarray) -> np.ndarray:
+    """Return integers that rise with the scores, (N,) int32 for finite float32 (N,).
+
+    Without its last `PART_BITS` bits it is the number of the bin; -0.0 and 0.0 share one.
+
+    Example:
+        >>> ordered_bits(np.array([-1.0, -0.0, 1.0], np.float32)).tolist()
+        [-1065353216, 0, 1065353216]
+    """
+    bits = scores.view(np.int32)
+    # Sign and magnitude to two's complement, so that integers are ordered as the floats are.
+    sign = bits >> 31
+    ordered = bits & 0x7FFFFFFF
+    ordered ^= sign
+    ordered -= sign
+    return ordered
+
+
+def score_bins(scores: np.ndarray) -> np.ndarray:
+    """Return the bin of every score, int32 between -2**20 and 2**20; bin 0 starts at 0.0.
+
+    Example:
+        >>> score_bins(np.array([-1.0, -0.0, 1.0, 2.0], np.float32)).tolist()
+        [-520192, 0, 520192, 524288]
+    """
+    return ordered_bits(scores) >> PART_BITS
+
+
+def bin_edges(bins: np.ndarray, part_bits: int = 0) -> np.ndarray:
+    """Return the smallest score of every bin, float64 (N,), each exactly a float32.
+
+    Args:
+        bins: (N,) integers as `score_bins` returns them; one more than the last of all is inf.
+        part_bits: Bits of a part that follow those of the bin, where parts of bins are meant.
+
+    Example:
+        >>> bin_edges(np.array([-520192, 520192, 520193])).tolist()
+        [-1.0, 1.0, 1.000244140625]
+    """
+    bins = np.asarray(bins, dtype=np.int64)
+    magnitudes = np.abs(bins) << (PART_BITS - part_bits)
+    values = magnitudes.astype(np.int32).view(np.float32).astype(np.float64)
+    return np.where(bins < 0, -values, values)
+
+
+def finite_scores(scores: np.ndarray, name: str = "scores") -> np.ndarray:
+    """Return scores of any shape and real dtype as C-contiguous float32.
+
+    Raises:
+        ZooError: A value is NaN or infinite as float32; names the array, and counts them.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        converted: np.ndarray = np.asarray(scores).astype(np.float32, order="C", copy=False)
+        # Two reductions are cheaper than isfinite, and both pass NaN on.
+        finite = not converted.size or np.isfinite([converted.min(), converted.max()]).all()
+    if not finite:
+        nan = int(np.count_nonzero(np.isnan(converted)))
+        infinite = int(np.count_nonzero(np.isinf(converted)))
+        raise ZooError(
+            f"{name} of shape {converted.shape} holds {nan} NaN and {infinite} infinite values "
+            f"(float32) among {converted.size}; mend the model or the input that produced them"
+        )
+    return converted
 
 
 class ScoreHistogram:
@@ -51,17 +112,16 @@ class ScoreHistogram:
     def update(
         self, scores: np.ndarray, weight: float | np.ndarray = 1.0, name: str = "scores"
     ) -> None:
-        """Count scores.
+        """Count scores of any shape and real dtype.
 
         Args:
-            scores: Any shape and real dtype, finite as float32; need not be contiguous.
-            weight: What each score counts; one number or an array of the shape of ``scores``.
-                A negative one takes back what was counted before.
+            scores: Finite as float32.
+            weight: What one score counts: a number, or an array of the shape of `scores`. A
+                negative one takes back what was counted before.
             name: What an error calls the array.
 
         Raises:
-            ZooError: If a score is NaN or infinite, or the weights have another shape; nothing
-                is counted then.
+            ZooError: A score is not finite, or the weights have another shape; none is counted.
         """
         scores = finite_scores(scores, name)
         if np.ndim(weight) and np.shape(weight) != scores.shape:
@@ -114,19 +174,13 @@ class ScoreHistogram:
         return lower, counts
 
     def quantile(self, share: float) -> float | None:
-        """Return the score at or below which a share of all scores lies.
+        """Return the score at or below which a share (0..1) of all scores lies; None without any.
 
-        It is the upper edge of the part that holds ``np.quantile(..., method="inverted_cdf")``,
-        so ``score >= quantile(share)`` marks at most ``1 - share`` of the scores counted here.
-
-        Args:
-            share: In 0..1.
-
-        Returns:
-            At most one bin (2**-12 of its value) above the exact quantile; None without scores.
+        It is the upper edge of the part that holds `np.quantile(..., method="inverted_cdf")`: at
+        most 2**-12 of its value higher, and `score >= quantile(share)` marks at most `1 - share`.
 
         Raises:
-            ZooError: If ``share`` is not in 0..1.
+            ZooError: `share` is not in 0..1.
         """
         if not 0 <= share <= 1:
             raise ZooError(f"quantile({share}): the share must be between 0 and 1")
@@ -135,15 +189,14 @@ class ScoreHistogram:
             return None
         at_or_below = np.cumsum(counts)
         # 0.07 * 100 is a hair above 7: rounding must not move a quantile to the next score.
-        wanted = share * at_or_below[-1] * (1 - 1e-12)
-        part = parts[np.searchsorted(at_or_below, wanted)]
+        rank = share * at_or_below[-1] * (1 - 1e-12)
+        part = parts[np.searchsorted(at_or_below, rank)]
         return float(bin_edges(np.array([part + 1]), self.part_bits)[0])
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return ``mantissa_bits``, ``bins`` and ``counts`` of the parts in use, for an npz file.
+        """Return `mantissa_bits`, `bins` (n,) int32 ascending and `counts` (n,) float64.
 
-        A score's bin is its `ordered_bits` without the last 23 - mantissa_bits of them: (n,) int32,
-        ascending, beside (n,) float64.
+        A score's bin is here its `ordered_bits` without the last 23 - mantissa_bits of them.
         """
         parts, counts = self._parts()
         bits = MANTISSA_BITS + (self.part_bits if parts.size else PART_BITS)
@@ -155,11 +208,7 @@ class ScoreHistogram:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> ScoreHistogram:
-        """Rebuild a histogram from the arrays of `to_arrays`.
-
-        Raises:
-            ValueError: They are none.
-        """
+        """Rebuild a histogram from the arrays of `to_arrays`; ValueError if they are others."""
         part_bits = int(arrays["mantissa_bits"]) - MANTISSA_BITS
         parts = np.asarray(arrays["bins"], dtype=np.int64)
         counts = np.asarray(arrays["counts"], dtype=np.float64)
@@ -234,21 +283,18 @@ class ScoreHistogram:
 
 
 def common_parts(*histograms: ScoreHistogram) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Return the parts in use of each histogram, with bins divided as in the coarsest of them.
+    """Return lower edges, upper edges and counts of each histogram, (n,) float64, ascending.
 
-    So equal edges mean the same part of a bin, and scores of one part are ties.
-
-    Returns:
-        Lower edges, upper edges and counts, (n,) float64 each, ascending.
+    Bins are divided as in the coarsest histogram: equal edges mean the same part of a bin.
     """
-    part_bits = min(each.part_bits for each in histograms)
-    found = []
-    for each in histograms:
-        parts, counts = each._parts()
-        numbers, places = np.unique(parts >> (each.part_bits - part_bits), return_inverse=True)
+    part_bits = min(histogram.part_bits for histogram in histograms)
+    common = []
+    for histogram in histograms:
+        parts, counts = histogram._parts()
+        numbers, places = np.unique(parts >> (histogram.part_bits - part_bits), return_inverse=True)
         joined = np.bincount(places, weights=counts, minlength=numbers.size)
-        found.append((bin_edges(numbers, part_bits), bin_edges(numbers + 1, part_bits), joined))
-    return found
+        common.append((bin_edges(numbers, part_bits), bin_edges(numbers + 1, part_bits), joined))
+    return common
 
 
 def _joined(counts: np.ndarray, part_bits: int) -> np.ndarray:
@@ -256,4 +302,5 @@ def _joined(counts: np.ndarray, part_bits: int) -> np.ndarray:
     together = counts.shape[1] >> part_bits
     if together == 1:
         return counts
-    return counts.reshape(len(counts), 1 << part_bits, together).sum(axis=2)
+    joined: np.ndarray = counts.reshape(len(counts), 1 << part_bits, together).sum(axis=2)
+    return joined

@@ -1,4 +1,4 @@
-"""What a ranking is worth: AUROC, best F1 and AU-PRO from counts per score level.
+"""Ranking metrics from counts per score level: AUROC, best F1 and AU-PRO.
 
 Counts are those of normal pixels, defect pixels or regions at the same score levels, lowest level
 first. A level is a threshold: all scores of a level are called anomalous together.
@@ -7,12 +7,13 @@ first. A level is a threshold: all scores of a level are called anomalous togeth
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from zoo.utils.errors import ZooError
 
 
 def auroc_from_counts(normal: np.ndarray, defect: np.ndarray) -> float | None:
-    """Return the chance that a defect scores above a normal, a tie counting one half.
+    """Return the probability that a defect scores above a normal, a tie counting one half.
 
     Args:
         normal: (L,) counts of normals per level, lowest score first.
@@ -33,30 +34,11 @@ def auroc_from_counts(normal: np.ndarray, defect: np.ndarray) -> float | None:
     return min(1.0, float(np.dot(defect, below + normal / 2)) / pairs)
 
 
-def tied_pairs(normal: np.ndarray, defect: np.ndarray) -> float | None:
-    """Return the share of (normal, defect) pairs at one level, 0..1; None when a kind is missing.
-
-    Half of it is how far `auroc_from_counts` can be from the AUROC of scores that the levels
-    have merged.
-
-    Args:
-        normal: (L,) counts of normals per level.
-        defect: (L,) counts of defects at the same levels.
-    """
-    pairs = float(normal.sum()) * float(defect.sum())
-    return float(np.dot(normal, defect)) / pairs if pairs else None
-
-
 def best_f1(normal: np.ndarray, defect: np.ndarray) -> tuple[float, int] | None:
-    """Return the largest F1 that one threshold reaches, and the level that is the threshold.
+    """Return the largest F1 (0..1) of one threshold, and the level that is the threshold.
 
-    Args:
-        normal: (L,) counts of normals per level, lowest score first.
-        defect: (L,) counts of defects at the same levels.
-
-    Returns:
-        F1 in 0..1 and the index of the lowest level called anomalous, the highest such level of
-        equal ones; None when there is no defect.
+    Arguments as `auroc_from_counts`. The threshold is the lowest level called anomalous; of equal
+    ones the highest. None when there is no defect.
 
     Example:
         >>> best_f1(np.array([2, 1, 0]), np.array([0, 1, 1]))
@@ -76,16 +58,16 @@ def au_pro_from_counts(
 ) -> float | None:
     """Return the area under per-region overlap against false-positive rate, up to a limit.
 
-    Source: MVTec AD 2, ``AucPro_0.05`` of its evaluation server. The overlap at a threshold is
-    the mean over regions of their covered share, whatever their size; the rate is taken over all
-    normal pixels of the split. The curve runs from (0, 0) to (1, 1) through every level,
-    trapezoids between, linear interpolation at the limit, and the area is divided by the limit.
-    A constant map scores half the limit, not 0.
+    Source: MVTec AD 2, `AucPro_0.05` of its evaluation server. The overlap at a threshold is the
+    mean over regions of their covered share, whatever their size; the rate is taken over all normal
+    pixels of the split. The curve runs from (0, 0) to (1, 1) through every level, trapezoids
+    between, linear interpolation at the limit, and the area is divided by the limit. A constant map
+    scores half the limit, not 0.
 
     Args:
         normal: (L,) counts of normal pixels per level, lowest score first.
         region: (L,) sums over defect pixels of 1 / (area of the pixel's region) at these levels.
-        regions: Number of regions, the sum of ``region`` up to rounding.
+        regions: Number of regions.
         limit: False-positive rate where the integral ends, above 0 and up to 1. MVTec's older
             tool uses 0.3: give the limit with every number.
 
@@ -93,7 +75,7 @@ def au_pro_from_counts(
         0..1, or None without a region or without a normal pixel.
 
     Raises:
-        ZooError: If ``limit`` is outside its range.
+        ZooError: `limit` is outside its range.
 
     Example:
         >>> round(au_pro_from_counts(np.array([100]), np.array([3.0]), regions=3), 6)
@@ -117,18 +99,15 @@ def au_pro_from_counts(
     return min(1.0, area)
 
 
-def image_auroc(scores: np.ndarray, labels: np.ndarray) -> float | None:
-    """Return the exact AUROC of image scores, ties counting one half.
+def image_auroc(scores: ArrayLike, labels: ArrayLike) -> float | None:
+    """Return the exact AUROC of image scores, ties counting one half; None for one class.
 
     Args:
         scores: (N,) finite, larger is more anomalous.
         labels: (N,) not 0 for anomalous images.
 
-    Returns:
-        0..1, or None when all images are good or all are anomalous.
-
     Raises:
-        ZooError: If the lengths differ or a score is NaN or infinite.
+        ZooError: The lengths differ or a score is NaN or infinite.
 
     Example:
         >>> image_auroc([0.1, 0.4, 0.4, 0.8], [0, 0, 1, 1])
@@ -137,17 +116,10 @@ def image_auroc(scores: np.ndarray, labels: np.ndarray) -> float | None:
     return auroc_from_counts(*_image_levels(scores, labels))
 
 
-def image_f1_max(scores: np.ndarray, labels: np.ndarray) -> float | None:
-    """Return the largest F1 that one threshold on image scores reaches, labels in hand.
+def image_f1_max(scores: ArrayLike, labels: ArrayLike) -> float | None:
+    """Return the largest F1 of one threshold on image scores, labels in hand: a bound.
 
-    A bound, as the oracle SegF1 is one: without a defective image it is None.
-
-    Args:
-        scores: (N,) finite, larger is more anomalous.
-        labels: (N,) not 0 for anomalous images.
-
-    Raises:
-        ZooError: If the lengths differ or a score is NaN or infinite.
+    Arguments and errors as `image_auroc`; None without an anomalous image.
 
     Example:
         >>> image_f1_max([0.1, 0.4, 0.4, 0.8], [0, 0, 1, 1])
@@ -157,18 +129,17 @@ def image_f1_max(scores: np.ndarray, labels: np.ndarray) -> float | None:
     return None if best is None else best[0]
 
 
-def _image_levels(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the counts of good and of anomalous images at each score, lowest first."""
+def _image_levels(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return the counts of normal and of anomalous images at each score, lowest first."""
     scores, labels = np.asarray(scores, dtype=np.float64).ravel(), np.asarray(labels).ravel() != 0
     if scores.shape != labels.shape:
         raise ZooError(f"{scores.size} image scores for {labels.size} labels; pass one per image")
     if not np.isfinite(scores).all():
-        bad = np.count_nonzero(~np.isfinite(scores))
-        raise ZooError(f"image scores hold {bad} NaN or infinite values among {scores.size}")
+        n_wrong = np.count_nonzero(~np.isfinite(scores))
+        raise ZooError(f"image scores hold {n_wrong} NaN or infinite values among {scores.size}")
     values, level = np.unique(scores, return_inverse=True)
-    good, anomalous = level[~labels], level[labels]
     n = values.size
-    return np.bincount(good, minlength=n), np.bincount(anomalous, minlength=n)
+    return np.bincount(level[~labels], minlength=n), np.bincount(level[labels], minlength=n)
 
 
 def _from_top(counts: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """SegF1, the ranking metric of MVTec AD 2: the F1 score of masks over the pooled pixels of a split.
 
 Source: the evaluation server of MVTec AD 2 (VAND 3 and 4). True positives, false positives and
-false negatives are summed over all pixels of all images of one object and split, good images
+false negatives are summed over all pixels of all images of one object and split, normal images
 included; F1 is taken once, of the sums. It is *not* the mean of the F1 scores of the images.
 """
 
@@ -17,12 +17,7 @@ from zoo.utils.errors import ZooError
 def segf1(true_positives: int, false_positives: int, false_negatives: int) -> float | None:
     """Return 2 TP / (2 TP + FP + FN), in 0..1; None where no pixel is marked and none is to be.
 
-    The server's own 0 for that case would say of a perfect answer that it is the worst one.
-
-    Args:
-        true_positives: Defect pixels that the masks mark.
-        false_positives: Normal pixels that the masks mark.
-        false_negatives: Defect pixels that the masks miss.
+    The server's own 0 for that case would rate a perfect answer as the worst one.
 
     Example:
         >>> round(segf1(13, 6, 11), 6)
@@ -34,18 +29,11 @@ def segf1(true_positives: int, false_positives: int, false_negatives: int) -> fl
 
 
 def binary_mask(mask: np.ndarray, name: str = "mask") -> np.ndarray:
-    """Return a mask as booleans: every value other than 0 is marked.
-
-    Args:
-        mask: (H, W) bool or uint8, so that 0/1 and 0/255 files both work.
-        name: What the error calls the array.
-
-    Returns:
-        (H, W) bool; the array itself when it is boolean already.
+    """Return a mask (H, W), bool or uint8, as bool: every value other than 0 is marked.
 
     Raises:
         ZooError: For another number of axes or another dtype. A float array is most likely
-            a score map that nobody has thresholded.
+            a score map without a threshold.
     """
     mask = np.asarray(mask)
     if mask.ndim != 2:
@@ -59,7 +47,7 @@ def binary_mask(mask: np.ndarray, name: str = "mask") -> np.ndarray:
 class PixelCounts:
     """Pixels of one object and split by truth (defect, normal) and mask (marked, unmarked).
 
-    Python integers, so nothing overflows. Counters of parts of a split add up with ``+``.
+    Python integers, so nothing overflows. Counters of parts of a split add up with `+`.
 
     Attributes:
         tp: Defect pixels that are marked.
@@ -80,14 +68,14 @@ class PixelCounts:
     tn: int = 0
 
     def update(self, mask: np.ndarray, truth: np.ndarray) -> None:
-        """Count one image at its native size; a good image counts too, with an empty truth.
+        """Count one image at its native size; a normal image counts too, with an empty truth.
 
         Args:
             mask: (H, W) bool or uint8, not 0 where the image is called anomalous.
             truth: (H, W) bool or uint8, not 0 where it is.
 
         Raises:
-            ZooError: If the shapes differ or an array is no mask; nothing is counted then.
+            ZooError: The shapes differ or an array is no mask; nothing is counted then.
         """
         mask, truth = binary_mask(mask), binary_mask(truth, "truth")
         if mask.shape != truth.shape:
@@ -130,12 +118,8 @@ class PixelCounts:
 
     @property
     def segf1_all_positive(self) -> float | None:
-        """SegF1 of masks that mark every pixel, 0..1: what a method must beat to say anything.
-
-        None before the first image.
-        """
-        defect = self.tp + self.fn
-        return segf1(defect, self.fp + self.tn, 0)
+        """SegF1 of masks that mark every pixel, 0..1: the trivial baseline; None without pixels."""
+        return segf1(self.tp + self.fn, self.fp + self.tn, 0)
 
     @property
     def flagged_fraction(self) -> float | None:
