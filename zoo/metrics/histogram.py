@@ -64,7 +64,8 @@ def bin_edges(bins: np.ndarray, part_bits: int = 0) -> np.ndarray:
     bins = np.asarray(bins, dtype=np.int64)
     magnitudes = np.abs(bins) << (PART_BITS - part_bits)
     values = magnitudes.astype(np.int32).view(np.float32).astype(np.float64)
-    return np.where(bins < 0, -values, values)
+    edges: np.ndarray = np.where(bins < 0, -values, values)
+    return edges
 
 
 def finite_scores(scores: np.ndarray, name: str = "scores") -> np.ndarray:

@@ -129,17 +129,20 @@ def image_f1_max(scores: ArrayLike, labels: ArrayLike) -> float | None:
     return None if best is None else best[0]
 
 
-def _image_levels(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def _image_levels(image_scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return the counts of normal and of anomalous images at each score, lowest first."""
-    scores, labels = np.asarray(scores, dtype=np.float64).ravel(), np.asarray(labels).ravel() != 0
-    if scores.shape != labels.shape:
-        raise ZooError(f"{scores.size} image scores for {labels.size} labels; pass one per image")
+    scores = np.asarray(image_scores, dtype=np.float64).ravel()
+    anomalous = np.asarray(labels).ravel() != 0
+    if scores.shape != anomalous.shape:
+        raise ZooError(
+            f"{scores.size} image scores for {anomalous.size} labels; pass one per image"
+        )
     if not np.isfinite(scores).all():
         n_wrong = np.count_nonzero(~np.isfinite(scores))
         raise ZooError(f"image scores hold {n_wrong} NaN or infinite values among {scores.size}")
     values, level = np.unique(scores, return_inverse=True)
     n = values.size
-    return np.bincount(level[~labels], minlength=n), np.bincount(level[labels], minlength=n)
+    return np.bincount(level[~anomalous], minlength=n), np.bincount(level[anomalous], minlength=n)
 
 
 def _from_top(counts: np.ndarray) -> np.ndarray:
