@@ -66,20 +66,20 @@ def measure(work: Path, recipe: str) -> list[dict[str, Any]]:
 
 def _written(run: Any, data: Path, expected: Any, folder: Path) -> dict[str, tuple[float, float]]:
     """Score, finish and write all images in a stream; return the cost of both halves."""
-    from zoo.vand.submission.pair import write_pair
-    from zoo.vand.submission.sources import source_of
+    from zoo.vand.submission.pack import write_pair
+    from zoo.vand.submission.sources import affine_of, finished, source_of
 
     source = source_of(run, data)
-    affine = source.affine()
-    source.detector  # noqa: B018 - loading is not part of a step
+    affine = affine_of(source)
+    source.predictor  # noqa: B018 - loading is not part of a step
     watch = Stopwatch()
-    judged = source.judged(expected.images)
+    results = finished(source, list(expected.images))
     with PeakMemory() as memory:
         for image in expected.images:
             with watch.phase(SCORING):
-                finished = next(judged)
+                result = next(results)
             with watch.phase("write"):
-                write_pair(folder, image, affine.encode(finished.score_map)[0], finished.mask)
+                write_pair(folder, image, affine.encode(result.score_map)[0], result.mask)
     return {name: (each["cpu_s"], _above(memory)) for name, each in watch.phases.items()}
 
 
@@ -100,7 +100,7 @@ def _row(
     """Return a row: what was measured, and what the real set will take."""
     import torch
 
-    from zoo.vand.submission.tree import official
+    from zoo.vand.submission.expected import official
 
     real = official()
     by_pixels = real.n_pixels / expected.n_pixels

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoo.cli import main
-from zoo.vand.submission.tree import MAPS, MASKS, on_disk
+from zoo.vand.submission.expected import MAPS, MASKS, on_disk
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def sub(data) -> Path:
     """Return a sound submission to the data set."""
     import numpy as np
 
-    from zoo.vand.submission.pair import write_pair
+    from zoo.vand.submission.pack import write_pair
 
     for seed, image in enumerate(on_disk(data).images):
         score_map = np.random.default_rng(seed).random(image.native_size, np.float32)

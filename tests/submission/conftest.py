@@ -15,9 +15,8 @@ import tifffile
 from PIL import Image as PIL
 from small_recipes import PATCHCORE
 
-from zoo.vand.submission.pack import pack
-from zoo.vand.submission.pair import write_pair
-from zoo.vand.submission.tree import MAPS, MASKS, Expected, Image
+from zoo.vand.submission.expected import MAPS, MASKS, Expected, Image
+from zoo.vand.submission.pack import pack, write_pair
 
 SIZES = {"gear": (24, 40), "lid": (32, 20)}
 N = 4
@@ -36,7 +35,7 @@ def expected_images() -> Expected:
     )
 
 
-def judged(seed: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def map_and_mask(seed: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return a map, float16, and the mask of its upper scores; every fourth shows nothing."""
     score_map = np.random.default_rng(seed).random(size, np.float32)
     score_map[4:10, 5:12] += 1.0
@@ -47,7 +46,7 @@ def judged(seed: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 def write_submission(folder: Path, expected: Expected) -> Path:
     """Write a sound submission."""
     for seed, image in enumerate(expected.images):
-        write_pair(folder, image, *judged(seed, image.native_size))
+        write_pair(folder, image, *map_and_mask(seed, image.native_size))
     return folder
 
 
@@ -119,10 +118,10 @@ def _write_submission():
     return write_submission
 
 
-@pytest.fixture(name="judged", scope="session")
-def _judged():
-    """Return the function `judged`."""
-    return judged
+@pytest.fixture(name="map_and_mask", scope="session")
+def _map_and_mask():
+    """Return the function `map_and_mask`."""
+    return map_and_mask
 
 
 RECIPE = PATCHCORE.replace("eval_batch_size: 4", "eval_batch_size: 1")

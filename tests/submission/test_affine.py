@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from zoo.metrics import PixelScores
 from zoo.utils.errors import ZooError
-from zoo.vand.submission.affine import LARGEST, Affine
+from zoo.vand.submission.sources import LARGEST, Affine
 
 FINITE = st.floats(-(2.0**99), 2.0**99, width=32)
 

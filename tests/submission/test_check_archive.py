@@ -5,13 +5,11 @@ from __future__ import annotations
 import bz2
 import gzip
 import tarfile
-import zipfile
 
 import pytest
 
 from zoo.utils.errors import ZooError
-from zoo.vand.submission.check import check
-from zoo.vand.submission.finding import has_errors
+from zoo.vand.submission.check import check, has_errors
 from zoo.vand.submission.pack import pack
 
 
@@ -65,20 +63,14 @@ def test_paths_that_lead_elsewhere(submission, repack, name, says):
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"),
-    [
-        (tarfile.SYMTYPE, "a symbolic link"),
-        (tarfile.LNKTYPE, "a hard link"),
-        (tarfile.FIFOTYPE, "a pipe"),
-        (tarfile.CHRTYPE, "a device"),
-        (tarfile.BLKTYPE, "a device"),
-    ],
+    "kind",
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, b"Z"],
 )
-def test_members_that_are_no_files(submission, repack, kind, says):
+def test_members_that_are_no_files(submission, repack, kind):
     info = member("sub/evil", kind)
     info.linkname = "/etc/passwd"
     [found] = check(repack(add=[info]), submission.expected)
-    assert found.what == f"{says}: only plain files belong here"
+    assert (found.where, found.kind, found.severity) == ("sub/evil", "path trick", "error")
 
 
 def test_names_cannot_steer_the_terminal(submission, repack):
@@ -168,18 +160,12 @@ def test_a_header_that_cannot_be_read_does_not_end_the_archive_unseen(submission
         check(archive, submission.expected)
 
 
-def test_other_formats_are_named(submission, archive, tmp_path):
+def test_other_formats_are_refused(submission, archive, tmp_path):
     tar = gzip.decompress(archive.read_bytes())
-    (tmp_path / "a.tar").write_bytes(tar)
-    (tmp_path / "b.tar.gz").write_bytes(bz2.compress(tar))
-    with zipfile.ZipFile(tmp_path / "c.zip", "w") as file:
-        file.write(submission.map)
-    (tmp_path / "d.tar.gz").touch()
-    (tmp_path / "e.tar.gz").write_bytes(b"hello")
-    names = ("tar without compression", "compressed by bzip2", "a zip archive", "empty", "another")
-    for path, name in zip(sorted(tmp_path.glob("?.*")), names, strict=True):
-        with pytest.raises(ZooError, match=f"is no gzip file but {name}"):
-            check(path, submission.expected)
+    for data in (tar, bz2.compress(tar), b"PK\x03\x04", b"", b"hello"):
+        (tmp_path / "other.tar.gz").write_bytes(data)
+        with pytest.raises(ZooError, match="is no gzip file"):
+            check(tmp_path / "other.tar.gz", submission.expected)
 
 
 def test_gzip_that_holds_no_tar(submission, tmp_path):

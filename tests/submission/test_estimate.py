@@ -8,9 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from zoo.utils.errors import ZooError
-from zoo.vand.submission.estimate import check_space, estimate, size
-from zoo.vand.submission.sources import seconds_per_image
-from zoo.vand.submission.tree import official
+from zoo.vand.submission.expected import official
+from zoo.vand.submission.write import check_space, estimate, seconds_per_image, size
 
 
 @pytest.fixture
@@ -19,7 +18,9 @@ def run(tmp_path):
     cost = {"phases": {"test_private": {"wall_s": 20.0}}, "latency": {"mean_ms": 500.0}}
     (tmp_path / "cost.json").write_text(json.dumps(cost))
     metrics = {"splits": {"test_private": {"n_images": 10}}}
-    return SimpleNamespace(folder=tmp_path, metrics=metrics, has_maps=False, object_name="vial")
+    return SimpleNamespace(
+        folder=tmp_path, metrics=metrics, keeps_maps=lambda: False, object_name="vial"
+    )
 
 
 def test_time_comes_from_what_the_run_took(run):
@@ -28,7 +29,7 @@ def test_time_comes_from_what_the_run_took(run):
     assert seconds_per_image(run) == 0.5
     (run.folder / "cost.json").write_text("{")
     assert seconds_per_image(run) == 0.0
-    run.has_maps = True
+    run.keeps_maps = lambda: True
     assert seconds_per_image(run) == 0.0
 
 
@@ -39,10 +40,10 @@ def test_the_whole_official_submission(run):
     assert 32.74e9 < needs.folder_bytes < 33.2e9
     assert needs.needed_bytes == needs.folder_bytes + needs.archive_bytes
     assert needs.seconds > 2 * 276 * 2.0  # the object that has a run
-    assert needs.describe().startswith("4090 images, 33.1 GB of maps and masks, about 11.6 GB")
+    assert str(needs).startswith("4090 images, 33.1 GB of maps and masks, about 11.6 GB")
     folder = estimate([run], official(), packs=False)
     assert folder.archive_bytes == 0
-    assert "packed" not in folder.describe()
+    assert "packed" not in str(folder)
 
 
 def test_space_is_looked_for_where_the_submission_will_be(tmp_path):

@@ -9,7 +9,6 @@ import tracemalloc
 
 import pytest
 
-import zoo.vand.submission.files as files_module
 from zoo.utils.errors import ZooError
 from zoo.vand.submission.check import check
 from zoo.vand.submission.files import ArchiveFiles
@@ -41,20 +40,25 @@ def pax(**fields: object) -> bytes:
     return text
 
 
+# A list of a billion holes begins with their number, and never ends.
+SPARSE = pax(GNU__sparse__major=1, GNU__sparse__minor=0)
+NUMBERS = b"1000000000\n" + b"9\n" * MB
+
+
 @pytest.fixture
 def refused(submission, tmp_path, monkeypatch):
     """Return a function that checks an archive of given parts, and returns error and bytes read."""
     read = []
-    unpack = files_module._Stream.read
+    unpack = gzip.GzipFile.read
 
     def counting(self, size):
         data = unpack(self, size)
         read.append(len(data))
         return data
 
-    monkeypatch.setattr(files_module._Stream, "read", counting)
+    monkeypatch.setattr(gzip.GzipFile, "read", counting)
 
-    def judge(*parts: bytes, packed: bytes = b"") -> tuple[str, int]:
+    def refuse(*parts: bytes, packed: bytes = b"") -> tuple[str, int]:
         path = tmp_path / "hostile.tar.gz"
         path.write_bytes(gzip.compress(b"".join(parts), 1) + packed)
         read.clear()
@@ -69,7 +73,7 @@ def refused(submission, tmp_path, monkeypatch):
         assert "\n" not in str(error.value)
         return str(error.value), sum(read)
 
-    return judge
+    return refuse
 
 
 @pytest.mark.parametrize(
@@ -85,13 +89,13 @@ def refused(submission, tmp_path, monkeypatch):
 @pytest.mark.parametrize("size", [2**31, 8 * MB, -512])
 def test_a_header_of_two_gigabytes_is_not_read(refused, kind, size):
     error, n_read = refused(header(kind, size), packed=ZEROS)
-    assert error.endswith(f"is no submission: a header of {size:,} bytes")
+    assert "headers of more than 65,536 bytes" in error
     assert n_read <= 1024
 
 
 def test_headers_one_after_the_other_end(refused):
     chain = extension(tarfile.GNUTYPE_LONGNAME, b"sub/x\0") * 5000
-    assert "it holds more than 1,256 members" in refused(chain)[0]
+    assert "headers of more than 65,536 bytes" in refused(chain)[0]
 
 
 def test_a_million_members_are_not_counted_to_the_end(refused):
@@ -130,12 +134,15 @@ def test_members_that_are_each_small_enough(refused):
     ("parts", "says"),
     [
         ([header(tarfile.REGTYPE, -512)], "claims -512 bytes"),  # would lead back
-        ([extension(tarfile.XHDTYPE, pax(size=-512)), header(b"0", 0)], "cannot be read"),
-        ([extension(tarfile.XHDTYPE, pax(size="9" * 30)), header(b"0", 0)], "cannot be read"),
+        ([extension(tarfile.XHDTYPE, pax(size=-512)), header(b"0", 0)], "claims -512"),
+        ([extension(tarfile.XHDTYPE, pax(size="9" * 30)), header(b"0", 0)], "claims 999,"),
         ([extension(tarfile.XHDTYPE, pax(size=2**40)), header(b"0", 0)], "claims 1,099,"),
-        ([extension(tarfile.XHDTYPE, b"0 path=x\n"), header(b"0", 0)], "cannot be read"),
-        ([extension(tarfile.XHDTYPE, b"2 2 2 2 2 2 =\n"), header(b"0", 0)], "cannot be read"),
-        ([extension(tarfile.XHDTYPE, b"999999 path=x\n"), header(b"0", 0)], "cannot be read"),
+        ([extension(tarfile.XHDTYPE, b"0 path=x\n"), header(b"0", 0)], "invalid header"),
+        ([extension(tarfile.XHDTYPE, pax(size="x")), header(b"0", 0), b"x" * 512], "damaged"),
+        (
+            [extension(tarfile.XHDTYPE, SPARSE), header(b"0", 1), NUMBERS],
+            "65,536",
+        ),
         ([extension(tarfile.XGLTYPE, pax(path="sub/y")), header(b"0", 0)], "the path of all"),
         ([extension(tarfile.XGLTYPE, pax(size=512)), header(b"0", 0)], "the size of all"),
         ([header(tarfile.GNUTYPE_SPARSE, 512)], "packed with holes"),

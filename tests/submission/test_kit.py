@@ -116,7 +116,7 @@ def test_submit_writes_and_checks_an_archive(kit, grid, capsys):
 
 def test_test_judges_the_masks_of_the_weights(kit, grid, capsys):
     """The reference is what the run itself measured on test_public."""
-    assert entry_point(kit, "test", "judge", "--data.root", grid.data) == 0
+    assert entry_point(kit, "test", "evaluate", "--data.root", grid.data) == 0
     lines = capsys.readouterr().out.splitlines()
     scores = []
     for name in ("gear", "lid"):

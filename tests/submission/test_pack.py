@@ -12,9 +12,8 @@ import tifffile
 from PIL import Image as PIL
 
 from zoo.utils.errors import ZooError
-from zoo.vand.submission.pack import pack
-from zoo.vand.submission.pair import is_written, remove_begun
-from zoo.vand.submission.tree import MAPS, MASKS
+from zoo.vand.submission.expected import MAPS, MASKS
+from zoo.vand.submission.pack import is_written, pack
 
 
 def test_members_are_files_below_one_folder(submission, archive):
@@ -35,8 +34,8 @@ def test_the_same_files_give_the_same_bytes(submission, archive, tmp_path):
     assert again.read_bytes() == archive.read_bytes()
 
 
-def test_a_map_is_plain_float16_and_a_mask_plain_8_bits(submission, judged):
-    score_map, mask = judged(1, submission.image.native_size)
+def test_a_map_is_plain_float16_and_a_mask_plain_8_bits(submission, map_and_mask):
+    score_map, mask = map_and_mask(1, submission.image.native_size)
     with tifffile.TiffFile(submission.map) as file:
         [page] = file.pages
         assert (page.dtype, page.compression, page.bitspersample) == (np.float16, 1, 16)
@@ -83,8 +82,5 @@ def test_other_archives_are_refused(submission, tmp_path, name):
 
 
 def test_what_was_only_begun_does_not_count(submission):
-    begun = submission.mask.with_name(".aside-1-a.png")
-    submission.mask.rename(begun)
+    submission.mask.rename(submission.mask.with_name(".aside-1-a.png"))
     assert not is_written(submission.folder, submission.image)
-    remove_begun(submission.folder)
-    assert not begun.exists()

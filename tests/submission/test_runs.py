@@ -12,8 +12,8 @@ import yaml
 from zoo.data.known_images import image_digests
 from zoo.runs.checksums import write_checksums
 from zoo.utils.errors import ZooError
+from zoo.vand.submission.expected import Image, on_disk
 from zoo.vand.submission.runs import check_calibrations, expected_of, find_runs
-from zoo.vand.submission.tree import Image, on_disk
 
 
 def edit(path: Path, **values: object) -> None:

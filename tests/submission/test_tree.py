@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from zoo.utils.errors import ZooError
-from zoo.vand.submission.tree import MAPS, MASKS, Expected, check_published, official, on_disk
+from zoo.vand.submission.expected import (
+    MAPS,
+    MASKS,
+    Expected,
+    Image,
+    check_published,
+    official,
+    on_disk,
+)
 
 
 def test_the_official_tree_has_4090_images_of_eight_objects():
@@ -33,7 +42,7 @@ def test_another_data_set_is_read_from_disk(mini):
         for number in range(4)
     ]
     assert {image.native_size for image in expected.images} == {(48, 64)}
-    check_published(expected)
+    assert not check_published(expected)
 
 
 def test_a_missing_split_is_said(mini):
@@ -52,10 +61,14 @@ def test_two_images_that_would_share_a_file(mini):
 
 def test_a_copy_of_mvtec_ad_2_must_be_whole():
     whole = official()
-    check_published(whole)
+    assert check_published(whole)
     partial = Expected("DIR", tuple(i for i in whole.images if i.object_name != "vial"))
     with pytest.raises(ZooError, match=r"DIR lacks vial/test_private/000_regular, .* and 549 more"):
         check_published(partial)
-    more = Expected("DIR", (*whole.images, whole.images[0].__class__("spoon", *("a", "b", (1, 1)))))
+    first = whole.images[0]
+    resized = Expected("DIR", (replace(first, native_size=(9, 9)), *whole.images[1:]))
+    with pytest.raises(ZooError, match="DIR has in another size can/test_private/000_regular"):
+        check_published(resized)
+    more = Expected("DIR", (*whole.images, Image("spoon", "a", "b", (1, 1))))
     with pytest.raises(ZooError, match="DIR holds besides spoon/a/b"):
         check_published(more)

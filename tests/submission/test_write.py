@@ -18,8 +18,8 @@ from zoo.runs.maps import SavedMaps
 from zoo.utils.errors import ZooError
 from zoo.vand.submission import write as write_module
 from zoo.vand.submission.check import check
+from zoo.vand.submission.expected import MAPS, MASKS
 from zoo.vand.submission.runs import expected_of, find_runs
-from zoo.vand.submission.tree import MAPS, MASKS
 from zoo.vand.submission.write import submit
 
 
@@ -30,8 +30,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def submitted(grid, out: str, root=None, said=None) -> Path:
     runs = find_runs([grid.runs])
-    say = said.append if said is not None else lambda text: None
-    return submit(runs, expected_of(runs, root), root or grid.data, Path(out), say=say)
+    log = said.append if said is not None else lambda text: None
+    return submit(runs, expected_of(runs, root), root or grid.data, Path(out), log=log)
 
 
 def test_masks_and_maps_are_those_of_the_detector(grid):
@@ -193,9 +193,9 @@ def test_a_rule_that_normalises_scales_by_raw_maps_of_validation_images(grid, ma
         if not maps:
             shutil.rmtree(run / "maps")
     runs = find_runs([grid.runs])
-    from zoo.vand.submission.sources import source_of
+    from zoo.vand.submission.sources import affine_of, source_of
 
-    affine = source_of(runs[1], grid.data).affine()
+    affine = affine_of(source_of(runs[1], grid.data))
     assert affine.offset == pytest.approx(raw.min(), rel=1e-4)
     assert affine.offset + affine.scale == pytest.approx(raw.max(), rel=1e-4)
 

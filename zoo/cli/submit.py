@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from zoo.utils.errors import ZooError
 
 if TYPE_CHECKING:
+    from zoo.vand.submission.expected import Expected
     from zoo.vand.submission.runs import ObjectRun
-    from zoo.vand.submission.tree import Expected
 
 HELP = "write, pack and check a submission to the MVTec AD 2 server, or a kit for VAND"
 EPILOG = (
@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     root = root if root and root.is_dir() else None
     if args.kit:
         return _kit(found, args.kit, root)
-    from zoo.vand.submission.tree import check_published
-    from zoo.vand.submission.workplace import check_free
+    from zoo.vand.submission.expected import check_published
+    from zoo.vand.submission.staging import check_free
     from zoo.vand.submission.write import submit
 
     check_free(args.out)
@@ -91,8 +91,7 @@ def _say_admissible(runs: list[ObjectRun]) -> None:
 
 def _check(path: Path, root: Path | None) -> int:
     from zoo.utils.progress import counted
-    from zoo.vand.submission.check import check
-    from zoo.vand.submission.finding import has_errors, lines
+    from zoo.vand.submission.check import check, has_errors, lines
 
     expected = _expected(root)
     findings = check(path, expected, counted)
@@ -111,7 +110,7 @@ def _pack(folder: Path, out: Path, root: Path | None) -> int:
     """Pack a folder that was written before, once it is fit."""
     from zoo.utils.progress import counted
     from zoo.vand.submission.pack import check_pairs, pack
-    from zoo.vand.submission.workplace import check_free, is_archive, submission_name
+    from zoo.vand.submission.staging import check_free, is_archive, submission_name
 
     check_free(out)
     if not is_archive(out):
@@ -125,13 +124,13 @@ def _pack(folder: Path, out: Path, root: Path | None) -> int:
 
 
 def _expected(root: Path | None) -> Expected:
-    from zoo.vand.submission.tree import official, on_disk
+    from zoo.vand.submission.expected import official, on_disk
 
     return on_disk(root) if root else official()
 
 
 def _is_submission(given: list[Path]) -> bool:
-    from zoo.vand.submission.tree import MAPS, MASKS
+    from zoo.vand.submission.expected import MAPS, MASKS
 
     return len(given) == 1 and any((given[0] / tree).is_dir() for tree in (MAPS, MASKS))
 

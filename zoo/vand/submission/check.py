@@ -9,141 +9,272 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import TypeVar
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Protocol, TypeVar
 
 import numpy as np
 
+from zoo.data.listing import is_hidden
+from zoo.data.splits import PRIVATE_SPLITS
 from zoo.utils.errors import ZooError
-from zoo.vand.submission.check_images import check_map, check_mask
-from zoo.vand.submission.check_polarity import Polarity
-from zoo.vand.submission.check_tree import check_tree
-from zoo.vand.submission.files import ArchiveFiles, FolderFiles
-from zoo.vand.submission.finding import Finding
-from zoo.vand.submission.tree import MAPS, MASKS, Expected, Image
+from zoo.vand.submission.check_files import check_file
+from zoo.vand.submission.expected import MAPS, MASKS, SUFFIXES, Expected, Image, few
+from zoo.vand.submission.files import ArchiveFiles, Finding, FolderFiles
 
 _Item = TypeVar("_Item")
-Count = Callable[[Iterable[_Item], int, str], Iterable[_Item]]
 # No honest file is larger: float64 without compression, and room for a header.
-_MOST_BYTES_PER_PIXEL, _HEADER_BYTES = 8, 1 << 20
+_MAX_BYTES_PER_PIXEL, _HEADER_BYTES = 8, 1 << 20
 # Of a whole archive: maps of float64, masks of RGBA, and the notes that systems leave beside files.
-_MOST_BYTES_OF_PAIR, _MOST_OTHER_BYTES = 12, 64 << 20
-_MOST_MEMBERS_PER_FILE, _MOST_OTHER_MEMBERS = 8, 1000
+_MAX_BYTES_OF_PAIR, _MAX_OTHER_BYTES = 12, 64 << 20
+_MAX_MEMBERS_PER_FILE, _MAX_OTHER_MEMBERS = 8, 1000
+_MAX_SAMPLES = 1 << 16  # enough for a median
+_FEW = 3  # pairs; below that a majority means nothing
+_SHOWN = 3  # findings of each kind; thousands of equal lines help nobody
 
 
-def check(
-    path: Path, expected: Expected, count: Count = lambda items, total, doing: items
-) -> list[Finding]:
+class Count(Protocol):
+    """Wraps what is worked through, to show how far it is."""
+
+    def __call__(self, items: Iterable[_Item], total: int, doing: str) -> Iterable[_Item]:
+        """Return the items."""
+
+
+def _silently(items: Iterable[_Item], total: int, doing: str) -> Iterable[_Item]:
+    return items
+
+
+def check(path: Path, expected: Expected, count: Count = _silently) -> list[Finding]:
     """Check a submission and return everything that is wrong with it; an empty list is a pass.
 
     An archive is streamed twice, masks first; memory stays constant.
 
     Args:
         path: A folder that holds `anomaly_images`, or an archive.
-        expected: The images that it must judge.
-        count: Wraps what is worked through, to show how far it is.
+        expected: The images that it must hold.
+        count: Shows how far it is.
 
     Raises:
         ZooError: Nothing is there, it is no gzip file, it is truncated, or it unpacks to far more
             than a submission.
     """
     files = _files(path, expected)
-    total = len(expected.images)
-    with MaskSpool() as masks:
-        names, found = _look_at_masks(files, expected, masks, count)
-        broken = [*files.findings, *check_tree(names, expected)]
-        wanted = _Wanted(expected, MAPS)
-        polarity, seen = Polarity(), {}
-        scanned = ((place, data) for place, data in files.scan(wanted) if data is not None)
-        for place, data in count(scanned, total, "maps"):
+    names: list[str] = []
+    found: list[Finding] = []
+    polarity, twins = _Polarity(), dict[bytes, str]()
+    with tempfile.TemporaryFile(prefix="anomalib-zoo-") as file:
+        masks = _MaskSpool(file)
+        scanned = files.scan(_IsRead(expected, MASKS, found))
+        for place, data in count(scanned, 2 * len(expected.images), "names and masks"):
+            names.append(place)
+            if data is None:
+                continue
             image = expected.by_place[place]
-            score_map, wrong = check_map(place, data, image.native_size)
-            found += wrong
-            twin = seen.setdefault(hashlib.blake2b(data, digest_size=16).digest(), place)
-            if twin != place and score_map is not None:
+            mask, problems = check_file(place, data, image.native_size)
+            found += problems
+            if mask is not None:
+                masks.put(image, mask)
+        broken = [*files.findings, *check_names(names, expected)]
+        scanned = files.scan(_IsRead(expected, MAPS, found))
+        maps = ((place, data) for place, data in scanned if data is not None)
+        for place, data in count(maps, len(expected.images), "maps"):
+            image = expected.by_place[place]
+            score_map, problems = check_file(place, data, image.native_size)
+            found += problems
+            if score_map is None:
+                continue
+            twin = twins.setdefault(hashlib.blake2b(data, digest_size=16).digest(), place)
+            if twin != place:
                 text = f"the same map as {twin}: is one of them a copy?"
                 found.append(Finding(place, text, "same map", "warning"))
             mask = masks.get(image)
-            if score_map is not None and mask is not None:
-                found += polarity.update(image, score_map, mask)
-    return [*broken, *found, *wanted.findings, *polarity.result()]
+            if mask is not None:
+                found += polarity.compare(image, score_map, mask)
+    return [*broken, *found, *polarity.result()]
 
 
-def _look_at_masks(
-    files: FolderFiles | ArchiveFiles, expected: Expected, masks: MaskSpool, count: Count
-) -> tuple[list[str], list[Finding]]:
-    """Read all names and all masks; keep the masks that are sound."""
-    names, found = [], []
-    wanted = _Wanted(expected, MASKS)
-    for place, data in count(files.scan(wanted), 2 * len(expected.images), "names and masks"):
-        names.append(place)
-        if data is None:
-            continue
-        image = expected.by_place[place]
-        mask, wrong = check_mask(place, data, image.native_size)
-        found += wrong
-        if mask is not None:
-            masks.put(image, mask)
-    return names, [*found, *wanted.findings]
+def lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield findings as lines, errors first, a few of each kind and how many more there are."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in sorted(findings, key=lambda finding: finding.severity):
+        groups.setdefault((finding.severity, finding.kind), []).append(finding)
+    for (severity, _), group in groups.items():
+        yield from map(str, group[:_SHOWN])
+        if len(group) > _SHOWN:
+            yield f"{severity}: {len(group) - _SHOWN} more of this kind"
 
 
-class _Wanted:
-    """Says which files are read: those of one tree that are expected and of a credible size."""
+def has_errors(findings: Iterable[Finding]) -> bool:
+    """Whether any finding makes the submission unfit."""
+    return any(finding.severity == "error" for finding in findings)
 
-    def __init__(self, expected: Expected, tree: str) -> None:
-        self._by_place, self._tree = expected.by_place, f"{tree}/"
-        self.findings: list[Finding] = []
+
+def check_names(names: Iterable[str], expected: Expected) -> Iterator[Finding]:
+    """Yield how the files that are there differ from those that are expected.
+
+    Args:
+        names: Paths below the submission's folder, with `/`; folders end with one and count where
+            nothing expected lies in them.
+        expected: The images that must be there.
+    """
+    there, wanted = set(names), set(expected.by_place)
+    here = {_head(name, depth) for name in there for depth in (1, 2, 3)}
+    files_of: dict[str, list[str]] = defaultdict(list)
+    missing: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(wanted):
+        heads = [_head(name, depth) for depth in (1, 2, 3)]
+        files_of[heads[-1]].append(name.rpartition("/")[2])
+        if name not in there:
+            folder = next((head for head in heads if head not in here), heads[-1])
+            missing[folder].append(name.rpartition("/")[2])
+    n_files = Counter(_head(name, 3) for name in there if not name.endswith("/"))
+    for folder, lacking in missing.items():
+        depth = folder.count("/")
+        if depth == 0:
+            text = "missing: a submission needs it; `zoo submit RUN... --out OUT` writes both trees"
+            yield Finding(folder, text, "missing tree")
+        elif folder not in here:
+            what = "split" if depth == 2 else "object"
+            text = f"missing: {expected.data_set} has this {what}"
+            yield Finding(folder, text, f"missing {what}")
+        else:
+            text = f"{n_files[folder]} files, {len(files_of[folder])} expected"
+            yield Finding(folder, f"{text}; missing {few(lacking)}", "missing files")
+    folders = {f"{parent}/" for name in wanted for parent in PurePosixPath(name).parents}
+    reported: set[str] = set()
+    for name in sorted(there - wanted - folders):
+        finding = _superfluous(name, expected, files_of)
+        # A folder that does not belong here is found once, not for each of its files.
+        if finding.where not in reported:
+            reported.add(finding.where)
+            yield finding
+
+
+def _superfluous(name: str, expected: Expected, files_of: dict[str, list[str]]) -> Finding:
+    """Return what is wrong with the name of a file or folder that nobody expects."""
+    parts = PurePosixPath(name).parts
+    if is_hidden(parts[-1]):
+        return Finding(name, "left behind by the system: remove it", "stray file")
+    if parts[0] not in SUFFIXES:
+        return Finding(parts[0], f"only {MAPS} and {MASKS} belong here: remove it", "stray file")
+    if len(parts) < 2 or (len(parts) == 2 and not name.endswith("/")):
+        return Finding(name, "no file belongs here: remove it", "stray file")
+    if parts[1] not in expected.objects:
+        known = ", ".join(expected.objects)
+        text = f"no object of {expected.data_set} ({known}); --data.root names another data set"
+        return Finding(_head(name, 2), text, "foreign object")
+    folder = _head(name, 3)
+    if folder not in files_of:
+        text = f"only {' and '.join(PRIVATE_SPLITS)} belong here: remove it"
+        return Finding(folder, text, "stray file")
+    if len(parts) != 4 or name.endswith("/"):
+        return Finding(name, "no folder belongs here: remove it", "stray file")
+    first, last = files_of[folder][0], files_of[folder][-1]
+    return Finding(name, f"no image has this name: names go from {first} to {last}", "wrong name")
+
+
+class _IsRead:
+    """Decides which files are read: those of one tree that are expected and of a credible size."""
+
+    def __init__(self, expected: Expected, tree: str, findings: list[Finding]) -> None:
+        self._by_place, self._tree, self._findings = expected.by_place, f"{tree}/", findings
 
     def __call__(self, place: str, n_bytes: int) -> bool:
         if not place.startswith(self._tree) or place not in self._by_place:
             return False
         height, width = self._by_place[place].native_size
-        if n_bytes <= height * width * _MOST_BYTES_PER_PIXEL + _HEADER_BYTES:
+        if n_bytes <= height * width * _MAX_BYTES_PER_PIXEL + _HEADER_BYTES:
             return True
         text = f"{n_bytes} bytes for {width}x{height} pixels: far too large, it was not read"
-        self.findings.append(Finding(place, text, "too large"))
+        self._findings.append(Finding(place, text, "too large"))
         return False
 
 
-class MaskSpool:
-    """Masks of a whole submission on disk, a bit per pixel and compressed."""
+class _MaskSpool:
+    """Masks of a whole submission in a file, a bit per pixel and compressed."""
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="anomalib-zoo-")  # noqa: SIM115 - `__exit__` does
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
         self._places: dict[Image, tuple[int, int]] = {}
 
     def put(self, image: Image, mask: np.ndarray) -> None:
         """Keep a mask, bool (H, W) of the image's native size."""
-        data = zlib.compress(np.packbits(mask).tobytes(), 1)
-        self._places[image] = self._file.seek(0, 2), len(data)
-        self._file.write(data)
+        packed = zlib.compress(np.packbits(mask).tobytes(), 1)
+        self._places[image] = self._file.seek(0, 2), len(packed)
+        self._file.write(packed)
 
     def get(self, image: Image) -> np.ndarray | None:
         """Return the mask of an image, or None if none was kept."""
         if image not in self._places:
             return None
-        offset, length = self._places[image]
-        self._file.seek(offset)
+        begin, length = self._places[image]
+        self._file.seek(begin)
         bits = np.frombuffer(zlib.decompress(self._file.read(length)), np.uint8)
         height, width = image.native_size
         return np.unpackbits(bits, count=height * width).view(bool).reshape(height, width)
 
-    def __enter__(self) -> MaskSpool:
-        return self
 
-    def __exit__(self, *exc: object) -> None:
-        self._file.close()
+class _Polarity:
+    """Compares pair after pair: scores must be higher inside a mask than outside.
+
+    One pair at odds is a warning: a mask may have been closed or filled. If most pairs of an object
+    are, its maps, its masks or their order is wrong.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def compare(self, image: Image, score_map: np.ndarray, mask: np.ndarray) -> Iterator[Finding]:
+        """Yield what a map, float16 (H, W), and its mask, bool (H, W), tell together."""
+        count = self._counts[image.object_name]
+        count["images"] += 1
+        if not mask.any():
+            return
+        count["marked"] += 1
+        where = image.place(MASKS)
+        if mask.all():
+            yield Finding(where, "all of the image is marked", "full mask", "warning")
+            return
+        count["compared"] += 1
+        inside, outside = _median(score_map[mask]), _median(score_map[~mask])
+        if inside <= outside:
+            count["at odds"] += 1
+            text = f"median score {inside:.4g} inside the mask, {outside:.4g} outside"
+            yield Finding(where, text, "mask and map at odds", "warning")
+
+    def result(self) -> Iterator[Finding]:
+        """Yield what all pairs of an object tell together."""
+        for name, count in self._counts.items():
+            at_odds, compared = count["at odds"], count["compared"]
+            if compared >= _FEW and 2 * at_odds > compared:
+                text = (
+                    f"{at_odds} of {compared} masks mark the lower scores: larger scores must be "
+                    "more anomalous, 255 must mark anomalies, names must agree"
+                )
+                yield Finding(name, text, "polarity")
+            elif not count["marked"]:
+                text = f"no pixel is marked in any of {count['images']} images: SegF1 will be 0"
+                yield Finding(name, text, "nothing marked", "warning")
+
+
+def _median(scores: np.ndarray) -> float:
+    step = max(1, len(scores) // _MAX_SAMPLES)
+    return float(np.median(scores[::step].astype(np.float32)))
 
 
 def _files(path: Path, expected: Expected) -> FolderFiles | ArchiveFiles:
     if path.is_file():
-        most_members = _MOST_MEMBERS_PER_FILE * len(expected.by_place) + _MOST_OTHER_MEMBERS
-        most_bytes = _MOST_BYTES_OF_PAIR * expected.n_pixels + _MOST_OTHER_BYTES
-        return ArchiveFiles(path, most_members, most_bytes)
+        max_members = _MAX_MEMBERS_PER_FILE * len(expected.by_place) + _MAX_OTHER_MEMBERS
+        max_bytes = _MAX_BYTES_OF_PAIR * expected.n_pixels + _MAX_OTHER_BYTES
+        return ArchiveFiles(path, max_members, max_bytes)
     if not path.is_dir():
         raise ZooError(f"no submission at {path}: it does not exist")
     inner = [each for each in path.iterdir() if (each / MAPS).is_dir()]
     if not (path / MAPS).exists() and len(inner) == 1:
         raise ZooError(f"{path} holds no {MAPS}: did you mean {inner[0]}?")
     return FolderFiles(path)
+
+
+def _head(name: str, depth: int) -> str:
+    return "/".join(name.split("/")[:depth])

@@ -1,7 +1,6 @@
 """The files of a submission, read one at a time from a folder or an archive; nothing is unpacked.
 
-An archive is a stranger's: what it may hold is bounded before it is read. Its headers are read
-here, since `tarfile` believes whatever size a header claims.
+An archive is a stranger's: what it may hold is bounded before it is read.
 """
 
 from __future__ import annotations
@@ -9,47 +8,45 @@ from __future__ import annotations
 import gzip
 import os
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from zoo.data.listing import is_hidden
-from zoo.utils.errors import ZooError
+from zoo.utils.errors import ZooError, one_line
 from zoo.utils.text import printable
-from zoo.vand.submission.finding import Finding
-from zoo.vand.submission.tree import MAPS, MASKS
+from zoo.vand.submission.expected import MAPS, MASKS
 
-Wanted = Callable[[str, int], bool]
+IsRead = Callable[[str, int], bool]
 
-_MAGIC = {
-    b"PK\x03\x04": "a zip archive",
-    b"BZh": "compressed by bzip2",
-    b"\xfd7zXZ": "compressed by xz",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd",
-    b"7z\xbc\xaf": "a 7z archive",
-}
-_GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
-_MOST_NAME, _MOST_EXTENSION, _MOST_MEMBER = 1000, 1 << 20, 1 << 30  # bytes
-_BLOCK = tarfile.BLOCKSIZE
-_KINDS = {
-    tarfile.SYMTYPE: "a symbolic link",
-    tarfile.LNKTYPE: "a hard link",
-    tarfile.CHRTYPE: "a device",
-    tarfile.BLKTYPE: "a device",
-    tarfile.FIFOTYPE: "a pipe",
-}
-_PLAIN = {tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE, tarfile.DIRTYPE}
-_EXTENSIONS = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
-_EXTENSIONS |= {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
-_HOLES = "a file is packed with holes, as --sparse does"
+_MAX_NAME, _MAX_HEADERS, _MAX_MEMBER = 1000, 1 << 16, 1 << 30  # bytes
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or looks wrong.
+
+    Attributes:
+        where: Path below the submission's folder, or the archive.
+        what: What is wrong there, and how to mend it.
+        kind: The same for all findings that have one cause; groups them.
+        severity: An "error" makes the submission unfit; a "warning" may be meant so.
+    """
+
+    where: str
+    what: str
+    kind: str
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        """Return the finding as one line."""
+        return printable(f"{self.severity}: {self.where}: {self.what}")
 
 
 class FolderFiles:
     """A folder that holds the trees of maps and masks; hidden files do not count.
-
-    Args:
-        folder: The folder.
 
     Attributes:
         findings: What is wrong with the folder itself.
@@ -59,34 +56,31 @@ class FolderFiles:
         self.folder = folder
         self.findings: list[Finding] = []
 
-    def scan(self, wanted: Wanted) -> Iterator[tuple[str, bytes | None]]:
+    def scan(self, is_read: IsRead) -> Iterator[tuple[str, bytes | None]]:
         """Yield every file's path below the folder, with its content where that is wanted.
 
         Empty folders come too, with a `/` at the end.
 
         Args:
-            wanted: Says by path and size in bytes whether to read a file.
+            is_read: Decides by path and size in bytes whether to read a file.
         """
         self.findings = []
         for here, folders, files in os.walk(self.folder):
             folders[:] = sorted(name for name in folders if not is_hidden(name))
-            files = [name for name in files if not is_hidden(name)]
+            names = sorted([*(name for name in files if not is_hidden(name)), *folders])
             below = Path(here).relative_to(self.folder)
-            if not folders and not files and below.parts:
+            if not names and below.parts:
                 yield f"{below.as_posix()}/", None
-            for name in sorted(files + folders):
-                path = Path(here, name)
-                place = (below / name).as_posix()
+            for name in names:
+                path, place = Path(here, name), (below / name).as_posix()
                 if path.is_symlink():
                     text = "a link: an archive would hold the link and no file; copy the file here"
                     self.findings.append(Finding(place, text, "link"))
                     yield place, None
                 elif path.is_file():
-                    read = wanted(place, path.stat().st_size)
-                    yield place, path.read_bytes() if read else None
+                    yield place, path.read_bytes() if is_read(place, path.stat().st_size) else None
                 elif not path.is_dir():
-                    text = "no plain file: remove it"
-                    self.findings.append(Finding(place, text, "no file"))
+                    self.findings.append(Finding(place, "no plain file: remove it", "no file"))
 
 
 class ArchiveFiles:
@@ -94,8 +88,8 @@ class ArchiveFiles:
 
     Args:
         archive: The archive.
-        most_members: It may not hold more members, of whatever kind.
-        most_bytes: It may not unpack to more bytes.
+        max_members: Most members, of whatever kind.
+        max_bytes: Most bytes that it may unpack to.
 
     Attributes:
         findings: What is wrong with the archive itself, as far as it was read.
@@ -104,24 +98,20 @@ class ArchiveFiles:
         ZooError: It is no gzip file.
     """
 
-    def __init__(self, archive: Path, most_members: int, most_bytes: int) -> None:
-        self.archive = archive
-        self.most_members, self.most_bytes = most_members, most_bytes
+    def __init__(self, archive: Path, max_members: int, max_bytes: int) -> None:
+        self.archive, self.max_members, self.max_bytes = archive, max_members, max_bytes
         self.findings: list[Finding] = []
         self._tops: set[str] = set()
         with archive.open("rb") as file:
-            head = file.read(512)
-        if not head.startswith(_GZIP):
+            is_gzip = file.read(2) == b"\x1f\x8b"
+        if not is_gzip:
             raise ZooError(
-                f"{archive} is no gzip file but {_kind(head)}: pack NAME.tar.gz, as `zoo submit "
-                "RUN... --out NAME.tar.gz` does"
+                f"{archive} is no gzip file: pack NAME.tar.gz, as `zoo submit RUN... --out "
+                "NAME.tar.gz` does"
             )
 
-    def scan(self, wanted: Wanted) -> Iterator[tuple[str, bytes | None]]:
-        """Yield every file's path below the submission's folder, with its content where wanted.
-
-        Args:
-            wanted: Says by path and size in bytes whether to read a file.
+    def scan(self, is_read: IsRead) -> Iterator[tuple[str, bytes | None]]:
+        """Yield every file's path below the submission's folder, as `FolderFiles.scan` does.
 
         Raises:
             ZooError: The archive is truncated or damaged, or unpacks to more than it may hold.
@@ -130,35 +120,32 @@ class ArchiveFiles:
         last = "its beginning"
         try:
             with gzip.open(self.archive) as file:
-                stream = _Stream(file, self.most_bytes)
-                for member in self._plain(_members(stream, self.most_members)):
+                stream = _Stream(file, self.max_bytes)
+                for member in self._plain(_members(stream, self.max_members)):
                     place = self._place(member)
-                    read = member.isfile() and bool(place) and wanted(place, member.size)
-                    data = stream.read_all(member.size) if read else None
+                    wanted = member.isfile() and place and is_read(place, member.size)
+                    data = stream.take(member.size) if wanted else None
                     last = member.name
                     if place:
                         yield place, data
-                stream.check_rest_is_empty()
-        except _Refusal as error:
+        except _Refused as error:
             raise ZooError(f"{self.archive} is no submission: {error}") from None
-        except (EOFError, OSError, zlib.error, tarfile.TarError) as error:
+        except Exception as error:  # a damaged archive may fail in any way
             raise ZooError(
                 f"{self.archive} is truncated or damaged after {printable(last)} "
-                f"({' '.join(str(error).split())[:80]}): pack or copy it again"
+                f"({one_line(error, 80)}): pack or copy it again"
             ) from error
 
     def _plain(self, members: Iterator[tarfile.TarInfo]) -> Iterator[tarfile.TarInfo]:
-        """Yield the members that lie where they may, each name once."""
+        """Yield the members that lie where they may; a name that is there twice is found."""
         seen: set[str] = set()
         for member in members:
-            wrong = _wrong_path(member.name) or _wrong_kind(member)
-            if wrong:
-                self._find(member.name, wrong, "path trick")
+            if problem := _problem_of(member):
+                self._find(member.name, problem, "path trick")
                 continue
             key = member.name.casefold()
             if key in seen:
-                text = "is there twice, or differs by case only"
-                self._find(member.name, text, "path trick")
+                self._find(member.name, "is there twice, or differs by case only", "path trick")
             seen.add(key)
             yield member
 
@@ -167,166 +154,111 @@ class ArchiveFiles:
         top, _, place = member.name.partition("/")
         if top in (MAPS, MASKS):
             text = "no folder around it: members must begin with <any name>/anomaly_images"
-            self._find(top, text, "top folder", once=True)
+            self._find(top, text, "top folder")
             top, place = "", member.name
         self._tops.add(top)
         if len(self._tops) == 2:
             text = f"several folders at the top ({', '.join(sorted(self._tops))}): pack one"
-            self._find(str(self.archive), text, "top folder", once=True)
+            self._find(str(self.archive), text, "top folder")
         if member.isdir():
             text = "entries of folders: the official archive holds files only"
-            where = str(self.archive)
-            self._find(where, text, "folder entry", once=True, severity="warning")
+            self._find(str(self.archive), text, "folder entry", "warning")
         return place + "/" * (member.isdir() and bool(place))
 
     def _find(
-        self, where: str, what: str, kind: str, once: bool = False, severity: str = "error"
+        self, where: str, what: str, kind: str, severity: Literal["error", "warning"] = "error"
     ) -> None:
         finding = Finding(where, what, kind, severity)
-        if not (once and finding in self.findings):
+        if kind == "path trick" or finding not in self.findings:
             self.findings.append(finding)
 
 
-class _Refusal(Exception):
+class _Refused(Exception):
     """An archive holds what no submission does."""
 
 
 class _Stream:
-    """What a compressed file unpacks to, read forwards and up to a limit.
+    """A compressed file, read forwards: up to a limit in all, and to one between two contents."""
 
-    Args:
-        file: The file, as gzip unpacks it.
-        most_bytes: The limit.
+    def __init__(self, file: gzip.GzipFile, max_bytes: int) -> None:
+        self._file, self._max_bytes, self._place = file, max_bytes, 0
+        self._headers_begin = 0
+        self.last_block = b""
 
-    Attributes:
-        n_read: Bytes that were unpacked so far.
-    """
-
-    def __init__(self, file: gzip.GzipFile, most_bytes: int) -> None:
-        self._file, self.most_bytes, self.n_read = file, most_bytes, 0
+    def tell(self) -> int:
+        """Return how many bytes were read."""
+        return self._place
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, fewer only at the end of the file."""
-        data = self._file.read(size)
-        self.n_read += len(data)
-        if self.n_read > self.most_bytes:
-            raise _Refusal(f"it unpacks to more than {self.most_bytes / 1e6:,.0f} MB")
-        return data
+        """Return the next bytes of headers, fewer only at the end of the file."""
+        if not 0 <= size <= self._headers_begin + _MAX_HEADERS - self._place:
+            raise _Refused(f"headers of more than {_MAX_HEADERS:,} bytes")
+        self.last_block = self._next(size)
+        return self.last_block
 
-    def read_all(self, size: int) -> bytes:
-        """Return the next bytes, all of them."""
-        data = self.read(size)
+    def seek(self, place: int) -> None:
+        """Go on to a place further back, behind the content of a member."""
+        while self._place < place:
+            self.take(min(place - self._place, _CHUNK))
+        self._headers_begin = self._place
+
+    def take(self, size: int) -> bytes:
+        """Return the next bytes of content, all of them."""
+        data = self._next(size)
         if len(data) < size:
             raise EOFError("unexpected end of data")
         return data
 
-    def skip_to(self, place: int) -> None:
-        """Go on to a place further back."""
-        while self.n_read < place:
-            self.read_all(min(place - self.n_read, _CHUNK))
-
-    def check_rest_is_empty(self) -> None:
-        """Raise unless a second block of zeros follows, and then nothing but zeros."""
-        block = self.read(_BLOCK)
-        if len(block) < _BLOCK:
-            raise EOFError("the end mark is missing")
+    def check_end(self) -> None:
+        """Raise unless two blocks of zeros end the archive, and nothing but zeros follows."""
+        if self.last_block != bytes(tarfile.BLOCKSIZE):
+            raise EOFError("what follows is no member")
+        block = self.take(tarfile.BLOCKSIZE)
         while block:
             if block.strip(b"\0"):
                 raise EOFError("what follows is no member")
-            block = self.read(_CHUNK)
+            block = self._next(_CHUNK)
+
+    def _next(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._place += len(data)
+        if self._place > self._max_bytes:
+            raise _Refused(f"it unpacks to more than {self._max_bytes / 1e6:,.0f} MB")
+        return data
 
 
 def _members(stream: _Stream, most: int) -> Iterator[tarfile.TarInfo]:
-    """Yield the headers of a tar; the content of each may be read before the next one is taken.
-
-    Long names of GNU's and of the POSIX form are known; what sets anything for members to come is
-    refused.
-    """
-    name: str | None = None
-    size: int | None = None
-    for _ in range(most):
-        try:
-            member = tarfile.TarInfo.frombuf(stream.read(_BLOCK), "utf-8", "surrogateescape")
-        except tarfile.EOFHeaderError:
-            return
-        except tarfile.EmptyHeaderError:
-            raise EOFError("the end mark is missing") from None
-        begin = stream.n_read
-        if member.type in _EXTENSIONS:
-            if not 0 <= member.size <= _MOST_EXTENSION:
-                raise _Refusal(f"a header of {member.size:,} bytes")
-            text = stream.read_all(member.size)
-            if member.type == tarfile.GNUTYPE_LONGNAME:
-                name = _text(text.rstrip(b"\0"))
-            elif member.type != tarfile.GNUTYPE_LONGLINK:
-                path, length = _path_and_size(text, for_all=member.type == tarfile.XGLTYPE)
-                name, size = path or name, size if length is None else length
-        else:
-            member.name = (name or member.name).rstrip("/" if member.isdir() else "")
-            member.size = member.size if size is None else size
-            name, size = None, None
-            if len(member.name) > _MOST_NAME:
-                raise _Refusal(f"a name of {len(member.name):,} letters")
-            if member.type == tarfile.GNUTYPE_SPARSE:
-                raise _Refusal(_HOLES)
-            if not 0 <= member.size <= _MOST_MEMBER:
-                raise _Refusal(f"{printable(member.name)} claims {member.size:,} bytes")
-            yield member
-        # Links, devices and folders have a size at times, and never content.
-        has_content = member.type not in _KINDS and not member.isdir()
-        stream.skip_to(begin + (-(-member.size // _BLOCK) * _BLOCK if has_content else 0))
-    raise _Refusal(f"it holds more than {most:,} members")
+    """Yield the members of a tar; the content of each may be taken before the next one is asked."""
+    tar = tarfile.TarFile(fileobj=stream, encoding="utf-8", errors="surrogateescape")
+    n_members = 0
+    while member := tar.next():
+        n_members += 1
+        if n_members > most:
+            raise _Refused(f"it holds more than {most:,} members")
+        if len(member.name) > _MAX_NAME:
+            raise _Refused(f"a name of {len(member.name):,} letters")
+        if member.issparse():
+            raise _Refused("a file is packed with holes, as --sparse does")
+        if not 0 <= member.size <= _MAX_MEMBER:
+            raise _Refused(f"{printable(member.name)} claims {member.size:,} bytes")
+        for key in tar.pax_headers.keys() & {"path", "size"}:
+            raise _Refused(f"it sets the {key} of all members at once")
+        yield member
+        stream.seek(tar.offset)
+        tar.members.clear()  # they would be kept, and there may be many
+        tar.pax_headers.clear()
+    stream.check_end()
 
 
-def _path_and_size(text: bytes, for_all: bool) -> tuple[str | None, int | None]:
-    """Return what a POSIX header says of its member, in records `<length> <key>=<value>`."""
-    path, size, place = None, None, 0
-    while place < len(text) and text[place]:  # zeros may fill the block
-        digits, _, _ = text[place : place + 8].partition(b" ")
-        length = int(digits) if digits.isdigit() else 0
-        record = text[place : place + length]
-        key, equals, value = record[len(digits) + 1 : -1].partition(b"=")
-        if not (equals and record.endswith(b"\n") and len(record) == length):
-            raise EOFError("a header that cannot be read")
-        place += length
-        if key.startswith(b"GNU.sparse"):
-            raise _Refusal(_HOLES)
-        if key in (b"path", b"size") and for_all:
-            raise _Refusal(f"it sets the {key.decode()} of all members at once")
-        if key == b"path":
-            path = _text(value)
-        elif key == b"size":
-            if not (value.isdigit() and len(value) < 20):
-                raise EOFError("a header that cannot be read")
-            size = int(value)
-    return path, size
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "surrogateescape")
-
-
-def _wrong_kind(member: tarfile.TarInfo) -> str | None:
-    if member.type in _PLAIN:
-        return None
-    return f"{_KINDS.get(member.type, 'of a special kind')}: only plain files belong here"
-
-
-def _wrong_path(name: str) -> str | None:
-    """Say why a member's path could lead elsewhere, or is not in its plain form."""
+def _problem_of(member: tarfile.TarInfo) -> str | None:
+    """Return why a member could lead elsewhere, or is no file in plain form."""
+    name, parts = member.name, member.name.split("/")
     if name.startswith("/") or "\\" in name or ":" in name or "\0" in name:
         return "a path of one machine: members are <name>/anomaly_images/..."
-    parts = name.split("/")
     if ".." in parts:
         return "'..' in a path leads out of the folder: pack it without"
     if "." in parts or "" in parts or PurePosixPath(name).as_posix() != name:
         return "a path that is not plain: write it without '.' and '//'"
-    return None
-
-
-def _kind(head: bytes) -> str:
-    if not head:
-        return "empty"
-    if head[257:262] == b"ustar":
-        return "tar without compression"
-    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "another file")
+    if member.type in tarfile.REGULAR_TYPES or member.isdir():
+        return None
+    return "a link, a pipe or a device: only plain files belong here"

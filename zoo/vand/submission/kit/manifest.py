@@ -13,14 +13,10 @@ from zoo import __version__
 from zoo.methods.admissibility import with_calibration
 from zoo.methods.card import Card
 from zoo.methods.registry import find
+from zoo.runs.folder import ATTESTATION
 from zoo.utils.errors import ZooError
 from zoo.utils.hashes import file_sha256
 from zoo.vand.submission.runs import ObjectRun
-
-ATTESTATION = "attestation.json"
-# What of a run a kit carries; the attestation is that of a sealed run.
-CARRIED = ("config.yaml", "model.ckpt", "calibration.json", "metrics.json", "cost.json")
-CARRIED += (ATTESTATION,)
 
 
 def card_of(run: ObjectRun) -> Card | None:
@@ -33,23 +29,14 @@ def card_of(run: ObjectRun) -> Card | None:
 
 def admissible(run: ObjectRun) -> str:
     """Return whether VAND 4.0 admits a run as it is calibrated now: "yes", or "no: " and why."""
-    noted = run.metrics.get("vand4_admissible")
-    if not noted:  # nobody has looked at what its recipe does
-        noted = "no: the run does not say"
+    # Without a note nobody has looked at what its recipe does.
+    noted = run.metrics.get("vand4_admissible") or "no: the run does not say"
     return with_calibration(noted, run.calibration.given)
 
 
 def is_sealed(runs: Sequence[ObjectRun]) -> bool:
     """Whether every run has an attestation."""
     return all((run.folder / ATTESTATION).is_file() for run in runs)
-
-
-def distributions_of(runs: Sequence[ObjectRun]) -> list[str]:
-    """Return the distributions that the runs' models come from, anomalib-zoo among them."""
-    try:
-        return sorted({"anomalib-zoo", find(runs[0].metrics["method"]).distribution})
-    except ZooError:  # a stock model of anomalib, which anomalib-zoo requires
-        return ["anomalib-zoo"]
 
 
 def manifest(
@@ -63,8 +50,8 @@ def manifest(
         recipe: The recipe's file in the kit.
         places: Folder of each object's run, below the kit.
     """
-    first, card = runs[0], card_of(runs[0])
-    modules = {each.config["model"]["class_path"].rpartition(".")[0] for each in runs}
+    first = runs[0]
+    modules = {run.config["model"]["class_path"].rpartition(".")[0] for run in runs}
     return {
         "track": "industrial",
         "recipe": first.recipe,
@@ -76,7 +63,7 @@ def manifest(
         "vand4_admissible": {run.object_name: admissible(run) for run in runs},
         "zoo_version": __version__,
         "code_sha256": {name: code_sha256(name) for name in sorted({"zoo", *modules})},
-        "pretrained_weights": _pretrained(first, card),
+        "pretrained_weights": _pretrained(first),
         "runs": {
             run.object_name: {
                 "folder": places[run.object_name].as_posix(),
@@ -100,32 +87,33 @@ def code_sha256(module: str) -> str:
         raise ZooError(f"there is no module '{module}': install the package that holds it")
     origin = Path(package.origin)
     is_package = package.submodule_search_locations or origin.with_name("__init__.py").is_file()
-    files = sorted(origin.parent.rglob("*.py")) if is_package else [origin]
     digest = hashlib.sha256()
-    for path in files:
+    for path in sorted(origin.parent.rglob("*.py")) if is_package else [origin]:
         digest.update(f"{path.relative_to(origin.parent).as_posix()}:".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
-def _pretrained(run: ObjectRun, card: Card | None) -> list[dict[str, Any]]:
+def _pretrained(run: ObjectRun) -> list[dict[str, Any]]:
     """Return the pretrained weights that a run used, with licence and hash.
 
     A file is known by its hash, weights of a hub by the backbone's name. Of a method that tells
     neither, all weights on its card are listed.
     """
-    listed = [asdict(each) for each in (card.weights if card else ())]
+    card = card_of(run)
+    listed = [asdict(weights) for weights in (card.weights if card else ())]
     arguments = run.config["model"].get("init_args") or {}
     named = str(arguments.get("weights", ""))
     if named == "random":
         return []
     if named == "hub":
-        return [each for each in listed if each["name"] == arguments.get("backbone")] or listed
+        backbone = arguments.get("backbone")
+        return [weights for weights in listed if weights["name"] == backbone] or listed
     path = _embedded() if named == "embedded" else Path(named).expanduser()
     if not named or not path.is_file():
         return listed
     digest = file_sha256(path)
     unknown = {"name": path.name, "source": None, "licence": None, "gated": None, "sha256": digest}
-    return [each for each in listed if each["sha256"] == digest] or [unknown]
+    return [weights for weights in listed if weights["sha256"] == digest] or [unknown]
 
 
 def _embedded() -> Path:

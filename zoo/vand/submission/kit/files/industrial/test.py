@@ -2,7 +2,7 @@
 
     python industrial/test.py --data.root MVTEC_AD_2
 
-A last look: test_public has decided nothing, and must not. `--runs runs` judges what train.py made.
+A last look: test_public has decided nothing, and must not. `--runs runs` takes what train.py made.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoo.utils.process import quiet, return_memory, share_cores
 KIT = Path(__file__).resolve().parents[1]
 
 
-def judge(words: list[str] | None = None) -> int:
+def evaluate(words: list[str] | None = None) -> int:
     """Evaluate one run per object and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data.root", dest="root", type=Path, required=True, metavar="DIR")
@@ -27,11 +27,10 @@ def judge(words: list[str] | None = None) -> int:
     share_cores()
     return_memory()
     quiet()
-    from zoo.vand.submission.public import judge_public
-    from zoo.vand.submission.runs import find_runs
+    from zoo.vand.submission.runs import evaluate_public, find_runs
 
     try:
-        judge_public(find_runs([args.runs]), args.root, args.device)
+        evaluate_public(find_runs([args.runs]), args.root, args.device)
     except ZooError as error:
         print(error, file=sys.stderr)
         return 1
@@ -39,4 +38,4 @@ def judge(words: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(judge())
+    sys.exit(evaluate())

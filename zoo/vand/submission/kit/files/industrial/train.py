@@ -40,7 +40,7 @@ def train(words: list[str] | None = None) -> int:
         return 1
     command = ["bench", str(KIT / facts.recipe_file), "--data.root", args.root]
     command += ["--seeds", str(facts.seed), "--out", args.out]
-    # `--sealed` shuts out all other splits while fitting; then test_public is judged.
+    # `--sealed` shuts out all other splits while fitting; then test_public is evaluated.
     command += ["--sealed"] if facts.sealed else []
     return main([*command, "--splits", "test_public"])
 

@@ -1,4 +1,4 @@
-"""The folder aside in which a submission grows, and who may go on in it.
+"""The folder in which a submission grows, and which an interrupted command goes on in.
 
 `OUT.unfinished/` holds `state.json` and the submission's folder. `OUT` appears when all is there.
 """
@@ -14,10 +14,10 @@ from typing import Annotated
 from pydantic import Field
 
 from zoo.runs.folder import UNFINISHED, write_json
+from zoo.utils.atomic import ASIDE
 from zoo.utils.errors import ZooError
 from zoo.utils.schema import Name, Number, Text, read_json, validated
-from zoo.vand.submission.affine import Affine
-from zoo.vand.submission.pair import remove_begun
+from zoo.vand.submission.sources import Affine
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
 _STATE = "state.json"
@@ -36,10 +36,9 @@ class StagingFolder:
 
     Args:
         out: Its final place: a folder, or an archive by its suffix.
-        fingerprint: Of all that decides its files.
+        fingerprint: Of everything that decides its files.
 
     Attributes:
-        out: Its final place.
         folder: Where its files go meanwhile; has the name that the archive's members begin with.
         is_resumed: Whether an interrupted command has begun it.
 
@@ -48,49 +47,45 @@ class StagingFolder:
     """
 
     def __init__(self, out: Path, fingerprint: str) -> None:
-        self.out = check_free(out)
-        self.aside = _aside(out)
+        self.out, self.aside = check_free(out), _aside(out)
         self.folder = self.aside / submission_name(out)
         self._state = _State(fingerprint)
         self.is_resumed = os.path.lexists(self.aside)
         if self.is_resumed:
-            self._check_no_link()
+            for path in (self.aside, *self.aside.rglob("*")):
+                if path.is_symlink():
+                    raise ZooError(
+                        f"{path} is a link, and writing would follow it: remove {self.aside}"
+                    )
             self._state = self._read(fingerprint)
-            remove_begun(self.folder)
+            for path in self.folder.rglob(f"{ASIDE}*"):  # files that were only begun
+                path.unlink()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._save()
 
     def affine(self, object_name: str) -> Affine | None:
-        """Return the affine map that was noted for an object, if any was."""
-        noted = self._state.affine.get(object_name)
-        return None if noted is None else Affine(*noted)
+        """Return the affine map that was kept for an object, if any was."""
+        kept = self._state.affine.get(object_name)
+        return None if kept is None else Affine(*kept)
 
-    def note_affine(self, object_name: str, affine: Affine) -> None:
+    def keep_affine(self, object_name: str, affine: Affine) -> None:
         """Keep the affine map of an object, so that all of its images get the same one."""
         self._state.affine[object_name] = (affine.offset, affine.scale)
         self._save()
 
-    def give_folder(self) -> None:
+    def move_folder(self) -> None:
         """Put the finished folder at its final place."""
         self.folder.replace(check_free(self.out))
         self.remove()
 
     def remove(self) -> None:
-        """Remove what is aside."""
+        """Remove what is left aside."""
         shutil.rmtree(self.aside)
 
-    def _check_no_link(self) -> None:
-        """Raise where writing would lead out of the folder aside."""
-        for path in (self.aside, *self.aside.rglob("*")):
-            if path.is_symlink():
-                raise ZooError(
-                    f"{path} is a link, and writing would follow it: remove {self.aside}"
-                )
-
     def _read(self, fingerprint: str) -> _State:
+        path = self.aside / _STATE
         try:
-            place = self.aside / _STATE
-            state = validated(_State, read_json(place), place)
+            state = validated(_State, read_json(path), path)
         except ZooError:
             state = _State("")
         if state.fingerprint != fingerprint:
@@ -116,7 +111,7 @@ def is_archive(out: Path) -> bool:
 
 def submission_name(out: Path) -> str:
     """Return the name of a submission: its folder's, or its archive's without suffix."""
-    suffix = next((each for each in ARCHIVE_SUFFIXES if out.name.endswith(each)), "")
+    suffix = next((suffix for suffix in ARCHIVE_SUFFIXES if out.name.endswith(suffix)), "")
     return out.name.removesuffix(suffix)
 
 
@@ -129,7 +124,7 @@ def check_free(out: Path) -> Path:
     if os.path.lexists(out):
         raise ZooError(
             f"{out} is there already and nothing is overwritten: remove it, or give another --out; "
-            f"`zoo submit --check {out}` says whether it is complete"
+            f"`zoo submit --check {out}` checks whether it is complete"
         )
     if out.suffix in {".tar", ".gz", ".zip", ".bz2", ".xz", ".7z"} and not is_archive(out):
         raise ZooError(f"{out}: the server takes gzip-compressed tar; give NAME.tar.gz or a folder")

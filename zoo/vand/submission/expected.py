@@ -1,4 +1,4 @@
-"""Which files a submission holds, under which names and at which size.
+"""The images that a submission must hold, and the paths and sizes of their files.
 
     <name>/anomaly_images/<object>/<split>/<stem>.tiff               score maps, float16
     <name>/anomaly_images_thresholded/<object>/<split>/<stem>.png    masks, 0 and 255
@@ -9,22 +9,20 @@ arXiv 2509.17615 and the data set's files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from zoo.data import layout
+from zoo.data.images import image_size
+from zoo.data.splits import PRIVATE_SPLITS
 from zoo.utils.errors import ZooError
 from zoo.utils.names import check_name
 
 MAPS, MASKS = "anomaly_images", "anomaly_images_thresholded"
 SUFFIXES = {MAPS: ".tiff", MASKS: ".png"}
-# What follows the number in the names of a split's images.
-LIGHTS = {"test_private": "regular", "test_private_mixed": "mixed"}
-SPLITS = tuple(LIGHTS)
-
-# width, height, and images in each of the two splits
+# width, height, and images in each of the two private splits
 MVTEC_AD_2 = {
     "can": (2232, 1024, 321),
     "fabric": (2448, 2048, 314),
@@ -39,13 +37,7 @@ MVTEC_AD_2 = {
 
 @dataclass(frozen=True)
 class Image:
-    """One image that a submission judges.
-
-    Attributes:
-        object_name: Its object.
-        split: test_private or test_private_mixed.
-        stem: Its file name without suffix, such as 000_regular.
-        native_size: (H, W) in pixels.
+    """One private image: its object, split and file name without suffix, and (H, W) in pixels.
 
     Raises:
         ZooError: One of its names could lead out of the submission's folder.
@@ -69,7 +61,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Expected:
-    """All images that a submission must judge.
+    """All images that a submission must hold.
 
     Attributes:
         data_set: Name of the data set, for messages.
@@ -91,7 +83,7 @@ class Expected:
 
     @cached_property
     def by_place(self) -> dict[str, Image]:
-        """Every file's path below the submission's folder, and its image."""
+        """The image of every file, by the file's path below the submission's folder."""
         return {image.place(tree): image for tree in (MAPS, MASKS) for image in self.images}
 
     def of(self, object_name: str) -> list[Image]:
@@ -104,7 +96,7 @@ def official() -> Expected:
     images = [
         Image(name, split, f"{number:03d}_{light}", (height, width))
         for name, (width, height, count) in MVTEC_AD_2.items()
-        for split, light in LIGHTS.items()
+        for split, light in zip(PRIVATE_SPLITS, ("regular", "mixed"), strict=True)
         for number in range(count)
     ]
     return Expected("MVTec AD 2", tuple(images))
@@ -120,12 +112,10 @@ def on_disk(root: Path, objects: Iterable[str] | None = None) -> Expected:
     Raises:
         ZooError: An object lacks one of the two private splits, or an image cannot be read.
     """
-    from zoo.data.images import image_size
-
     images = [
         Image(name, split, sample.image_path.stem, image_size(sample.image_path))
         for name in (objects or layout.object_names(root))
-        for split in SPLITS
+        for split in PRIVATE_SPLITS
         for sample in layout.samples(root, name, split)
     ]
     expected = Expected(str(root), tuple(images))
@@ -134,27 +124,34 @@ def on_disk(root: Path, objects: Iterable[str] | None = None) -> Expected:
     return expected
 
 
-def check_published(expected: Expected) -> None:
-    """Raise where a copy of MVTec AD 2 lacks objects or images that the server insists on.
+def check_published(expected: Expected) -> bool:
+    """Return whether these are the images of MVTec AD 2: a data set without its objects is another.
 
-    Another data set, one that shares no object with it, passes.
+    Raises:
+        ZooError: A copy of MVTec AD 2 lacks objects or images, holds more, or has other sizes.
     """
-    if not set(expected.objects) & set(MVTEC_AD_2):
-        return
-    here, wanted = ({_key(image) for image in each.images} for each in (expected, official()))
-    for found, what in ((wanted - here, "lacks"), (here - wanted, "holds besides")):
-        if found:
+    published = official()
+    if not set(expected.objects) & set(published.objects):
+        return False
+    here, there = ({image.place(MASKS): image for image in x.images} for x in (expected, published))
+    resized = {place for place in here.keys() & there.keys() if here[place] != there[place]}
+    for places, problem in (
+        (there.keys() - here.keys(), "lacks"),
+        (here.keys() - there.keys(), "holds besides"),
+        (resized, "has in another size"),
+    ):
+        if places:
+            names = [Path(place).with_suffix("").as_posix() for place in places]
             raise ZooError(
-                f"{expected.data_set} {what} {_some(found)}: the server of MVTec AD 2 takes its "
-                "4,090 private images and no others; copy the data set again"
+                f"{expected.data_set} {problem} {few(name.partition('/')[2] for name in names)}: "
+                "the server of MVTec AD 2 takes its 4,090 private images and no others; copy the "
+                "data set again"
             )
+    return True
 
 
-def _key(image: Image) -> str:
-    return f"{image.object_name}/{image.split}/{image.stem}"
-
-
-def _some(names: Iterable[str], most: int = 3) -> str:
-    names: Sequence[str] = sorted(names)
+def few(names: Iterable[str], most: int = 3) -> str:
+    """Return the first names in order, and how many more there are."""
+    names = sorted(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
