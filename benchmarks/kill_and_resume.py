@@ -103,9 +103,9 @@ def prepare(work: Path) -> list[str]:
 
 def results(out: Path) -> list[dict[str, Any]]:
     """Return the table without what depends on the clock, and the calibrations."""
-    from zoo.results.rows import COST, rows_of
+    from zoo.results.rows import COST, read_rows
 
-    rows = rows_of([out]).drop(columns=list(COST)).to_dict("records")
+    rows = read_rows([out]).drop(columns=list(COST)).to_dict("records")
     paths = sorted(out.rglob("calibration.json"))
     calibrations = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     return json.loads(json.dumps([rows, calibrations], default=str).replace("NaN", "null"))

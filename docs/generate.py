@@ -16,7 +16,8 @@ from zoo.methods.registry import Method, methods
 from zoo.recipes.files import recipes_for
 from zoo.results import catalogue
 from zoo.results.card_page import MEASURED, card_page
-from zoo.results.table import render, rows_of
+from zoo.results.rows import read_rows
+from zoo.results.table import render
 from zoo.utils.generated_blocks import with_block
 from zoo.utils.markdown import grid
 
@@ -33,7 +34,7 @@ OURS = "anomalib-zoo"  # whatever else may be installed where this runs
 def documents() -> dict[Path, str]:
     """Return the whole text of every document with its blocks made anew."""
     ours = [each for each in methods().values() if each.distribution == OURS]
-    measured = rows_of([ROOT / "results" / MEASURED])
+    measured = read_rows([ROOT / "results" / MEASURED])
     ideas = [catalogue.idea_row(each, lambda method: _page(method, README)) for each in ours]
     index = [
         catalogue.index_row(each, recipes_for(each.class_name), lambda method: _page(method, INDEX))

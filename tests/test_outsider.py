@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from zoo.cli import main
-from zoo.results.table import rows_of
+from zoo.results.rows import read_rows
 
 ROOT = Path(__file__).parents[1]
 OUTSIDER = ROOT / "tests" / "outsider"
@@ -120,7 +120,7 @@ def test_the_outsider_is_trained_by_its_short_name_and_benched(tmp_path, mini, c
     assert (runs / "Template" / "part" / "seed0" / "model.ckpt").is_file()
     assert main(["bench", str(OUTSIDER / "template-256.yaml"), *data, "--out", str(runs)]) == 0
     assert "| template-256 | template | yes | 1 | 1 |" in capsys.readouterr().out
-    rows = rows_of([runs])
+    rows = read_rows([runs])
     assert set(rows["method"]) == {"template"}
     assert rows["segf1"].notna().all()
 
@@ -177,7 +177,7 @@ def test_the_tutorial_works_as_written(tmp_path):
         else:
             assert_printed(text, output)
     assert run > 8
-    assert set(rows_of([folder / "runs"])["object"]) == {"weave", "badge", "beans"}
+    assert set(read_rows([folder / "runs"])["object"]) == {"weave", "badge", "beans"}
 
 
 def environment(folder):

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.cli import main
-from zoo.results.table import render, rows_of
+from zoo.results.rows import read_rows
+from zoo.results.table import render
 from zoo.utils.errors import ZooError, one_line
 from zoo.utils.markdown import Table, csv_text
 from zoo.utils.text import csv_cell, from_csv_cell, markdown_cell, printable
@@ -91,9 +92,9 @@ def test_every_form_of_a_table_is_safe(runs, capsys):
         if form == "csv":
             for row in csv.reader(io.StringIO(printed)):
                 assert not any(cell.startswith(("=", "@")) for cell in row)
-    (runs.parent / "rows.csv").write_text(render(rows_of([runs]), "csv"))
-    again = rows_of([runs.parent / "rows.csv"])
-    assert list(again["object"]) == list(rows_of([runs])["object"])
+    (runs.parent / "rows.csv").write_text(render(read_rows([runs]), "csv"))
+    again = read_rows([runs.parent / "rows.csv"])
+    assert list(again["object"]) == list(read_rows([runs])["object"])
 
 
 def test_errors_steer_no_terminal(tmp_path, capsys):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoo.recipes.files import find_recipe
-from zoo.results.server import read_server
+from zoo.results.published import read_server
 from zoo.utils.errors import ZooError
 from zoo.vand.reproduction import rows
 from zoo.vand.reproduction.rows import published_au_pro, published_row

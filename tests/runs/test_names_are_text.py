@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from zoo.cli import main
-from zoo.results.rows import rows_of
+from zoo.results.rows import read_rows
 from zoo.utils.plain_yaml import read_yaml
 
 NAMES = ["01", "1e3", "no"]
@@ -28,13 +28,13 @@ def test_names_stay_text_from_the_first_to_the_last_file(
         run = out / "quick" / name / "seed0"
         assert json.loads((run / "metrics.json").read_text())["object"] == name
         assert read_yaml(run / "config.yaml")["data"]["init_args"]["category"] == name
-    assert list(rows_of([out])["object"]) == NAMES
+    assert list(read_rows([out])["object"]) == NAMES
 
     capsysbinary.readouterr()
     assert main(["table", str(out), "--format", "csv"]) == 0
     table = tmp_path / "table.csv"
     table.write_bytes(capsysbinary.readouterr().out)
-    assert list(rows_of([table])["object"]) == NAMES
+    assert list(read_rows([table])["object"]) == NAMES
     assert main(["report", str(out), str(table), "--out", str(tmp_path / "r.html")]) == 0
     assert b">01<" in (tmp_path / "r.html").read_bytes()
 
@@ -53,4 +53,4 @@ def test_a_csv_file_is_read_as_it_was_written(name, tmp_path):
     path = tmp_path / "rows.csv"
     text = pd.DataFrame([{**row, "segf1": 0.5}], dtype=object).to_csv(index=False)
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert list(rows_of([path])["object"]) == [name]
+    assert list(read_rows([path])["object"]) == [name]

@@ -129,7 +129,8 @@ def bench(
     from zoo.benchmark.shard import Shard, plan_name
     from zoo.cli.table import naming_left_out
     from zoo.data.layout import notices
-    from zoo.results.table import render, rows_of
+    from zoo.results.rows import read_rows
+    from zoo.results.table import render
     from zoo.utils.progress import GridProgress
 
     part = Shard.parse(shard) if shard else None
@@ -161,7 +162,7 @@ def bench(
     result = run_grid([each.spec for each in todo], progress, chosen)
     if result.finished or result.skipped or len(todo) < len(outlook):
         with naming_left_out() as damaged:
-            print(f"\n{render(rows_of([out], damaged.append), means_only=True)}")
+            print(f"\n{render(read_rows([out], damaged.append), means_only=True)}")
     for label, reason in result.failed:
         print(f"failed: {label}: {reason}")
     for label, reason in result.busy:

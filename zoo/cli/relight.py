@@ -69,12 +69,12 @@ def _measure(args: argparse.Namespace) -> int:
 
     import pandas as pd
 
-    from zoo.results.aggregate import row_names
+    from zoo.results.aggregate import entry_names
     from zoo.results.robustness.table import robustness_table
     from zoo.utils.markdown import csv_text
 
     rows = pd.DataFrame([row for folder in runs for row in _rows(folder, args)])
-    rows["recipe"] = row_names(rows)
+    rows["recipe"] = entry_names(rows)
     text = robustness_table(rows)
     with appearing_folder(out) as folder:
         write_text(folder / "table.md", text + "\n")

@@ -11,7 +11,7 @@ from zoo.utils.errors import ZooError
 
 if TYPE_CHECKING:
     from zoo.recipes.files import Recipe
-    from zoo.results.published import Published
+    from zoo.results.aggregate import Entry
 
 HELP = "make a published row again: all objects, the archive, and what the server said"
 EPILOG = (
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     return _make(recipe, row, args)
 
 
-def _make(recipe: Recipe, row: Published, args: argparse.Namespace) -> int:
+def _make(recipe: Recipe, row: Entry, args: argparse.Namespace) -> int:
     """Run the recipe on all objects and pack the archive."""
     from zoo.vand.reproduction.images import is_benchmark, survey
 
@@ -99,9 +99,9 @@ def _pack(runs: Path, archive: Path, root: Path) -> int:
     return main(["submit", str(runs), "--out", str(archive), "--data.root", str(root)])
 
 
-def _compare(recipe: Recipe, row: Published, server: Path, out: Path) -> int:
+def _compare(recipe: Recipe, row: Entry, server: Path, out: Path) -> int:
     """Print the differences and the verdict, and keep the answer beside the runs."""
-    from zoo.results.server import SERVER_FILE, read_server
+    from zoo.results.published import SERVER_FILE, read_server
     from zoo.vand.reproduction.rows import published_au_pro
     from zoo.vand.reproduction.verdict import report
 
@@ -136,9 +136,9 @@ def _list(out: Path) -> int:
     return 0
 
 
-def _status(recipe: Recipe, row: Published, out: Path) -> str:
-    from zoo.results.ranks import mean_of
-    from zoo.results.server import SERVER_FILE, read_server
+def _status(recipe: Recipe, row: Entry, out: Path) -> str:
+
+    from zoo.results.published import SERVER_FILE, read_server
     from zoo.utils.markdown import percent
     from zoo.vand.reproduction.rows import published_au_pro
     from zoo.vand.reproduction.verdict import NOT_YET_RUN, differences, verdict
@@ -147,7 +147,7 @@ def _status(recipe: Recipe, row: Published, out: Path) -> str:
     state = NOT_YET_RUN
     if kept.is_file():
         state = verdict(differences(read_server(kept), row, published_au_pro(row)))
-    means = " / ".join(percent(mean_of(row.scores[split])) for split in row.scores)
+    means = " / ".join(percent(row.mean(split)) for split in row.published)
     return f"{row.method}: published {means}, recipe {recipe.name}: {state}"
 
 

@@ -12,7 +12,7 @@ from zoo.cli.list import record
 from zoo.methods.card import Card, vand4_admissible
 from zoo.methods.registry import Method, find
 from zoo.recipes.files import Recipe, recipes_for
-from zoo.results.card_text import facts, lists, vand4
+from zoo.results.card_page import facts, lists, vand4
 
 HELP = "show a method's card: paper, differences from its reference, licences, recipes"
 

@@ -42,12 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table, or put it into a document; 1 if a damaged run was left out."""
-    from zoo.results.table import render, rows_of
+    from zoo.results.rows import read_rows
+    from zoo.results.table import render
 
     if args.ranked and args.format == "md":
         raise ZooError("--ranked is for --format csv and json: the tables of md are ranked anyway")
     with naming_left_out() as damaged:
-        rows = rows_of(args.sources, damaged.append)
+        rows = read_rows(args.sources, damaged.append)
     text = render(rows, args.format, args.ranked, args.means)
     if args.into is None:
         print(text)

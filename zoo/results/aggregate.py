@@ -1,7 +1,7 @@
-"""What runs come to: the one aggregate that every table, chart, ranking and Pareto front reads.
+"""The one aggregate that every table, chart, ranking and Pareto front reads.
 
-A row holds the runs of one recipe with equal settings. Its value on an object is the mean over
-seeds, its mean the unweighted mean over its objects, and there is none while one is unknown.
+An entry holds the runs of one recipe with equal settings. Its value on an object is the mean over
+seeds, its mean the unweighted mean over its objects; there is none while one of them is unknown.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from statistics import fmean, stdev
 import pandas as pd
 
 from zoo.data.splits import PRIVATE_SPLITS, TEST_SPLITS
-from zoo.results.cost import Cost, cost_of
+from zoo.methods.admissibility import NO, YES
 
-HERE, SERVER = "here", "server"  # who compared the masks with the truth
-_DIGITS = 6  # of the hash that tells settings apart
+HERE, SERVER = "here", "server"  # where the masks were compared with the ground truth
+_MACHINE = ["device", "processor", "threads"]
+_HASH_DIGITS = 6  # of the hash that tells settings apart
 
 
 @dataclass(frozen=True)
 class Scores:
-    """One metric of one row on one split; values are fractions.
+    """One metric of one entry on one split; values are fractions.
 
     Attributes:
         by_object: The value on each object where it is known, mean over seeds.
-        by_seed: {object: {seed: value}} of the same objects; empty for published rows.
+        by_seed: {object: {seed: value}} of the same objects; empty for published entries.
         undefined: Objects on which the metric has no value, such as SegF1 where no pixel is marked
-            and none is to be. They are left out of the mean.
+            and none is defective. The mean leaves them out.
         missing: Objects whose value is not known, and without which there is no mean.
         stated: The published mean, where there is one.
     """
@@ -47,7 +48,7 @@ class Scores:
         return fmean(self.by_object.values()) if self.by_object and not self.missing else None
 
     @property
-    def spread(self) -> float | None:
+    def std(self) -> float | None:
         """Standard deviation (n - 1) of the mean, over the seeds that every object has.
 
         None with fewer than two of them.
@@ -66,41 +67,63 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """One row of a table: what runs of one recipe with equal settings came to, or was published.
+class Cost:
+    """Cost of one entry; None where no run measured it.
+
+    Attributes:
+        seconds: Fit, calibration and all splits of one object; mean over seeds, then over objects.
+        latency_ms: One image, median; the same mean.
+        peak_mb: Largest resident memory of any run's process, MB of 10**6 bytes.
+        machines: Device, processor and threads of the runs, as one text each.
+    """
+
+    seconds: float | None = None
+    latency_ms: float | None = None
+    peak_mb: float | None = None
+    machines: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the leaderboard: the runs of one recipe with equal settings, or a published row.
 
     Attributes:
         name: Recipe of ours, with its settings where those of several stand beside each other; or
             the published name.
-        method: Method of ours; of published rows the same as the name.
-        segf1: SegF1 by split.
-        sources: Where published values were read.
-        cost: What it cost here; nothing is known of published rows.
-        rows: Its runs, one row per run and split; None for published rows.
+        method: Method of ours; for published entries the same as the name.
+        rows: Its runs, one row per run and split; empty for published entries.
+        published: The published metric by split; empty for ours.
+        sources: Where published values were read, without repetition.
+        is_second_hand: Whether any published value is a transcription by somebody else.
     """
 
     name: str
     method: str
-    segf1: Mapping[str, Scores]
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False, repr=False)
+    published: Mapping[str, Scores] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
-    cost: Cost = field(default_factory=Cost)
-    rows: pd.DataFrame | None = field(default=None, compare=False, repr=False)
+    is_second_hand: bool = False
 
     @property
     def is_ours(self) -> bool:
         """Whether it was run here."""
-        return self.rows is not None
+        return not self.rows.empty
 
     @property
     def recipe(self) -> str:
         """The recipe without what tells its settings apart."""
-        return self.name if self.rows is None else str(self.rows["recipe"].iloc[0])
+        return str(self.rows["recipe"].iloc[0]) if self.is_ours else self.name
 
     def scores(self, split: str, metric: str = "segf1") -> Scores:
         """Return a metric on a split; empty where nothing of it was run or published."""
-        if metric == "segf1" or self.rows is None:
+        if metric == "segf1":
             return self.segf1.get(split, Scores())
-        return scores_of(self.rows, split, metric)
+        return _scores(self.rows, split, metric) if self.is_ours else Scores()
+
+    @cached_property
+    def segf1(self) -> Mapping[str, Scores]:
+        """SegF1 by split; of a published entry the metric that it was asked for."""
+        return {split: _scores(self.rows, split) for split in self.splits} or self.published
 
     def mean(self, split: str) -> float | None:
         """Return the mean SegF1 over objects, None where it is not known."""
@@ -113,115 +136,142 @@ class Standing:
         return private, mixed
 
     @property
-    def objects(self) -> tuple[str, ...]:
-        """Names of the objects that it was run on."""
-        return () if self.rows is None else tuple(sorted(set(self.rows["object"])))
+    def splits(self) -> tuple[str, ...]:
+        """The splits that it was run on."""
+        return tuple(self.rows["split"].dropna().unique()) if self.is_ours else ()
 
     @property
-    def seeds(self) -> str:
-        """How many seeds an object has, such as `3`, or `1-3` where they differ."""
-        if self.rows is None:
-            return "-"
+    def objects(self) -> tuple[str, ...]:
+        """Names of the objects that it was run on."""
+        return tuple(sorted(set(self.rows["object"]))) if self.is_ours else ()
+
+    @property
+    def n_seeds(self) -> tuple[int, int] | tuple[None, None]:
+        """The fewest and the most seeds of an object."""
+        if not self.is_ours:
+            return None, None
         counts = self.rows.groupby("object")["seed"].nunique()
-        return "-".join(map(str, dict.fromkeys((counts.min(), counts.max()))))
+        return int(counts.min()), int(counts.max())
+
+    @property
+    def admissible(self) -> str:
+        """Whether VAND 4.0 admits its runs: yes if it admits all, the first no, or a dash."""
+        known = self.rows["vand4_admissible"].dropna().astype(str)
+        refused = known[known.str.startswith(NO)]
+        if not refused.empty:
+            return str(refused.iloc[0])
+        return YES if len(known) == len(self.rows) else "-"
 
     @cached_property
-    def compares(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-        """Objects with their images and the splits of each: only rows that share all of it compare.
+    def cost(self) -> Cost:
+        """What its runs cost; nothing is known of published entries."""
+        if not self.is_ours:
+            return Cost()
+        runs = self.rows.drop_duplicates(["object", "seed"])
+        machines = runs[_MACHINE].dropna(how="all").drop_duplicates()
+        means = runs[["total_s", "p50_ms"]].astype(float).groupby(runs["object"]).mean().mean()
+        return Cost(
+            _known(means["total_s"]),
+            _known(means["p50_ms"]),
+            _known(runs["peak_rss_mb"].astype(float).max()),
+            frozenset(" ".join(map(str, machine)) for machine in machines.to_numpy().tolist()),
+        )
+
+    @cached_property
+    def evaluated_on(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """Objects with a hash of their images and their splits: entries that share all compare.
 
         An object that a split's mean leaves out is not of that split.
         """
-        found = []
-        if self.rows is not None:
-            for (name, images), part in self.rows.groupby(
-                ["object", self.rows["data_fingerprint"].fillna("").astype(str)]
-            ):
-                run = set(part["split"])
-                has = [s for s in TEST_SPLITS if s in run and name not in self.scores(s).undefined]
-                found.append((str(name), str(images), tuple(has)))
-        return tuple(found)
+        if not self.is_ours:
+            return ()
+        images = self.rows["data_fingerprint"].fillna("").astype(str)
+        evaluated = []
+        for (name, digest), part in self.rows.groupby(["object", images]):
+            run = set(part["split"].dropna())
+            splits = [
+                s for s in sorted(run, key=split_order) if name not in self.segf1[s].undefined
+            ]
+            evaluated.append((str(name), str(digest), tuple(splits)))
+        return tuple(evaluated)
 
-    def on(self, chosen: pd.Series) -> Standing | None:
-        """Return what a part of its rows comes to, None for none; `chosen` is a mask of them."""
-        return standing_of(self.name, self.rows[chosen]) if chosen.any() else None
+    def only(self, mask: pd.Series) -> Entry | None:
+        """Return the entry of a part of its rows, None for none."""
+        return Entry(self.name, self.method, self.rows[mask]) if mask.any() else None
 
 
-def standings(rows: pd.DataFrame) -> list[Standing]:
-    """Return what runs come to, one standing per recipe and settings, in the order of the rows.
+def entries(rows: pd.DataFrame) -> list[Entry]:
+    """Return one entry per recipe and settings, in the order of the rows.
 
     Args:
         rows: One per run and split, see `zoo.results.rows`.
     """
-    names = row_names(rows)
-    groups = rows.groupby([names, "method"], sort=False)
-    return [standing_of(str(name), group) for (name, _), group in groups]
+    groups = rows.groupby([entry_names(rows), "method"], sort=False)
+    return [Entry(str(name), str(method), group) for (name, method), group in groups]
 
 
-def row_names(rows: pd.DataFrame) -> pd.Series:
-    """Return the name of the row that each run belongs to: its recipe, and its settings if need be.
+def entry_names(rows: pd.DataFrame) -> pd.Series:
+    """Return the name of each row's entry: its recipe, with its settings if it has several.
 
     Args:
         rows: With the columns `recipe` and `settings_hash`.
     """
     settings = rows["settings_hash"].fillna("").astype(str)
     several = settings.groupby(rows["recipe"]).transform("nunique") > 1
-    codes = settings.str[:_DIGITS].where(settings != "", "?")
+    codes = settings.str[:_HASH_DIGITS].where(settings != "", "?")
     return rows["recipe"].astype(str).where(~several, rows["recipe"] + " [" + codes + "]")
 
 
-def standing_of(name: str, rows: pd.DataFrame) -> Standing:
-    """Return what rows of one recipe and equal settings come to."""
-    segf1 = {str(split): scores_of(rows, str(split)) for split in dict.fromkeys(rows["split"])}
-    return Standing(name, str(rows["method"].iloc[0]), segf1, cost=cost_of(rows), rows=rows)
+def split_order(split: str) -> tuple[int, str]:
+    """Return a key that puts the splits of MVTec AD 2 first, in their order."""
+    return (TEST_SPLITS.index(split) if split in TEST_SPLITS else len(TEST_SPLITS), split)
 
 
-def scores_of(rows: pd.DataFrame, split: str, metric: str = "segf1") -> Scores:
-    """Return one metric of rows of one recipe and equal settings on one split.
-
-    Where the server scored some of them, those alone count.
-
-    Args:
-        rows: Of all splits; every object among them must have a value.
-        split: The split.
-        metric: A column.
-    """
-    part = rows[rows["split"] == split]
-    if (part["scored_by"] == SERVER).any():
-        part = part[part["scored_by"] == SERVER]
-    by_seed: dict[str, dict[int, float]] = {}
-    undefined, missing = [], []
-    for name in sorted(set(rows["object"])):
-        mine = part[part["object"] == name]
-        values = mine[metric].astype(float).groupby(mine["seed"]).mean().dropna().to_dict()
-        if values:
-            by_seed[name] = values
-        else:
-            (undefined if (mine["scored_by"] == HERE).any() else missing).append(name)
-    means = {name: fmean(values.values()) for name, values in by_seed.items()}
-    return Scores(means, by_seed, tuple(undefined), tuple(missing))
-
-
-def splits_text(standing: Standing) -> str:
-    """Return the splits that a standing was run on, object by object where they differ.
-
-    Example: `public, private`, or `a: public, private; b: public`.
-    """
-    of = {name: ", ".join(map(_short, splits)) for name, _, splits in standing.compares}
-    if len(set(of.values())) == 1:
-        return next(iter(of.values()))
-    return "; ".join(f"{name}: {splits or 'none'}" for name, splits in of.items())
-
-
-def _short(split: str) -> str:
+def short_split(split: str) -> str:
+    """Return the name of a split as tables have it."""
     return split.removeprefix("test_")
 
 
-def undefined_text(found: Sequence[Standing]) -> str:
+def splits_text(entry: Entry) -> str:
+    """Return the splits that an entry was run on, object by object where they differ.
+
+    Example: `public, private`, or `a: public, private; b: public`.
+    """
+    texts = {name: ", ".join(map(short_split, splits)) for name, _, splits in entry.evaluated_on}
+    if len(set(texts.values())) == 1:
+        return next(iter(texts.values()))
+    return "; ".join(f"{name}: {text or 'none'}" for name, text in texts.items())
+
+
+def undefined_text(found: Sequence[Entry]) -> str:
     """Return the objects that means leave out, such as `c (private)`; empty if there is none."""
-    said = {
-        f"{name} ({_short(split)})": None
-        for standing in found
-        for split, scores in standing.segf1.items()
+    undefined = [
+        f"{name} ({short_split(split)})"
+        for entry in found
+        for split, scores in entry.segf1.items()
         for name in scores.undefined
-    }
-    return ", ".join(said)
+    ]
+    return ", ".join(dict.fromkeys(undefined))
+
+
+def _scores(rows: pd.DataFrame, split: str, metric: str = "segf1") -> Scores:
+    """Return one metric of an entry's rows; where the server scored some, those alone count."""
+    part = rows[rows["split"] == split]
+    if (part["scored_by"] == SERVER).any():
+        part = part[part["scored_by"] == SERVER]
+    here = set(part.loc[part["scored_by"] == HERE, "object"])
+    by_seed: dict[str, dict[int, float]] = {}
+    means = part[metric].astype(float).groupby([part["object"], part["seed"]]).mean().dropna()
+    for (name, seed), value in means.items():
+        by_seed.setdefault(name, {})[seed] = value
+    unknown = sorted(set(rows["object"]) - set(by_seed))
+    return Scores(
+        {name: fmean(values.values()) for name, values in by_seed.items()},
+        by_seed,
+        tuple(name for name in unknown if name in here),
+        tuple(name for name in unknown if name not in here),
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)

@@ -1,150 +1,159 @@
-"""The board of one data set: every row with its means and objects, ranked among those shown."""
+"""The leaderboard of one data set: entries ranked as the VAND challenges do (arXiv 2509.17615).
+
+R_final is the mean of two ranks, by the mean SegF1 on private and on private_mixed. Of equal ones
+the smaller difference between the two in points wins. The drop is relative and computed on the
+means, never the mean of the objects' drops.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import pandas as pd
 
 from zoo.data.splits import PRIVATE_SPLITS, TEST_SPLITS
-from zoo.results.aggregate import HERE, SERVER, Scores, Standing, splits_text, standings
-from zoo.results.published import DATA_SET, Published, object_names, published
-from zoo.results.ranks import drop, places, r_final
+from zoo.results.aggregate import HERE, SERVER, Entry, entries, splits_text
+from zoo.results.published import DATA_SET, object_names, published
 from zoo.utils.pareto import pareto_front
+
+Means = Sequence[tuple[float | None, float | None]]  # on private and on private_mixed
+
+
+def drop(private: float | None, mixed: float | None) -> float | None:
+    """Return the relative loss (private - mixed) / private; None where it is not known.
+
+    The challenge paper prints its absolute value; a gain under mixed light is negative here.
+
+    Example:
+        >>> round(drop(0.5381, 0.5143), 4)
+        0.0442
+    """
+    if not private or pd.isna(private) or mixed is None or pd.isna(mixed):
+        return None
+    return (private - mixed) / private
+
+
+def r_final(means: Means) -> list[float | None]:
+    """Return R_final of every pair of means among those given.
+
+    Equal means share the better rank. An entry that lacks one of the two has no rank.
+    """
+    frame = pd.DataFrame(list(means), columns=["private", "mixed"], dtype=float)
+    ranks = frame.dropna().rank(ascending=False, method="min").mean(axis=1)
+    return [None if pd.isna(rank) else float(rank) for rank in ranks.reindex(frame.index)]
+
+
+def places(means: Means) -> list[int | None]:
+    """Return the place of every pair of means: by R_final, then by the smaller gap in points."""
+    keys = [
+        None
+        if rank is None or private is None or mixed is None
+        else (rank, round(abs(private - mixed), 12))
+        for rank, (private, mixed) in zip(r_final(means), means, strict=True)
+    ]
+    ordered = sorted(key for key in keys if key is not None)
+    return [None if key is None else ordered.index(key) + 1 for key in keys]
 
 
 @dataclass(frozen=True)
-class Board:
-    """The standings of one data set.
+class Leaderboard:
+    """The entries of one data set.
 
     Attributes:
         data_set: Name of the data set, or its objects.
         objects: Names of its objects.
-        standings: Ours first, then published ones.
+        entries: Ours first, then published ones.
         splits: The splits that ours were run on, in words.
-        in_part: Of published rows: ours that the server scored on some objects only, with
+        in_part: Beside published entries: ours that the server scored on some objects only, with
             their count. They have no place among means of all objects.
     """
 
     data_set: str
     objects: tuple[str, ...]
-    standings: list[Standing] = field(default_factory=list)
+    entries: Sequence[Entry]
     splits: str = ""
     in_part: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def has_ours(self) -> bool:
+        """Whether an entry was run here."""
+        return any(entry.is_ours for entry in self.entries)
 
     @property
     def accuracy_split(self) -> str:
         """The split whose SegF1 is set against cost: private if anybody's is known, else public."""
         private, public = PRIVATE_SPLITS[0], TEST_SPLITS[0]
-        is_known = any(each.mean(private) is not None for each in self.standings)
+        is_known = any(entry.mean(private) is not None for entry in self.entries)
         return private if is_known else public
 
     @property
     def machines(self) -> frozenset[str]:
-        """The machines that the costs of this board were measured on."""
-        return frozenset().union(*(each.cost.machines for each in self.standings))
+        """The machines that the costs were measured on."""
+        return frozenset().union(*(entry.cost.machines for entry in self.entries))
 
     def fronts(self) -> dict[str, tuple[bool | None, bool | None]]:
-        """Return for every name whether nobody has more SegF1 for less ms, and for less MB.
+        """Return for every name whether no other has more SegF1 for less ms, and for less MB.
 
-        SegF1 is that of `accuracy_split`. Without two standings to compare both are None, and so is
+        SegF1 is that of `accuracy_split`. Without two entries to compare both are None, and so is
         the first where milliseconds are those of several machines.
         """
-        costs = [(each.cost.latency_ms, each.cost.peak_mb) for each in self.standings]
-        names = [each.name for each in self.standings]
+        names = [entry.name for entry in self.entries]
+        costs = [(entry.cost.latency_ms, entry.cost.peak_mb) for entry in self.entries]
         if sum(cost != (None, None) for cost in costs) < 2:
             return dict.fromkeys(names, (None, None))
-        scores = [each.mean(self.accuracy_split) for each in self.standings]
+        scores = [entry.mean(self.accuracy_split) for entry in self.entries]
         by_ms, by_mb = (
             pareto_front(list(zip(scores, column, strict=True)), larger_is_better=(True, False))
             for column in zip(*costs, strict=True)
         )
-        if len(self.machines) > 1:
-            by_ms = [None] * len(names)
-        return dict(zip(names, zip(by_ms, by_mb, strict=True), strict=True))
+        compares = len(self.machines) < 2
+        return {
+            name: (ms if compares else None, mb)
+            for name, ms, mb in zip(names, by_ms, by_mb, strict=True)
+        }
 
-    def ranked(self) -> Iterator[tuple[int | None, float | None, Standing]]:
-        """Yield place, R_final and standing, best first; who cannot be ranked comes last."""
-        means = [standing.means for standing in self.standings]
-        found = list(zip(places(means), r_final(means), self.standings, strict=True))
-        yield from sorted(found, key=lambda entry: (entry[0] is None, entry[0] or 0))
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return the board as plain rows, one per standing."""
-        rows = []
-        fronts = self.fronts()
-        for place, rank, standing in self.ranked():
-            private, mixed = standing.means
-            row: dict[str, Any] = {
-                "data_set": self.data_set,
-                "splits": self.splits or None,
-                "place": place,
-                "r_final": rank,
-                "name": standing.name,
-                "method": standing.method,
-                "by": "zoo" if standing.is_ours else "published",
-                "segf1_public": standing.mean("test_public"),
-                "segf1_private": private,
-                "segf1_private_mixed": mixed,
-                "drop": drop(private, mixed),
-                **standing.cost.record(),
-                "pareto_ms": fronts[standing.name][0],
-                "pareto_mb": fronts[standing.name][1],
-            }
-            for split in TEST_SPLITS:
-                short = split.removeprefix("test_")
-                known = standing.scores(split).by_object
-                row |= {f"segf1_{short}:{each}": known.get(each) for each in self.objects}
-            rows.append(row | {"source": "; ".join(standing.sources) or None})
-        return rows
+    def ranked(self) -> Iterator[tuple[int | None, float | None, Entry]]:
+        """Yield place, R_final and entry, best first; those that cannot be ranked come last."""
+        means = [entry.means for entry in self.entries]
+        ranked = list(zip(places(means), r_final(means), self.entries, strict=True))
+        yield from sorted(ranked, key=lambda row: (row[0] is None, row[0] or 0))
 
 
-def boards(rows: pd.DataFrame) -> list[Board]:
-    """Return a board for all rows that compare, and last that of the published rows.
+def leaderboards(rows: pd.DataFrame) -> tuple[list[Leaderboard], Leaderboard]:
+    """Return a leaderboard for all entries that compare, and that of the published entries.
 
-    Rows compare if they were run on the same images and splits of the same objects. Only those of
-    ours stand beside published ones whose private numbers came from the benchmark server, for all
-    of its objects: nobody else has that truth.
+    Entries compare if they were run on the same images and splits of the same objects. Only those
+    of ours stand beside published ones whose private numbers came from the benchmark server, for
+    all of its objects: only the server has that ground truth.
     """
-    mine = standings(rows)
-    alike: dict[object, list[Standing]] = {}
-    for standing in mine:
-        alike.setdefault(standing.compares, []).append(standing)
-    return [*map(_board, alike.values()), published_board(mine)]
+    ours = entries(rows)
+    alike: dict[object, list[Entry]] = {}
+    for entry in ours:
+        alike.setdefault(entry.evaluated_on, []).append(entry)
+    return [_leaderboard(group) for group in alike.values()], _published(ours)
 
 
-def published_board(mine: Sequence[Standing]) -> Board:
-    """Return the published rows, with those of ours that the server scored as a whole."""
+def _leaderboard(ours: Sequence[Entry]) -> Leaderboard:
+    first = ours[0]
+    rows = pd.concat([entry.rows for entry in ours])
+    has_truth = (rows["split"].isin(PRIVATE_SPLITS) & (rows["scored_by"] == HERE)).any()
+    is_benchmark = first.objects == object_names() and not has_truth
+    name = DATA_SET if is_benchmark else ", ".join(first.objects)
+    return Leaderboard(name, first.objects, ours, splits_text(first))
+
+
+def _published(ours: Sequence[Entry]) -> Leaderboard:
+    """Return the published entries, with those of ours that the server scored on all objects."""
     whole, in_part = [], []
-    for each in mine:
-        scored = each.on(each.rows["scored_by"] == SERVER)
+    for entry in ours:
+        scored = entry.only(entry.rows["scored_by"] == SERVER)
         if scored is None:
             continue
         count = min(len(scored.scores(split).by_object) for split in PRIVATE_SPLITS)
         if count == len(object_names()):
             whole.append(scored)
         else:
-            in_part.append((each.name, f"{count} of {len(object_names())} objects"))
-    theirs = [_standing(each) for each in published("SegF1")]
-    return Board(DATA_SET, object_names(), [*whole, *theirs], in_part=tuple(in_part))
-
-
-def _board(mine: Sequence[Standing]) -> Board:
-    """Return the board of rows that compare."""
-    first = mine[0]
-    withheld = [each.rows["split"].isin(PRIVATE_SPLITS) for each in mine]
-    here = [each.rows["scored_by"] == HERE for each in mine]
-    has_truth = any((a & b).any() for a, b in zip(withheld, here, strict=True))
-    is_benchmark = first.objects == object_names() and not has_truth
-    name = DATA_SET if is_benchmark else ", ".join(first.objects)
-    return Board(name, first.objects, list(mine), splits_text(first))
-
-
-def _standing(entry: Published) -> Standing:
-    segf1 = {
-        split: Scores({k: v for k, v in values.items() if k != "mean"}, stated=values.get("mean"))
-        for split, values in entry.scores.items()
-    }
-    return Standing(entry.method, entry.method, segf1, entry.sources)
+            in_part.append((entry.name, f"{count} of {len(object_names())} objects"))
+    theirs = published("SegF1")
+    return Leaderboard(DATA_SET, object_names(), [*whole, *theirs], in_part=tuple(in_part))

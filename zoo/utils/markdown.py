@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from zoo.utils.text import csv_cell, markdown_cell, markdown_prose
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,9 @@ def percent(value: float | None) -> str:
         >>> percent(0.5381), percent(None)
         ('53.8 %', '-')
     """
-    return "-" if value is None or pd.isna(value) else f"{100 * value:.1f} %"
+    return "-" if value is None or math.isnan(value) else f"{100 * value:.1f} %"
 
 
 def whole(value: float | None) -> str:
     """Return a number without decimals, or a dash."""
-    return "-" if value is None or pd.isna(value) else f"{value:.0f}"
+    return "-" if value is None or math.isnan(value) else f"{value:.0f}"

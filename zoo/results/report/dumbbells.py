@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zoo.results.ranks import drop
+from zoo.results.leaderboard import drop
 from zoo.results.report.svg import WIDTH, chart, element, x_axis, zero_based
 from zoo.utils.markdown import percent
 

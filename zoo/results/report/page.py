@@ -16,17 +16,20 @@ from markupsafe import Markup, escape
 
 from zoo import __version__
 from zoo.data.splits import TEST_SPLITS
-from zoo.results.aggregate import Scores, Standing
-from zoo.results.leaderboard import Board, boards
-from zoo.results.means import means_table
+from zoo.results.aggregate import Entry, Scores
+from zoo.results.leaderboard import Leaderboard, leaderboards
+from zoo.results.markdown import (
+    detail_tables,
+    means_table,
+    own_images_table,
+    published_tables,
+)
 from zoo.results.report.bars import Bar, object_bars
 from zoo.results.report.dumbbells import Pair, drops
 from zoo.results.report.pictures import panels
 from zoo.results.report.runs import RunShown, read_run, short_split
 from zoo.results.report.scatter import Point, pareto_chart
-from zoo.results.rows import OnError, failed_runs, finished_runs, rows_of
-from zoo.results.table import image_table
-from zoo.results.tables import details, published_tables
+from zoo.results.rows import OnError, failed_runs, finished_runs, read_rows
 from zoo.utils.markdown import Table
 
 COLOURS = 8  # in `assets/style.css`; more recipes begin anew, and names stand beside all
@@ -60,12 +63,12 @@ def page(
         sources: Run folders, or CSV files made from them, which have tables and charts only.
         title: Heading of the page.
         most_cases: How many cases of each run are shown at most.
-        on_error: As in `rows_of`.
+        on_error: As in `read_rows`.
 
     Raises:
         ZooError: There is no finished run.
     """
-    rows = rows_of(sources, on_error)
+    rows = read_rows(sources, on_error)
     in_layout = rows["split"].isin(TEST_SPLITS)
     sound = finished_runs(sources, on_error and (lambda error: None))  # it was told already
     shown = [read_run(folder, most_cases) for folder in sound]
@@ -73,10 +76,10 @@ def page(
     context["made"] = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     context["facts"] = _facts(rows, shown)
     context["failed"] = failed_runs(sources)
-    context["own"] = image_table(rows[~in_layout]) if not in_layout.all() else None
+    context["own"] = own_images_table(rows[~in_layout]) if not in_layout.all() else None
     context["data_sets"], context["published"] = [], []
     if in_layout.any():
-        *mine, theirs = boards(rows[in_layout])
+        mine, theirs = leaderboards(rows[in_layout])
         context["data_sets"] = [_data_set(board) for board in mine]
         context["published"] = list(published_tables(mine, theirs))
     return _template().render(context)
@@ -113,15 +116,17 @@ def _facts(rows: pd.DataFrame, shown: list[RunShown]) -> list[str]:
     return said
 
 
-def _data_set(board: Board) -> DataSet:
+def _data_set(board: Leaderboard) -> DataSet:
     names = [standing.name for _, _, standing in board.ranked()]
     colours = {name: index % COLOURS for index, name in enumerate(names)}
     charts = [*_bars(board, colours), *_drops(board, colours), *_pareto(board, colours)]
     name = f"{board.data_set} ({board.splits})"
-    return DataSet(name, means_table(board), list(colours.items()), charts, list(details(board)))
+    return DataSet(
+        name, means_table(board), list(colours.items()), charts, list(detail_tables(board))
+    )
 
 
-def _bars(board: Board, colours: dict[str, int]) -> Iterator[Chart]:
+def _bars(board: Leaderboard, colours: dict[str, int]) -> Iterator[Chart]:
     """Yield the bars of every split, of what is known of each object."""
     for split in TEST_SPLITS:
         scores = {name: _standing(board, name).scores(split) for name in colours}
@@ -144,7 +149,7 @@ def _bar(recipe: str, colour: int, scores: Scores, name: str) -> Bar:
     return Bar(recipe, colour, scores.by_object[name], min(seeds), max(seeds), len(seeds))
 
 
-def _drops(board: Board, colours: dict[str, int]) -> Iterator[Chart]:
+def _drops(board: Leaderboard, colours: dict[str, int]) -> Iterator[Chart]:
     pairs = [
         Pair(name, colour, *_standing(board, name).means)
         for name, colour in colours.items()
@@ -155,7 +160,7 @@ def _drops(board: Board, colours: dict[str, int]) -> Iterator[Chart]:
         yield Chart(heading, drops(heading, pairs))
 
 
-def _pareto(board: Board, colours: dict[str, int]) -> Iterator[Chart]:
+def _pareto(board: Leaderboard, colours: dict[str, int]) -> Iterator[Chart]:
     """Yield SegF1 against latency and against memory, among rows that compare."""
     split, fronts = board.accuracy_split, board.fronts()
     costs = (("ms per image", "latency_ms"), ("MB peak memory", "peak_mb"))
@@ -165,12 +170,12 @@ def _pareto(board: Board, colours: dict[str, int]) -> Iterator[Chart]:
             standing = _standing(board, name)
             cost, segf1 = getattr(standing.cost, attribute), standing.mean(split)
             if cost is not None and segf1 is not None:
-                spread = standing.scores(split).spread
+                spread = standing.scores(split).std
                 points.append(Point(name, colour, cost, segf1, spread, fronts[name][index]))
         if points:
             heading = f"SegF1 against {'latency' if index == 0 else 'memory'}"
             yield Chart(heading, pareto_chart(heading, points, label, short_split(split)))
 
 
-def _standing(board: Board, name: str) -> Standing:
-    return next(each for each in board.standings if each.name == name)
+def _standing(board: Leaderboard, name: str) -> Entry:
+    return next(each for each in board.entries if each.name == name)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from zoo.methods.registry import find, methods
 from zoo.recipes.files import PAPER_RECIPE, Recipe, find_recipe, method_of, recipe_names
-from zoo.results.published import Published, published
+from zoo.results.aggregate import Entry
+from zoo.results.published import published
 from zoo.utils.errors import ZooError, nearest
 
 
@@ -36,7 +37,7 @@ def paper_recipes() -> list[str]:
     return [name for name in recipe_names() if name.endswith(f"/{PAPER_RECIPE}")]
 
 
-def published_row(recipe: Recipe, row: str | None = None) -> Published:
+def published_row(recipe: Recipe, row: str | None = None) -> Entry:
     """Return the published SegF1 that a recipe is measured against.
 
     Args:
@@ -58,7 +59,7 @@ def published_row(recipe: Recipe, row: str | None = None) -> Published:
     raise ZooError(f"no published row for {recipe.name}: name it with --row, {', '.join(names)}")
 
 
-def published_au_pro(row: Published, size: str = "256") -> Published | None:
+def published_au_pro(row: Entry, size: str = "256") -> Entry | None:
     """Return the published AU-PRO_0.05 of a row, at the input size where several are."""
     found = {each.method: each for each in published("AU-PRO_0.05")}
     return found.get(f"{row.method} @{size}", found.get(row.method))

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from zoo.data.splits import PRIVATE_SPLITS
-from zoo.results.published import Published
-from zoo.results.ranks import mean_of
+from zoo.results.aggregate import Entry
 from zoo.utils.markdown import grid
 
 NEAR = 0.02  # both means within two points
@@ -40,13 +39,11 @@ class Difference:
         return abs(self.ours - self.theirs) <= NEAR + 1e-9
 
 
-def differences(
-    answer: pd.DataFrame, segf1: Published, au_pro: Published | None
-) -> list[Difference]:
+def differences(answer: pd.DataFrame, segf1: Entry, au_pro: Entry | None) -> list[Difference]:
     """Return the differences of all means that are known on both sides.
 
     Args:
-        answer: From `zoo.results.server.read_server`.
+        answer: From `zoo.results.published.read_server`.
         segf1: The published row.
         au_pro: Published AU-PRO_0.05 of the same method, where there is one.
     """
@@ -56,10 +53,10 @@ def differences(
         ("AU-PRO_0.05", "AucPro_0.05", au_pro),
     ):
         for split in PRIVATE_SPLITS:
-            known = mean_of(theirs.scores[split]) if theirs else None
+            known = theirs.mean(split) if theirs else None
             if known is not None:
                 values = answer[answer["split"] == split].set_index("object")[column]
-                found.append(Difference(metric, split, mean_of(values.to_dict()), known))
+                found.append(Difference(metric, split, sum(values) / len(values), known))
     return found
 
 
@@ -79,7 +76,7 @@ def verdict(found: list[Difference]) -> str:
     return MODEL_ONLY if agrees("AU-PRO_0.05") else NOT
 
 
-def report(answer: pd.DataFrame, segf1: Published, au_pro: Published | None) -> str:
+def report(answer: pd.DataFrame, segf1: Entry, au_pro: Entry | None) -> str:
     """Return the differences per object and of the means, and the verdict, as markdown."""
     found = differences(answer, segf1, au_pro)
     parts = [_by_object(answer, segf1, split) for split in PRIVATE_SPLITS]
@@ -94,10 +91,10 @@ def report(answer: pd.DataFrame, segf1: Published, au_pro: Published | None) -> 
     return "\n\n".join(parts)
 
 
-def _by_object(answer: pd.DataFrame, segf1: Published, split: str) -> str:
+def _by_object(answer: pd.DataFrame, segf1: Entry, split: str) -> str:
     ours = answer[answer["split"] == split].set_index("object")["SegF1"]
     lines = [
-        [name, *_cells(segf1.scores[split].get(str(name)), float(value))]
+        [name, *_cells(segf1.scores(split).by_object.get(str(name)), float(value))]
         for name, value in ours.items()
     ]
     head = f"SegF1 {split.removeprefix('test_')}"

@@ -11,12 +11,11 @@ import yaml
 
 from zoo.methods.registry import methods
 from zoo.recipes.files import Recipe, find_recipe
-from zoo.results.catalogue import recipe_facts, recipe_row
-from zoo.results.recipe_facts import facts_of
+from zoo.results.catalogue import facts_of, recipe_facts, recipe_row
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import read_yaml
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 METHODS = [each for each in methods().values() if each.distribution == "anomalib-zoo"]
 PACKAGED = list(recipe_facts(METHODS))
 

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 from run_folders import write_run
 
-from zoo.results.aggregate import standings
-from zoo.results.by_object import method_table
+from zoo.results.aggregate import entries
+from zoo.results.markdown import method_table
 from zoo.results.published import object_names
 from zoo.results.report.page import page
 from zoo.results.robustness.table import robustness_table
-from zoo.results.table import render, rows_of
+from zoo.results.rows import read_rows
+from zoo.results.table import render
 
 
 def ranked(rows):
@@ -22,7 +23,7 @@ def ranked(rows):
 
 
 def ours(rows):
-    return {row["name"]: row for row in ranked(rows) if row["by"] == "zoo"}
+    return {row["recipe"]: row for row in ranked(rows) if row["recipe"]}
 
 
 @pytest.fixture
@@ -37,14 +38,14 @@ def uneven(tmp_path):
 def test_seeds_are_averaged_before_objects_everywhere(uneven):
     write_run(uneven, "a", 0, 0.45, 0.45, recipe="m/other")
     write_run(uneven, "b", 0, 0.45, 0.45, recipe="m/other")
-    rows = rows_of([uneven])
-    [quick] = [each for each in standings(rows) if each.name == "m/quick"]
+    rows = read_rows([uneven])
+    [quick] = [each for each in entries(rows) if each.name == "m/quick"]
     assert quick.means == pytest.approx((0.4, 0.4))
     text = render(rows)
     assert "| m/quick | m | yes | 2 | 1-3 | - | 40.0 % | 40.0 % | 0.0 % | 2 |" in text
     assert "| **m/quick** | 60.0 % | 20.0 % | 40.0 % |" in text
     assert ours(rows)["m/quick"]["segf1_private"] == pytest.approx(0.4)
-    assert ours(rows)["m/quick"]["place"] == 2
+    assert ours(rows)["m/quick"]["rank"] == 2
     html = page([uneven], "t", 0)
     assert "m/quick: SegF1 40.0 %" in html
     assert "53.3" not in text + html
@@ -54,14 +55,14 @@ def test_means_beside_the_ranking_are_the_same_kind(tmp_path):
     for seed in range(3):
         write_run(tmp_path, "a", seed, 0.6, 0.6, oracle_segf1=0.6, cost=(40.0, 1000.0))
     write_run(tmp_path, "b", 0, 0.2, 0.2, oracle_segf1=0.2, cost=(20.0, 1000.0))
-    assert "| m/quick | 40.0 % | 40.0 % | 30 | 1000 |" in render(rows_of([tmp_path]))
+    assert "| m/quick | 40.0 % | 40.0 % | 30 | 1000 |" in render(read_rows([tmp_path]))
 
 
 def test_a_spread_is_over_seeds_that_all_objects_have(uneven):
-    assert "±" not in render(rows_of([uneven]))
+    assert "±" not in render(read_rows([uneven]))
     for seed in (1, 2):
         write_run(uneven, "b", seed, 0.2 + 0.2 * seed, 0.2)  # means .4, .5, .6
-    rows = rows_of([uneven])
+    rows = read_rows([uneven])
     assert "50.0 % ± 10.0 |" in render(rows)
     assert "| 40.0 % ± 0.0 |" in render(rows)
     assert "| b | 3 | - | 40.0 % ± 20.0 |" in method_table(rows)
@@ -78,7 +79,7 @@ def test_one_seed_that_the_server_scored_has_no_spread(tmp_path):
     ]
     head = "split,object,SegF1,AucPro_0.05,ClassF1"
     (tmp_path / "m-quick" / "server.csv").write_text("\n".join([head, *lines]))
-    text = render(rows_of([tmp_path]))
+    text = render(read_rows([tmp_path]))
     assert "| 8 | 2 | - | 20.0 % | 20.0 % |" in text
     assert "±" not in text
     assert "| **m/quick** | this zoo, server | 20.0 % | 20.0 % |" in text
@@ -88,7 +89,7 @@ def test_one_seed_that_the_server_scored_has_no_spread(tmp_path):
 def test_objects_that_the_server_scored_in_part_stand_apart_with_their_count(tmp_path, n_run):
     for name in object_names()[:n_run]:
         write_run(tmp_path, name, 0, None, None)
-    rows = rows_of([tmp_path])
+    rows = read_rows([tmp_path])
     scored = rows["object"].isin(object_names()[:2])
     rows.loc[scored, ["segf1", "au_pro_005"]] = 0.9
     rows.loc[scored, "scored_by"] = "server"
@@ -96,7 +97,7 @@ def test_objects_that_the_server_scored_in_part_stand_apart_with_their_count(tmp
     assert "**m/quick** | this zoo" not in text
     assert "scored by the server in part: m/quick (2 of 8 objects)." in text
     assert ("2 of 8 |" in text) == (n_run == 8)
-    assert len([row for row in ranked(rows) if row["name"] == "m/quick"]) == 1
+    assert len([row for row in ranked(rows) if row["recipe"] == "m/quick"]) == 1
 
 
 def test_an_object_without_a_split_leaves_its_mean_open_and_the_row_apart(tmp_path):
@@ -105,7 +106,7 @@ def test_an_object_without_a_split_leaves_its_mean_open_and_the_row_apart(tmp_pa
     write_run(tmp_path, "b", 0, 0.1, 0.1, recipe="m/whole", public=0.5)
     private = ("test_private", "test_private_mixed")
     write_run(tmp_path, "b", 0, None, None, public=0.5, without=private)
-    rows = rows_of([tmp_path])
+    rows = read_rows([tmp_path])
     found = ours(rows)
     assert found["m/quick"]["segf1_private"] is None
     assert found["m/quick"]["r_final"] is None
@@ -120,7 +121,7 @@ def test_an_object_without_a_split_leaves_its_mean_open_and_the_row_apart(tmp_pa
 def test_rows_of_other_splits_do_not_rank_with_each_other(tmp_path):
     write_run(tmp_path, "a", 0, 0.5, 0.5)
     write_run(tmp_path, "a", 0, 0.6, 0.6, recipe="m/public", public=0.5)
-    assert {row["place"] for row in ours(rows_of([tmp_path])).values()} == {1}
+    assert {row["rank"] for row in ours(read_rows([tmp_path])).values()} == {1}
 
 
 def test_other_settings_are_another_row_with_a_name(tmp_path):
@@ -130,7 +131,7 @@ def test_other_settings_are_another_row_with_a_name(tmp_path):
         ("c", "bbbbbbbb", 0.9),
     ):
         write_run(tmp_path, name, 0, segf1, segf1, settings_hash=code)
-    rows = rows_of([tmp_path])
+    rows = read_rows([tmp_path])
     text = render(rows)
     assert "| m/quick [aaaaaa] | m | yes | 2 | 1 | - | 30.0 % |" in text
     assert "| m/quick [bbbbbb] | m | yes | 1 | 1 | - | 90.0 % |" in text
@@ -139,15 +140,15 @@ def test_other_settings_are_another_row_with_a_name(tmp_path):
     assert {"m/quick [aaaaaa]", "m/quick [bbbbbb]"} == set(ours(rows))
     assert "m/quick [bbbbbb]: SegF1 90.0 %" in page([tmp_path], "t", 0)
     (tmp_path / "rows.csv").write_text(render(rows, "csv"))
-    assert render(rows_of([tmp_path / "rows.csv"])) == text
+    assert render(read_rows([tmp_path / "rows.csv"])) == text
 
 
 def test_seeds_with_other_settings_are_not_averaged(tmp_path):
     for seed, code in enumerate(("aaaaaaaa", "bbbbbbbb")):
         write_run(tmp_path, "a", seed, 0.2 + 0.6 * seed, 0.2, settings_hash=code)
-    rows = rows_of([tmp_path])
+    rows = read_rows([tmp_path])
     assert sorted(row["segf1_private"] for row in ours(rows).values()) == pytest.approx([0.2, 0.8])
-    assert {row["place"] for row in ours(rows).values()} == {1, 2}  # of one table
+    assert {row["rank"] for row in ours(rows).values()} == {1, 2}  # of one table
 
 
 def test_an_object_without_a_value_is_left_out_and_said(tmp_path):
@@ -156,29 +157,29 @@ def test_an_object_without_a_value_is_left_out_and_said(tmp_path):
     write_run(tmp_path, "b", 0, None, None, reasons=nothing)
     for name in "ab":
         write_run(tmp_path, name, 0, 0.5, 0.5, recipe="m/other")
-    rows = rows_of([tmp_path])
+    rows = read_rows([tmp_path])
     text = render(rows)
     assert "| m/quick | m | yes | 2 | 1 | - | 60.0 % | 40.0 % |" in text
     said = "because no pixel is marked and none is to be: b (private), b (private_mixed)."
     assert said in text
-    assert {row["place"] for row in ours(rows).values()} == {1}  # means of other objects
+    assert {row["rank"] for row in ours(rows).values()} == {1}  # means of other objects
     assert said in page([tmp_path], "t", 0)
     (tmp_path / "rows.csv").write_text(render(rows, "csv"))
-    assert render(rows_of([tmp_path / "rows.csv"])) == text
+    assert render(read_rows([tmp_path / "rows.csv"])) == text
 
 
 def test_a_truth_that_is_withheld_is_no_value_either_but_unknown(tmp_path):
     write_run(tmp_path, "a", 0, 0.6, 0.6)
     write_run(tmp_path, "b", 0, None, None, reasons={"segf1": "no ground truth on this machine"})
-    assert ours(rows_of([tmp_path]))["m/quick"]["segf1_private"] is None
+    assert ours(read_rows([tmp_path]))["m/quick"]["segf1_private"] is None
 
 
 def test_one_run_that_is_read_twice_counts_once(tmp_path):
     write_run(tmp_path, "a", 0, 0.6, 0.6)
     write_run(tmp_path, "a", 1, 0.2, 0.2)
-    rows = rows_of([tmp_path])
+    rows = read_rows([tmp_path])
     twice = pd.concat([rows, rows[rows["seed"] == 0]], ignore_index=True)
-    assert standings(twice)[0].means == pytest.approx((0.4, 0.4))
+    assert entries(twice)[0].means == pytest.approx((0.4, 0.4))
     assert re.search(r"40.0 % ± 28.3", render(twice))
 
 

@@ -7,8 +7,9 @@ from itertools import product
 import pytest
 from scipy.stats import rankdata
 
+from zoo.results.aggregate import Scores
+from zoo.results.leaderboard import drop, places, r_final
 from zoo.results.published import published
-from zoo.results.ranks import drop, mean_of, places, r_final
 
 # arXiv 2509.17615, table 2: private, private_mixed, |Delta_rel| and R_final as printed.
 ENTRANTS = {
@@ -32,9 +33,9 @@ BASELINES = {
 @pytest.mark.parametrize("name", [*ENTRANTS, *BASELINES])
 def test_means_and_drops_are_those_of_the_paper(name):
     private, mixed, printed, *_ = (ENTRANTS | BASELINES)[name]
-    [entry] = [each for each in published("SegF1") if each.method == name]
-    assert 100 * entry.scores["test_private"]["mean"] == pytest.approx(private)
-    assert 100 * entry.scores["test_private_mixed"]["mean"] == pytest.approx(mixed)
+    [entry] = [each for each in published("SegF1") if each.name == name]
+    assert 100 * entry.mean("test_private") == pytest.approx(private)
+    assert 100 * entry.mean("test_private_mixed") == pytest.approx(mixed)
     assert 100 * drop(private, mixed) == pytest.approx(printed, abs=0.0051)
 
 
@@ -78,6 +79,6 @@ def test_a_gain_under_mixed_light_is_negative():
 
 
 def test_a_published_mean_is_taken_before_one_over_objects():
-    assert mean_of({"a": 0.2, "b": 0.4}) == pytest.approx(0.3)
-    assert mean_of({"a": 0.2, "mean": 0.25}) == 0.25
-    assert mean_of({}) is None
+    assert Scores({"a": 0.2, "b": 0.4}).mean == pytest.approx(0.3)
+    assert Scores({"a": 0.2}, stated=0.25).mean == 0.25
+    assert Scores().mean is None

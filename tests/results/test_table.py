@@ -12,10 +12,12 @@ import pytest
 from run_folders import write_run
 
 from zoo.cli import main
-from zoo.results.table import render, rows_of, standings
+from zoo.results.aggregate import entries
+from zoo.results.rows import read_rows
+from zoo.results.table import render
 from zoo.utils.errors import ZooError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -26,25 +28,25 @@ def runs(tmp_path):
 
 
 def test_means_over_objects_and_the_relative_drop(runs):
-    [row] = standings(rows_of([runs]))
+    [row] = entries(read_rows([runs]))
     assert row.means == pytest.approx((0.4, 0.3))
     assert row.mean("test_public") is None
     assert (
         "| m/quick | m | yes | 2 | 1 | - | 40.0 % | 30.0 % | 25.0 % | - | 3 | 20 | 1000 |"
-        in render(rows_of([runs]))
+        in render(read_rows([runs]))
     )
 
 
 def test_seeds_are_averaged_with_their_spread(runs):
     for name, private in (("a", 0.7), ("b", 0.5)):
         write_run(runs, name, 1, private, 0.3)
-    assert "50.0 % ± 14.1" in render(rows_of([runs]))
+    assert "50.0 % ± 14.1" in render(read_rows([runs]))
 
 
 def test_a_withheld_truth_is_the_servers_and_never_a_mean_of_some(runs):
     write_run(runs, "c", 0, None, 0.1)
-    assert "| 3 | 1 | - | 2 of 3 | 23.3 % | - | - |" in render(rows_of([runs]))
-    [row] = standings(rows_of([runs]))
+    assert "| 3 | 1 | - | 2 of 3 | 23.3 % | - | - |" in render(read_rows([runs]))
+    [row] = entries(read_rows([runs]))
     assert row.mean("test_private") is None
 
 
@@ -54,7 +56,7 @@ def test_unfinished_folders_are_not_rows(runs):
     for name in ("metrics.json", "cost.json"):
         text = (source / name).read_text()
         (runs / "m-quick" / "a" / "seed9.unfinished" / name).write_text(text)
-    assert set(rows_of([runs])["seed"]) == {0}
+    assert set(read_rows([runs])["seed"]) == {0}
 
 
 def test_csv_is_read_back_as_the_same_table(runs, tmp_path, capsys):
@@ -62,13 +64,13 @@ def test_csv_is_read_back_as_the_same_table(runs, tmp_path, capsys):
     text = capsys.readouterr().out
     assert len(pd.read_csv(io.StringIO(text))) == 4
     (tmp_path / "rows.csv").write_text(text)
-    assert render(rows_of([tmp_path / "rows.csv"])) == render(rows_of([runs]))
+    assert render(read_rows([tmp_path / "rows.csv"])) == render(read_rows([runs]))
 
 
 def test_rows_that_excel_saved_are_read(runs, tmp_path):
-    text = render(rows_of([runs]), "csv").replace(",", ";").replace(".", ",")
+    text = render(read_rows([runs]), "csv").replace(",", ";").replace(".", ",")
     (tmp_path / "rows.csv").write_text(text, encoding="utf-16")
-    assert render(rows_of([tmp_path / "rows.csv"])) == render(rows_of([runs]))
+    assert render(read_rows([tmp_path / "rows.csv"])) == render(read_rows([runs]))
 
 
 def test_json_has_null_for_what_is_missing(runs, capsys):
@@ -79,7 +81,7 @@ def test_json_has_null_for_what_is_missing(runs, capsys):
 
 
 def test_published_rows_are_those_of_the_challenge_paper(runs):
-    text = render(rows_of([runs]))
+    text = render(read_rows([runs]))
     assert "| PatchCore | [2, 7] | 3.7 % | 3.4 % | 8.1 % | 13 |" in text
     assert "| ISVL | [2, 3] | 53.8 % | 51.4 % | 4.4 % | 2 |" in text
     assert "[2] arXiv:2509.17615 Table 2" in text
@@ -90,7 +92,7 @@ def test_recipes_of_one_data_set_are_ranked_best_first_and_others_stand_apart(ru
     for name, private, mixed in (("a", 0.6, 0.5), ("b", 0.4, 0.3)):
         write_run(runs, name, 0, private, mixed, recipe="m/better")
     write_run(runs, "c", 0, 0.9, 0.9, recipe="m/elsewhere")
-    text = render(rows_of([runs]), means_only=True)
+    text = render(read_rows([runs]), means_only=True)
     better, quick, elsewhere = (text.index(f"| m/{n} |") for n in ("better", "quick", "elsewhere"))
     assert better < quick < elsewhere
     assert "| 50.0 % | 40.0 % | 20.0 % | 1 |" in text
@@ -102,23 +104,23 @@ def test_recipes_of_one_data_set_are_ranked_best_first_and_others_stand_apart(ru
 def test_the_same_objects_with_other_images_are_another_data_set(runs):
     write_run(runs, "a", 0, 0.6, 0.5, recipe="m/other", data_fingerprint="ffff")
     write_run(runs, "b", 0, 0.6, 0.5, recipe="m/other")
-    assert render(rows_of([runs]), means_only=True).count("SegF1 at native resolution") == 2
+    assert render(read_rows([runs]), means_only=True).count("SegF1 at native resolution") == 2
 
 
 def test_every_object_has_a_column_and_no_split_shares_one(runs):
-    text = render(rows_of([runs]))
+    text = render(read_rows([runs]))
     assert "| SegF1 private | a | b | mean |" in text
     assert "| **m/quick** | 50.0 % | 30.0 % | 40.0 % |" in text
     assert "| SegF1 private_mixed | a | b | mean |" in text
     assert "SegF1 public" not in text
-    assert "| SegF1 private | a" not in render(rows_of([runs]), means_only=True)
+    assert "| SegF1 private | a" not in render(read_rows([runs]), means_only=True)
 
 
 def test_oracle_and_both_limits_have_columns_of_their_own(runs):
     for name in ("a", "b"):
         values = {"oracle_segf1": 0.8, "au_pro_005": 0.5, "au_pro_030": 0.7}
         write_run(runs, name, 0, 0.5, 0.4, recipe="m/more", **values)
-    rows = rows_of([runs])
+    rows = read_rows([runs])
     text = render(rows[rows["recipe"] == "m/more"])
     head = "| recipe | oracle SegF1 private | oracle SegF1 private_mixed | AU-PRO_0.05 private |"
     assert f"{head} AU-PRO_0.05 private_mixed | AU-PRO_0.30 private |" in text
@@ -129,7 +131,7 @@ def test_who_is_beaten_in_segf1_and_cost_is_off_the_front(runs):
     for name in ("a", "b"):
         write_run(runs, name, 0, 0.6, 0.4, recipe="m/large", cost=(50, 2000))
         write_run(runs, name, 0, 0.3, 0.4, recipe="m/lost", cost=(30, 900))
-    text = render(rows_of([runs]), means_only=True)
+    text = render(read_rows([runs]), means_only=True)
     assert "Pareto: no other row has more SegF1 private for less ms, or for less MB." in text
     for row in (
         "| 3 | 20 | 1000 | ms, MB |",
@@ -137,17 +139,20 @@ def test_who_is_beaten_in_segf1_and_cost_is_off_the_front(runs):
         "| 3 | 30 | 900 | MB |",
     ):
         assert row in text
-    records = json.loads(render(rows_of([runs]), "json", ranked=True))
-    fronts = {row["name"]: (row["pareto_ms"], row["pareto_mb"]) for row in records}
+    records = json.loads(render(read_rows([runs]), "json", ranked=True))
+    fronts = {
+        row["recipe"] or row["method"]: (row["pareto_latency"], row["pareto_memory"])
+        for row in records
+    }
     assert fronts["m/lost"] == (False, True)
     assert fronts["PatchCore"] == (None, None)
-    [large] = [row for row in records if row["name"] == "m/large"]
-    assert (large["total_s"], large["p50_ms"], large["peak_rss_mb"]) == (3, 50, 2000)
-    assert "pareto_ms,pareto_mb" in render(rows_of([runs]), "csv", ranked=True)
+    [large] = [row for row in records if row["recipe"] == "m/large"]
+    assert (large["seconds"], large["latency_ms"], large["peak_memory_mb"]) == (3, 50, 2000)
+    assert "pareto_latency,pareto_memory" in render(read_rows([runs]), "csv", ranked=True)
 
 
 def test_a_single_row_beats_nobody(runs):
-    assert "| 3 | 20 | 1000 | - |" in render(rows_of([runs]), means_only=True)
+    assert "| 3 | 20 | 1000 | - |" in render(read_rows([runs]), means_only=True)
 
 
 def test_without_private_truth_public_is_set_against_cost(runs, tmp_path):
@@ -157,7 +162,7 @@ def test_without_private_truth_public_is_set_against_cost(runs, tmp_path):
         metrics = json.loads(path.read_text())
         metrics["splits"]["test_public"] = {"segf1": segf1, "n_images": 4}
         path.write_text(json.dumps(metrics))
-    text = render(rows_of([tmp_path / "public"]), means_only=True)
+    text = render(read_rows([tmp_path / "public"]), means_only=True)
     assert "more SegF1 public for less ms" in text
     assert "| 90.0 % | server | server | - | - | 3 | 20 | 1000 | ms, MB |" in text
     assert "| 80.0 % | server | server | - | - | 3 | 20 | 1000 | - |" in text
@@ -166,44 +171,44 @@ def test_without_private_truth_public_is_set_against_cost(runs, tmp_path):
 def test_milliseconds_of_two_machines_are_not_compared(runs):
     for name in ("a", "b"):
         write_run(runs, name, 0, 0.6, 0.4, recipe="m/large", cost=(5, 2000), processor="b")
-    text = render(rows_of([runs]), means_only=True)
+    text = render(read_rows([runs]), means_only=True)
     assert "ms of several machines do not compare: cpu a 2; cpu b 2." in text
     assert "| 3 | 5 | 2000 | MB |" in text
 
 
 def test_tables_by_object_show_cost(runs):
-    text = render(rows_of([runs]))
+    text = render(read_rows([runs]))
     assert "| SegF1 private | a | b | mean | ms | peak MB |" in text
     assert "| **m/quick** | 50.0 % | 30.0 % | 40.0 % | 20 | 1000 |" in text
 
 
 def test_who_is_not_admitted_is_told_with_the_reason(runs):
     write_run(runs, "b", 0, 0.5, 0.4, vand4_admissible="no: no card says it")
-    text = render(rows_of([runs]), means_only=True)
+    text = render(read_rows([runs]), means_only=True)
     assert "| m/quick | m | no | 2 |" in text
     assert "Not admitted by VAND 4, because\n\n- m/quick: no card says it" in text
 
 
 def test_rows_of_the_demo_say_that_they_compare_nothing(runs):
-    assert "under-trained" not in render(rows_of([runs]), means_only=True)
+    assert "under-trained" not in render(read_rows([runs]), means_only=True)
     write_run(runs, "a", 0, 0.5, 0.4, recipe="m/demo")
-    assert "under-trained on purpose" in render(rows_of([runs]), means_only=True)
+    assert "under-trained on purpose" in render(read_rows([runs]), means_only=True)
 
 
 def test_an_older_file_without_the_newer_columns_is_read(runs, tmp_path):
     newer = ["vand4_admissible", "scored_by", "data_fingerprint"]
-    rows_of([runs]).drop(columns=newer).to_csv(tmp_path / "old.csv", index=False)
-    rows = rows_of([tmp_path / "old.csv"])
+    read_rows([runs]).drop(columns=newer).to_csv(tmp_path / "old.csv", index=False)
+    rows = read_rows([tmp_path / "old.csv"])
     assert set(rows["scored_by"]) == {"here"}
     assert "| m/quick | m | - | 2 |" in render(rows)
 
 
 def test_what_a_card_assumes_stands_under_a_recipe_that_mimics_a_paper(runs, monkeypatch):
     card = SimpleNamespace(assumed=("The crop is not stated; none is taken.",))
-    monkeypatch.setattr("zoo.results.means.methods", lambda: {"m": SimpleNamespace(card=card)})
-    assert "crop" not in render(rows_of([runs]))
+    monkeypatch.setattr("zoo.results.markdown.methods", lambda: {"m": SimpleNamespace(card=card)})
+    assert "crop" not in render(read_rows([runs]))
     write_run(runs, "a", 0, 0.5, 0.4, recipe="m/mvtec_ad_2_paper")
-    assert "- m: The crop is not stated; none is taken." in render(rows_of([runs]))
+    assert "- m: The crop is not stated; none is taken." in render(read_rows([runs]))
 
 
 @pytest.fixture
@@ -229,22 +234,22 @@ def test_runs_on_own_pictures_have_a_table_of_their_own(own, capsys):
 
 
 def test_both_kinds_of_runs_stand_below_each_other(own, runs, tmp_path):
-    text = render(rows_of([own, runs]))
-    assert text.startswith(render(rows_of([runs])))
-    assert text.endswith(render(rows_of([own])))
-    (tmp_path / "rows.csv").write_text(render(rows_of([own, runs]), "csv"))
-    assert render(rows_of([tmp_path / "rows.csv"])) == text
+    text = render(read_rows([own, runs]))
+    assert text.startswith(render(read_rows([runs])))
+    assert text.endswith(render(read_rows([own])))
+    (tmp_path / "rows.csv").write_text(render(read_rows([own, runs]), "csv"))
+    assert render(read_rows([tmp_path / "rows.csv"])) == text
 
 
 def test_a_single_run_folder_is_a_source_and_foreign_files_are_none(own):
-    assert len(rows_of([own / "a"])) == 1
+    assert len(read_rows([own / "a"])) == 1
     (own / "other").mkdir()
     (own / "other" / "metrics.json").write_text('{"accuracy": 1}')
     (own / "torn").mkdir()
     (own / "torn" / "metrics.json").write_text('{"recipe": ')
-    assert len(rows_of([own])) == 2
+    assert len(read_rows([own])) == 2
     with pytest.raises(ZooError, match="no finished run"):
-        rows_of([own / "other"])
+        read_rows([own / "other"])
 
 
 FACTS = {"object": "../../../../X", "seed": -1, "recipe": "a//b", "method": 7, "splits": []}
@@ -275,9 +280,9 @@ def test_a_damaged_run_is_named_and_left_out(runs, name, change, says, capsys):
         assert printed.err.startswith(f"zoo: left out: {path}: ")
         assert says in printed.err
         assert printed.err.count("\n") == 1
-    assert set(rows_of([runs], lambda error: None)["object"]) == {"b"}
+    assert set(read_rows([runs], lambda error: None)["object"]) == {"b"}
     with pytest.raises(ZooError, match=r"copy the run again"):
-        rows_of([runs])
+        read_rows([runs])
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "1e999", "", '{"a": 1, "a": 2}', "[" * 9999])
@@ -301,7 +306,7 @@ def test_what_is_no_json_is_named_and_left_out(runs, text, capsys):
     ],
 )
 def test_rows_of_a_csv_are_checked(runs, tmp_path, old, new, says, capsys):
-    text = render(rows_of([runs]), "csv")
+    text = render(read_rows([runs]), "csv")
     (tmp_path / "rows.csv").write_text(text.replace(old, new, 1))
     assert main(["table", str(tmp_path / "rows.csv"), str(runs)]) == 1
     error = capsys.readouterr().err
@@ -313,5 +318,5 @@ def test_rows_of_a_csv_are_checked(runs, tmp_path, old, new, says, capsys):
 def test_a_csv_keeps_names_that_look_like_numbers(tmp_path):
     for name in ("01", "no", "1e3", "NA"):
         write_run(tmp_path / "runs", name, 0, 0.5, 0.4)
-    (tmp_path / "rows.csv").write_text(render(rows_of([tmp_path / "runs"]), "csv"))
-    assert set(rows_of([tmp_path / "rows.csv"])["object"]) == {"01", "no", "1e3", "NA"}
+    (tmp_path / "rows.csv").write_text(render(read_rows([tmp_path / "runs"]), "csv"))
+    assert set(read_rows([tmp_path / "rows.csv"])["object"]) == {"01", "no", "1e3", "NA"}
