@@ -1,4 +1,4 @@
-"""`zoo reproduce METHOD`: a published row made again, from the data set to the verdict."""
+"""`zoo reproduce METHOD`: a published row made again, from the data set to the server's answer."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run, pack or compare; 1 if a run failed, 0 whatever the verdict."""
-    from zoo.vand.reproduction.rows import paper_recipe, published_row
+    """Run, pack or compare; 1 if a run failed, 0 whatever the outcome."""
+    from zoo.vand.reproduction.comparison import paper_recipe, published_row
 
     if args.method is None:
         if args.root or args.server:
@@ -58,14 +58,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _make(recipe: Recipe, row: Entry, args: argparse.Namespace) -> int:
     """Run the recipe on all objects and pack the archive."""
-    from zoo.vand.reproduction.images import is_benchmark, survey
+    from zoo.vand.reproduction.images import survey
 
     archive = args.archive or args.out / f"{recipe.slug}.tar.gz"
     if archive.exists():
         raise ZooError(f"{archive} exists: move it, or name another one with --archive")
-    comparable = is_benchmark(args.root)
-    objects = survey(args.root, strict=comparable)
-    if not comparable:
+    objects, is_benchmark = survey(args.root)
+    if not is_benchmark:
         print(f"{args.root} is not the benchmark: nothing here compares with {row.method}")
 
     from zoo.utils.progress import GridProgress
@@ -100,10 +99,9 @@ def _pack(runs: Path, archive: Path, root: Path) -> int:
 
 
 def _compare(recipe: Recipe, row: Entry, server: Path, out: Path) -> int:
-    """Print the differences and the verdict, and keep the answer beside the runs."""
+    """Print the differences and the outcome, and keep the answer beside the runs."""
     from zoo.results.published import SERVER_FILE, read_server
-    from zoo.vand.reproduction.rows import published_au_pro
-    from zoo.vand.reproduction.verdict import report
+    from zoo.vand.reproduction.comparison import published_au_pro, report
 
     answer = read_server(server)
     print(report(answer, row, published_au_pro(row)))
@@ -122,7 +120,7 @@ def _list(out: Path) -> int:
     """Print every published row, and how far its reproduction is."""
     from zoo.recipes.files import find_recipe
     from zoo.results.published import published
-    from zoo.vand.reproduction.rows import paper_recipes, published_row
+    from zoo.vand.reproduction.comparison import paper_recipes, published_row
 
     recipes = {}
     for name in paper_recipes():
@@ -137,16 +135,19 @@ def _list(out: Path) -> int:
 
 
 def _status(recipe: Recipe, row: Entry, out: Path) -> str:
-
     from zoo.results.published import SERVER_FILE, read_server
     from zoo.utils.markdown import percent
-    from zoo.vand.reproduction.rows import published_au_pro
-    from zoo.vand.reproduction.verdict import NOT_YET_RUN, differences, verdict
+    from zoo.vand.reproduction.comparison import (
+        NOT_YET_RUN,
+        differences,
+        outcome,
+        published_au_pro,
+    )
 
     kept = out / recipe.slug / SERVER_FILE
     state = NOT_YET_RUN
     if kept.is_file():
-        state = verdict(differences(read_server(kept), row, published_au_pro(row)))
+        state = outcome(differences(read_server(kept), row, published_au_pro(row)))
     means = " / ".join(percent(row.mean(split)) for split in row.published)
     return f"{row.method}: published {means}, recipe {recipe.name}: {state}"
 

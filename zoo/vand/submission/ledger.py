@@ -19,9 +19,10 @@ from zoo.utils.hashes import file_sha256
 from zoo.utils.text import csv_cell, from_csv_cell
 
 PER_WEEK, WEEK = 3, timedelta(days=7)
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 # The last three are filled in by hand, once the server has answered.
-COLUMNS = ("uploaded_utc", "archive", "sha256", "by", "note")
-COLUMNS += ("segf1_private", "segf1_private_mixed", "seen_at")
+COLUMNS = ["uploaded_utc", "archive", "sha256", "by", "note"]
+COLUMNS += ["segf1_private", "segf1_private_mixed", "seen_at"]
 
 
 def begin(path: Path) -> None:
@@ -53,34 +54,29 @@ def record(path: Path, archive: Path, by: str, note: str = "", now: datetime | N
     """
     if not archive.is_file():
         raise ZooError(f"no archive at {archive}: name the file that was uploaded")
-    now = now or datetime.now(timezone.utc)
-    values = (now.strftime("%Y-%m-%dT%H:%M:%SZ"), archive.name, file_sha256(archive), by, note)
-    entry = dict(zip(COLUMNS, (*values, "", "", ""), strict=True))
-    _write(path, [*read(path), entry])
+    time = (now or datetime.now(timezone.utc)).strftime(_TIME)
+    values = (time, archive.name, file_sha256(archive), by, note)
+    _write(path, [*read(path), dict(zip(COLUMNS, values, strict=False))])
 
 
 def status(entries: Sequence[dict[str, str]], now: datetime | None = None) -> str:
-    """Say in one line how many uploads are left, or when the next one is."""
+    """Return in one line how many uploads are left, or when the next one is."""
     now = now or datetime.now(timezone.utc)
     recent = sorted(time for time in map(_time, entries) if now - time < WEEK)
-    left = PER_WEEK - len(recent)
-    if left > 0:
-        return f"{len(recent)} uploads of the team in the last seven days: {left} are left"
+    text = f"{len(recent)} uploads of the team in the last seven days"
+    if len(recent) < PER_WEEK:
+        return f"{text}: {PER_WEEK - len(recent)} are left"
     free = recent[-PER_WEEK] + WEEK
-    return (
-        f"{len(recent)} uploads of the team in the last seven days, {PER_WEEK} are allowed: "
-        f"wait until {free:%Y-%m-%d %H:%M} UTC"
-    )
+    return f"{text}, {PER_WEEK} are allowed: wait until {free:%Y-%m-%d %H:%M} UTC"
 
 
 def _time(entry: dict[str, str]) -> datetime:
-    time = datetime.strptime(entry["uploaded_utc"], "%Y-%m-%dT%H:%M:%SZ")
-    return time.replace(tzinfo=timezone.utc)
+    return datetime.strptime(entry["uploaded_utc"], _TIME).replace(tzinfo=timezone.utc)
 
 
 def _write(path: Path, entries: Sequence[dict[str, str]]) -> None:
     text = StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows({key: csv_cell(cell) for key, cell in each.items()} for each in entries)
+    writer.writerows({key: csv_cell(cell) for key, cell in entry.items()} for entry in entries)
     write_text(path, text.getvalue())

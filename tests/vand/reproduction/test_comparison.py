@@ -1,4 +1,4 @@
-"""Three verdicts about a published row, and which row a recipe mimics."""
+"""Three outcomes for a published row, and which row a recipe mimics."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ import pytest
 from zoo.recipes.files import find_recipe
 from zoo.results.published import read_server
 from zoo.utils.errors import ZooError
-from zoo.vand.reproduction import rows
-from zoo.vand.reproduction.rows import published_au_pro, published_row
-from zoo.vand.reproduction.verdict import differences, report, verdict
+from zoo.vand.reproduction import comparison
+from zoo.vand.reproduction.comparison import (
+    differences,
+    outcome,
+    published_au_pro,
+    published_row,
+    report,
+)
 
 # Published for PatchCore: SegF1 3.7 and 3.4, AU-PRO_0.05 at 256 pixels 28.8 and 26.0.
 CASES = [
@@ -27,15 +32,15 @@ def row(paper_recipe):
     return published_row(find_recipe("patchcore/mvtec_ad_2_paper"))
 
 
-@pytest.mark.parametrize(("means", "wanted"), CASES)
-def test_both_means_within_two_points_decide(row, write_answer, means, wanted):
+@pytest.mark.parametrize(("means", "expected"), CASES)
+def test_both_means_within_two_points_decide(row, write_answer, means, expected):
     answer = read_server(write_answer(*means))
-    assert verdict(differences(answer, row, published_au_pro(row))) == wanted
+    assert outcome(differences(answer, row, published_au_pro(row))) == expected
 
 
-def test_without_a_published_au_pro_there_is_no_middle_verdict(row, write_answer):
+def test_without_a_published_au_pro_there_is_no_middle_outcome(row, write_answer):
     answer = read_server(write_answer(30, 30, 28.8, 26.0))
-    assert verdict(differences(answer, row, None)) == "not reproduced"
+    assert outcome(differences(answer, row, None)) == "not reproduced"
 
 
 def test_the_report_shows_every_object_and_both_limits_of_what_is_compared(row, write_answer):
@@ -56,7 +61,7 @@ def test_the_au_pro_is_that_of_the_papers_input_size(row):
 
 @pytest.mark.parametrize("name", ["patchcore", "ZooPatchcore"])
 def test_a_method_has_one_such_recipe(name, paper_recipe):
-    assert paper_recipe.samefile(rows.paper_recipe(name).path)
+    assert paper_recipe.samefile(comparison.paper_recipe(name).path)
 
 
 def test_a_row_may_be_named(row):
@@ -70,13 +75,13 @@ def test_a_row_may_be_named(row):
 def test_a_method_without_such_a_recipe_is_one_line(paper_recipe):
     paper_recipe.unlink()
     with pytest.raises(ZooError, match="method 'patchcore' has no recipe"):
-        rows.paper_recipe("patchcore")
+        comparison.paper_recipe("patchcore")
     with pytest.raises(ZooError, match="no method 'pachcore'"):
-        rows.paper_recipe("pachcore")
+        comparison.paper_recipe("pachcore")
 
 
 def test_a_recipe_of_ones_own_that_mimics_nobody_names_its_row(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("model: {class_path: my.Own}\ndata: {}\n")
     with pytest.raises(ZooError, match="no published row for mine: name it with --row"):
-        published_row(rows.paper_recipe(str(path)))
+        published_row(comparison.paper_recipe(str(path)))
