@@ -9,7 +9,7 @@ from zoo.metrics import PixelScores
 from zoo.metrics.bootstrap import f1_of, interval, resampled_f1
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import finish
-from zoo.postprocess.resize import to_native
+from zoo.postprocess.score_maps import to_native
 
 
 def judge(run: StudyRun, split: str, calibrations: dict[str, Calibration]) -> dict[str, dict]:

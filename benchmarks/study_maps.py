@@ -15,7 +15,7 @@ from zoo.data.images import read_image
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.sample import Sample
 from zoo.data.synthetic import defects, put_defect
-from zoo.postprocess.scenes import Scenes
+from zoo.postprocess.score_maps import Scenes
 from zoo.predict.scenes import DEFECTS_PER_IMAGE, MOST_IMAGES, SEVERITIES, evenly
 from zoo.recipes.files import find_recipe
 from zoo.runs.folder import run_folder

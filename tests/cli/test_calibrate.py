@@ -99,7 +99,7 @@ def test_the_same_rule_on_the_same_images_changes_nothing(run, calibrate):
     assert lines[-1] == "both are the same: nothing was written"
     assert lines[0].removeprefix("old") == lines[2].removeprefix("new")
     assert lines[1] == lines[3]
-    assert "from 3 judged by thresholds that had not seen them" in lines[1]
+    assert "from 3 evaluated by thresholds of other images" in lines[1]
     assert files(run) == before
 
 
@@ -161,7 +161,7 @@ def test_new_pictures_keep_the_rule_and_judge_the_old_thresholds(run, lamp, cali
     alarms = sum(bool((each > old.threshold).any()) for each in maps)
     assert alarms  # the new lamp is an anomaly to the old thresholds
     assert lines[1].startswith("     false alarms to expect: 1000 ")
-    assert "from 6 judged by thresholds that had not seen them" in lines[1]
+    assert "from 6 evaluated by thresholds of other images" in lines[1]
     assert not said
 
 

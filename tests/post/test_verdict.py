@@ -12,7 +12,7 @@ from anomalib.metrics import F1AdaptiveThreshold
 from zoo.data.batch import NativeBatch
 from zoo.methods import BlobPostProcessor
 from zoo.postprocess import Calibration, Quantile, finish
-from zoo.postprocess.spool import ScoreMapSpool
+from zoo.postprocess.score_maps import ScoreMapSpool
 from zoo.runs.evaluate import SplitEvaluation
 from zoo.runs.recalibrate import CalibrationSource, recalibrate
 from zoo.utils.errors import ZooError

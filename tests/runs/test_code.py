@@ -17,7 +17,7 @@ from zoo.runs.code import DECIDING, code_facts
 ROOT = Path(zoo.__file__).parent
 # What the code of a run imports besides: it shows, writes, measures time, or finds files.
 DECIDES_NOTHING = {"errors", "names", "paths", "schema", "hashes", "timing", "visualizer"}
-DECIDES_NOTHING |= {"prediction", "runs.cases", "runs.case_picture", "runs.folder", "runs.maps"}
+DECIDES_NOTHING |= {"prediction", "runs.cases", "runs.case_image", "runs.folder", "runs.maps"}
 DECIDES_NOTHING |= {"runs.progress", "runs.counted", "runs.documents", "atomic", "text", "__init__"}
 DECIDES_NOTHING |= {"csv_file"}  # groups of images are hashed as they are read
 # What parses, finds or checks recipes and methods: the configuration that comes out is hashed.

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from zoo.postprocess.resize import to_native
+from zoo.postprocess.score_maps import to_native
 from zoo.predict.scoring import Scored
 from zoo.runs.maps import MapWriter, SavedMaps
 from zoo.utils.errors import ZooError

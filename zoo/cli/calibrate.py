@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zoo.utils.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.postprocess.scenes import Scenes, ScoreMaps
+    from zoo.postprocess.score_maps import Scenes, ScoreMaps
 
 _SPLIT = "validation"
 
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _calibrate(args: argparse.Namespace, bit_depth: int | None) -> int:
-    from zoo.postprocess.rule_text import parse_rule, rule_of
+    from zoo.postprocess.rules.text import parse_rule, rule_of
     from zoo.runs.history import replace
     from zoo.runs.recalibrate import given_pictures, read_old, recalibrate, source_of
 

@@ -26,11 +26,10 @@ from anomalib.post_processing import PostProcessor
 
 from zoo.data.batch import native_sizes
 from zoo.methods.engine_images import EngineImages
-from zoo.postprocess.calibration import Calibration
-from zoo.postprocess.doubt import doubt
+from zoo.postprocess.calibration import Calibration, doubt
 from zoo.postprocess.finish import Finished, finish
 from zoo.postprocess.rules import Adaptive, Rule
-from zoo.postprocess.spool import ScoreMapSpool
+from zoo.postprocess.score_maps import ScoreMapSpool
 from zoo.utils.errors import ZooError, ZooWarning, nearest
 
 Verdict = Literal["blobs", "image_score"]

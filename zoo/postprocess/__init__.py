@@ -1,11 +1,7 @@
-"""From a score map to a mask: thresholds from normal images, finished by blob analysis.
-
-Everything here is numpy and OpenCV.
-"""
+"""From a score map to a mask: thresholds from normal images, then blob analysis; numpy, OpenCV."""
 
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import Finished, finish
-from zoo.postprocess.resize import to_native
 from zoo.postprocess.rules import (
     Adaptive,
     FalseAlarmBudget,
@@ -17,7 +13,7 @@ from zoo.postprocess.rules import (
     Rule,
     SyntheticDefects,
 )
-from zoo.postprocess.scenes import Scenes
+from zoo.postprocess.score_maps import Scenes, to_native
 
 __all__ = [
     "Adaptive",

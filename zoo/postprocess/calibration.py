@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +31,14 @@ from zoo.utils.schema import (
 FORMAT_VERSION = 3
 MEND = "copy it again, or `zoo calibrate RUN --rule RULE` makes a new one"
 _LARGEST = float(np.finfo(np.float32).max)  # of a score
+_TINY = float(np.finfo(np.float32).tiny)  # smaller numbers are what is left of zero
+_EQUAL = 1e-6  # of the largest score: what float32 and resizing make of equal ones
 
+_UNITS: dict[Normalisation, str] = {
+    "none": "",
+    "median": " above the image's median",
+    "robust": " spreads above the image's median",
+}
 BitDepth = Annotated[Count, Field(ge=8, le=16)]
 Score = Annotated[Number, Field(ge=-_LARGEST, le=_LARGEST)]
 Spread = Annotated[NonNegative, Field(le=_LARGEST)]
@@ -75,12 +82,12 @@ class Calibration:
         split: Where the normal images came from.
         n_images: How many there were.
         n_pixels: How many pixels at native size they had.
-        images: Which ones they were, see `zoo.data.known_images.image_digests`; empty where nobody
-            noted it, as in anomalib's own flow.
+        images: Which ones they were, see `zoo.data.known_images.image_digests`; empty in
+            anomalib's own flow.
         given: Whether a person gave them; otherwise the run itself held them out of the fit.
-        bit_depth: By which 16-bit images are read, before and after this, see
-            `zoo.data.images.to_8_bits`; None where those of the fit have 8 bits.
-        normal_min: Smallest score of a normal pixel; with the next one it scales pictures.
+        bit_depth: By which 16-bit images are read, see `zoo.data.images.to_8_bits`; None where
+            those of the fit have 8 bits.
+        normal_min: Smallest score of a normal pixel; with the next one it scales images.
         normal_max: Largest score of a normal pixel.
         version: Version of this format.
     """
@@ -118,16 +125,15 @@ class Calibration:
     def from_dict(
         cls, data: Any, source: object = "the calibration", mend: str = "calibrate again"
     ) -> Calibration:
-        """Rebuild a calibration from plain data.
+        """Rebuild a calibration from what `to_dict` gave; unknown keys are ignored.
 
         Args:
-            data: What `to_dict` gave; keys that it does not know are ignored.
+            data: Plain data.
             source: Where it comes from, for the error.
-            mend: What a person can do about it.
+            mend: How to repair it, for the error.
 
         Raises:
-            ZooError: The data was written by another version of this format, or a value is none
-                that a calibration can have.
+            ZooError: Another version of this format wrote it, or a value is out of its range.
         """
         version = data.get("version") if isinstance(data, dict) else None
         if isinstance(data, dict) and (type(version), version) != (int, FORMAT_VERSION):
@@ -160,44 +166,34 @@ class Calibration:
         return cls.from_dict(read_json(path, MEND), path, MEND)
 
     def with_image_threshold(self, scores: Sequence[float]) -> Calibration:
-        """Return the calibration with anomalib's verdict: above the largest normal image score.
+        """Return the calibration with the largest of the normal images' own scores as threshold.
 
-        That is what its search for the best F1 comes to where no defective image is at hand.
-
-        Args:
-            scores: The method's own scores of the normal images.
+        That is what anomalib's search for the best F1 comes to without an anomalous image.
 
         Raises:
-            ZooError: There is none.
+            ZooError: There is no score.
         """
-        if not len(scores):
+        if not scores:
             raise ZooError("no score of a normal image to set an image threshold by")
         return replace(self, image_threshold=float(max(scores)))
 
     def for_display(self, score_map: np.ndarray) -> np.ndarray:
-        """Scale scores to [0, 1] for the eye: normal minimum at 0, threshold at one half.
+        """Scale raw scores (..., H, W) to [0, 1]: normal minimum at 0, threshold at one half.
 
-        The scale is the same for all images, so that pictures compare; never measure on it.
-
-        Args:
-            score_map: Raw scores, (H, W) or (..., H, W).
+        The scale is the same for all images; it is for the eye, never measure on it.
         """
         half = self.threshold - self.normal_min
         if half <= 0:
-            half = max(self.normal_max - self.normal_min, np.finfo(np.float32).tiny)
+            half = max(self.normal_max - self.normal_min, _TINY)
         maps = score_map.reshape(-1, *score_map.shape[-2:])
         scores = np.stack([normalised(m, self.normalisation, self.spread_floor) for m in maps])
         return np.clip(0.5 * (scores - self.normal_min) / half, 0, 1).reshape(score_map.shape)
 
     def describe(self) -> str:
-        """Say in one line which rule set which number from what."""
-        said = {key: value for key, value in self.parameters.items() if value not in (0, "none")}
-        given = ", ".join(f"{key}={value}" for key, value in said.items())
-        unit = {"none": "", "median": " above the image's median"}
+        """Return in one line which rule set which number from what."""
+        given = ", ".join(f"{k}={v}" for k, v in self.parameters.items() if v not in (0, "none"))
         kind = "threshold" if self.sweep is None else "each image's own threshold, at least"
-        level = f"{kind} {self.threshold:.6g}" + unit.get(
-            self.normalisation, " spreads above the image's median"
-        )
+        level = f"{kind} {self.threshold:.6g}{_UNITS[self.normalisation]}"
         if self.seed_threshold is not None:
             level += f", peak > {self.seed_threshold:.6g}"
         if self.min_mass:
@@ -212,4 +208,26 @@ class Calibration:
         )
 
 
-NO_THRESHOLD = Calibration(math.inf)  # for whoever wants raw maps alone
+NO_THRESHOLD = Calibration(math.inf)  # for raw maps alone
+
+
+def doubt(calibration: Calibration, score_maps: Iterable[np.ndarray]) -> str | None:
+    """Return in one line why a calibration may mean nothing, or None if all looks well.
+
+    Args:
+        calibration: What a rule derived.
+        score_maps: The raw maps that it was derived from, (H, W) each.
+    """
+    constant = [_is_constant(score_map) for score_map in score_maps]
+    if any(constant):
+        why = f"{sum(constant)} of {len(constant)} normal images score alike in all pixels"
+    elif 0 < abs(calibration.threshold) < _TINY:
+        why = f"{calibration.threshold:.2g} is as good as zero"
+    else:
+        return None
+    return f"the threshold may mean nothing, {why}: are images blank, or is the model not fitted?"
+
+
+def _is_constant(score_map: np.ndarray) -> bool:
+    low, high = float(score_map.min()), float(score_map.max())
+    return high - low <= max(_TINY, _EQUAL * max(abs(low), abs(high)))

@@ -1,7 +1,7 @@
-"""How often a calibration will cry wolf: false alarms to expect among good images.
+"""The rate of false alarms to expect among normal images.
 
-Counted on images that set the thresholds, the figure would flatter. So each image is judged by
-thresholds that the others gave (cross-fitting), or by thresholds that never saw any of them.
+Counted on images that set the thresholds, it would be too low. So each image is evaluated by
+thresholds that the others gave (cross-fitting), or by thresholds from other images altogether.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import finish
 from zoo.postprocess.rules import Rule
-from zoo.postprocess.scenes import Scenes, ScoreMaps
+from zoo.postprocess.score_maps import Scenes, ScoreMaps
 
 _FOLDS = 5
 _Z95 = 1.959964  # of the normal distribution, two-sided 95 %
@@ -24,13 +24,13 @@ _Z95 = 1.959964  # of the normal distribution, two-sided 95 %
 
 @dataclass(frozen=True)
 class FalseAlarms:
-    """Counts among good images.
+    """Counts among normal images.
 
     Attributes:
-        n_images: How many were judged.
+        n_images: How many were evaluated.
         n_alarms: How many of them kept a blob.
         n_blobs: How many blobs they kept together.
-        held_out: Whether the thresholds had not seen the images that they judged.
+        held_out: Whether the thresholds come from other images.
     """
 
     n_images: int
@@ -40,7 +40,7 @@ class FalseAlarms:
 
     @property
     def per_1000(self) -> float:
-        """False alarms to expect among 1,000 good images."""
+        """False alarms to expect among 1,000 normal images."""
         return 1000 * self.n_alarms / self.n_images
 
     @property
@@ -62,36 +62,36 @@ class FalseAlarms:
         return cls(**{entry.name: data[entry.name] for entry in fields(cls)})
 
     def describe(self) -> str:
-        """Say in one line what to expect."""
+        """Return in one line what to expect."""
         low, high = self.interval
-        seen = "had not seen them" if self.held_out else "they had set themselves"
+        origin = "other images" if self.held_out else "the same images"
         return (
-            f"false alarms to expect: {self.per_1000:.0f} ({low:.0f} to {high:.0f}) "
-            f"of 1,000 good images, from {self.n_images} judged by thresholds that {seen}"
+            f"false alarms to expect: {self.per_1000:.0f} ({low:.0f} to {high:.0f}) of 1,000 "
+            f"normal images, from {self.n_images} evaluated by thresholds of {origin}"
         )
 
 
 def count_false_alarms(
     calibration: Calibration, score_maps: Iterable[np.ndarray], held_out: bool
 ) -> FalseAlarms:
-    """Predictor normal images by given thresholds.
+    """Count the false alarms that given thresholds cause on normal images.
 
     Args:
         calibration: The thresholds.
         score_maps: Raw maps of normal images at native size, (H, W) each, one or more.
         held_out: Whether the thresholds come from other images.
     """
-    kept = [len(finish(each, each.shape, calibration).blobs) for each in score_maps]
+    kept = [len(finish(m, (m.shape[0], m.shape[1]), calibration).blobs) for m in score_maps]
     return FalseAlarms(len(kept), sum(n > 0 for n in kept), sum(kept), held_out)
 
 
 def expected_false_alarms(rule: Rule, score_maps: Scenes | ScoreMaps) -> FalseAlarms | None:
-    """Judge every normal image by the thresholds that a rule derives from the others.
+    """Evaluate every normal image by the thresholds that a rule derives from the others.
 
     Args:
         rule: The rule.
-        score_maps: Scenes, or raw maps of normal images at native size; they are read several
-            times. Images are judged as they are, whatever lights the rule learns from.
+        score_maps: Scenes, of which the clean maps are evaluated, or raw maps of normal images at
+            native size; they are read several times.
 
     Returns:
         The counts, or None for a single image, which leaves none to learn from.
@@ -104,19 +104,16 @@ def expected_false_alarms(rule: Rule, score_maps: Scenes | ScoreMaps) -> FalseAl
     n_alarms = n_blobs = 0
     for fold in range(fold_of.max() + 1):
         calibration = rule(scenes.subset(fold_of != fold))
-        judged = scenes.subset(fold_of == fold).clean
-        counts = count_false_alarms(calibration, judged, held_out=True)
+        left_out = scenes.subset(fold_of == fold).clean
+        counts = count_false_alarms(calibration, left_out, held_out=True)
         n_alarms, n_blobs = n_alarms + counts.n_alarms, n_blobs + counts.n_blobs
     return FalseAlarms(n_images, n_alarms, n_blobs, held_out=True)
 
 
 def _folds(scenes: Scenes) -> np.ndarray:
-    """Return the fold of each image: every fifth, not runs of neighbours, as series drift.
-
-    Those that were relit or painted on are dealt out first, so that a rule which reads them finds
-    some whatever fold is left out.
-    """
+    """Return the fold of each image: every fifth, not runs of neighbours, as series drift."""
     n_images = len(scenes.clean)
+    # Changed images are dealt out first, so that a rule finds some whatever fold is left out.
     rest = sorted(set(range(n_images)) - set(scenes.changed))
     fold_of = np.empty(n_images, int)
     fold_of[[*scenes.changed, *rest]] = np.arange(n_images) % min(_FOLDS, n_images)

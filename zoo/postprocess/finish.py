@@ -1,12 +1,13 @@
 """The one function that makes masks: score map and calibration in, mask and table of blobs out.
 
-Numpy and OpenCV only. Evaluation, prediction, submission and exported models all call it, so that
-a mask never depends on who asked for it, nor on any other image.
+Evaluation, prediction, submission and exported models all call it, so that a mask never depends on
+the caller, nor on any other image.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from zoo.postprocess.background import background
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.mebin import swept_threshold
 from zoo.postprocess.morphology import clean_mask
-from zoo.postprocess.resize import to_native
+from zoo.postprocess.score_maps import to_native
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,20 @@ class Blob:
     mean: float
     integrated: float
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return the blob as plain data."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The judgement of one image.
+    """Mask, score map and blobs of one image.
 
     Attributes:
         mask: bool array of shape (H, W), True where defective.
         score_map: The raw score map at native size, float32 (H, W).
         blobs: The regions of the mask, largest peak first.
-        by_score: What the image's own score says, where the calibration leaves the verdict to it.
+        by_score: Whether the image's own score exceeds the calibration's image threshold, if any.
     """
 
     mask: np.ndarray
@@ -63,7 +64,7 @@ class Finished:
 
     @property
     def is_anomalous(self) -> bool:
-        """Whether any blob was kept, so that verdict and mask agree; or what `by_score` says."""
+        """`by_score`, or without it whether any blob was kept, so that the mask agrees."""
         return bool(self.blobs) if self.by_score is None else self.by_score
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from zoo.postprocess.calibration import Sweep
+
 STEP = 4  # of 255 levels; the reference's sample rate
 SHORTEST_RUN = 4
 ERODE_PX = 6
@@ -77,25 +79,25 @@ def stable_level(
     if not longest:
         return 255, 0
     # Python's dict keeps the order of first meeting, and max the first of equals.
-    count = max(longest, key=lambda each: longest[each][0])
+    count = max(longest, key=lambda count: longest[count][0])
     return 255 - step * longest[count][1], count
 
 
 def swept_threshold(
-    score_map: np.ndarray, low: float, sweep: dict[str, int], erode_px: int = ERODE_PX
+    score_map: np.ndarray, low: float, sweep: Sweep, erode_px: int = ERODE_PX
 ) -> float:
     """Return an image's own threshold, at least `low`; infinite if the image holds no defect.
 
     Args:
         score_map: Raw scores (H, W).
         low: No normal image reaches this score, nor may the threshold fall below it.
-        sweep: `step` and `shortest_run`.
+        sweep: How thresholds are tried.
         erode_px: Side of the square that erodes before blobs are counted.
     """
     high = float(score_map.max())
     if not high > low:
         return np.inf
-    step, shortest_run = sweep.get("step", STEP), sweep.get("shortest_run", SHORTEST_RUN)
+    step, shortest_run = sweep["step"], sweep["shortest_run"]
     counts = blob_counts(score_map, low, high, step, erode_px)
     level, count = stable_level(counts, step, shortest_run)
     return low + level / 255.0 * (high - low) if count else np.inf

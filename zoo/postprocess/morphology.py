@@ -1,7 +1,6 @@
 """All morphology of masks: closing along lines, filling of holes, erosion, the border.
 
-Everything is in pixels of the native image and looks at the box around the candidates only, so
-that a clean image costs nothing.
+Everything is in pixels of the native image and looks at the box around the candidates only.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def _closed_along_lines(part: np.ndarray, gap: int) -> np.ndarray:
     padded = cv2.copyMakeBorder(part, gap, gap, gap, gap, cv2.BORDER_CONSTANT, value=0)
     row = np.ones((1, gap + 1), np.uint8)
     diagonal = np.eye(gap + 1, dtype=np.uint8)
-    closed = padded
+    closed: np.ndarray = padded
     for line in (row, row.T, diagonal, diagonal[::-1]):
         line = np.ascontiguousarray(line)
         # Lines of even length have no middle: what shrinks must mirror what grew, which
@@ -86,19 +85,13 @@ def _filled(part: np.ndarray, most_px: int) -> np.ndarray:
         return part
     fill = statistics[:, cv2.CC_STAT_AREA] <= most_px
     fill[0] = fill[labels[0, 0]] = False
-    return part | fill[labels[1:-1, 1:-1]].astype(np.uint8)
+    filled: np.ndarray = part | fill[labels[1:-1, 1:-1]].astype(np.uint8)
+    return filled
 
 
 def _eroded(part: np.ndarray, side: int, at_edge: list[bool]) -> np.ndarray:
-    """Erode by a square; beyond the image's edge there is candidate, elsewhere there is none.
-
-    Args:
-        part: uint8 (h, w), 0 or 1.
-        side: Side of the square.
-        at_edge: Whether the image ends at top, bottom, left and right of the part.
-    """
-    rooms = [0 if edge else side for edge in at_edge]
-    padded = cv2.copyMakeBorder(part, *rooms, cv2.BORDER_CONSTANT, value=0)
+    """Erode by a square; beyond the image's edges (top, bottom, left, right) is candidate."""
+    top, bottom, left, right = (0 if edge else side for edge in at_edge)
+    padded = cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0)
     eroded = cv2.erode(padded, np.ones((side, side), np.uint8))  # beyond `padded` is candidate
-    top, _, left, _ = rooms
     return eroded[top : top + part.shape[0], left : left + part.shape[1]]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo.postprocess.drawing import overlay
 from zoo.postprocess.finish import Blob, Finished
-from zoo.postprocess.overlay import overlay
 
 
 @dataclass(frozen=True)

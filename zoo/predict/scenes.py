@@ -15,8 +15,7 @@ import numpy as np
 
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.synthetic import KINDS, defects, put_defect
-from zoo.postprocess.scenes import Scenes, ScoreMaps
-from zoo.postprocess.spool import ScoreMapSpool
+from zoo.postprocess.score_maps import Scenes, ScoreMaps, ScoreMapSpool
 from zoo.predict.predictor import Predictor
 
 # Enough to tell what light does to a method, few enough to cost less than a fit.

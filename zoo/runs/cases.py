@@ -13,7 +13,7 @@ import numpy as np
 from zoo.data.images import read_image
 from zoo.metrics import PixelCounts
 from zoo.postprocess.calibration import Calibration
-from zoo.postprocess.case_image import case_picture
+from zoo.postprocess.drawing import case_image
 from zoo.postprocess.finish import Blob, Finished
 from zoo.runs.documents import CASES_LIST
 from zoo.runs.folder import write_json
@@ -190,4 +190,4 @@ def _picture(case: Case, calibration: Calibration) -> np.ndarray:
     height, width = case.score_map.shape
     pixels = read_image(case.path, calibration.bit_depth)
     image = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return case_picture(image, case.score_map, case.mask, case.truth, calibration)
+    return case_image(image, case.score_map, case.mask, case.truth, calibration)

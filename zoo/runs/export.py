@@ -31,7 +31,7 @@ from zoo.export.graph import (
 from zoo.export.precision import FILE_NAMES, MOST_IMAGES, as_inputs, convert
 from zoo.export.sizes import in_tiles, input_sizes
 from zoo.postprocess.calibration import NO_THRESHOLD
-from zoo.postprocess.rule_text import rule_of
+from zoo.postprocess.rules.text import rule_of
 from zoo.predict.detector import TorchPredictor
 from zoo.predict.graph import GraphPredictor, at_graph_size
 from zoo.predict.graph_files import read_metadata, write_metadata

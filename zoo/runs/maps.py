@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.postprocess.resize import to_native
+from zoo.postprocess.score_maps import to_native
 from zoo.runs.checksums import verify
 from zoo.runs.documents import MEND, MapEntry, read_maps_index
 from zoo.runs.folder import MAPS as FOLDER

@@ -15,8 +15,7 @@ from zoo.data.known_images import check_no_test_folder, find_known, images_of_te
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.data.stock import adopt
 from zoo.postprocess.calibration import NO_THRESHOLD
-from zoo.postprocess.scenes import Scenes
-from zoo.postprocess.spool import ScoreMapSpool
+from zoo.postprocess.score_maps import Scenes, ScoreMapSpool
 from zoo.predict.detector import TorchPredictor
 from zoo.predict.predictor import Predictor
 from zoo.predict.scenes import scenes

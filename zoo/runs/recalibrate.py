@@ -11,12 +11,11 @@ import numpy as np
 
 from zoo.data.known_images import image_digest
 from zoo.data.pictures import pictures, without_copies
-from zoo.postprocess.calibration import Calibration
-from zoo.postprocess.doubt import doubt
+from zoo.postprocess.calibration import Calibration, doubt
 from zoo.postprocess.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
-from zoo.postprocess.rule_text import rule_of
 from zoo.postprocess.rules import Rule
-from zoo.postprocess.scenes import Scenes, ScoreMaps
+from zoo.postprocess.rules.text import rule_of
+from zoo.postprocess.score_maps import Scenes, ScoreMaps
 from zoo.runs.check import read_calibration
 from zoo.runs.folder import CALIBRATION
 from zoo.runs.history import older
@@ -28,7 +27,7 @@ class Judged:
     """A calibration and its false alarms to expect; None where one image cannot tell.
 
     Attributes:
-        doubt: Why it may mean nothing, see `zoo.postprocess.doubt`.
+        doubt: Why it may mean nothing, see `zoo.postprocess.calibration`.
     """
 
     calibration: Calibration

@@ -18,7 +18,7 @@ import numpy as np
 from zoo.metrics import ScoreHistogram
 from zoo.postprocess.background import NORMALISATIONS, Normalisation, normalised
 from zoo.postprocess.calibration import Calibration
-from zoo.postprocess.scenes import Scenes
+from zoo.postprocess.score_maps import Scenes
 from zoo.utils.errors import ZooError
 
 SHAPE = ("min_area_px", "close_px", "fill_holes_px", "erode_px", "border_px")
@@ -46,11 +46,10 @@ class Rule(ABC):
     border_px: int = 0
 
     def __post_init__(self) -> None:
-        """Check the parameters where they are written, not after hours of fitting."""
         for name in SHAPE:
             value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 0:
-                self.refuse(name, "it must be a whole number, 0 or more")
+            is_size = isinstance(value, Integral) and int(value) >= 0
+            self.require(name, is_size, "it must be a whole number, 0 or more")
 
     def __call__(
         self, score_maps: Scenes | Iterable[np.ndarray], split: str = "validation"
@@ -91,10 +90,16 @@ class Rule(ABC):
         shape = {name: given.pop(name) for name in SHAPE}
         return {**given, **shape}
 
-    def refuse(self, parameter: str, why: str) -> None:
-        """Raise the error about one parameter."""
-        name, value = type(self).__name__, getattr(self, parameter)
-        raise ZooError(f"{name}: {parameter} is {value}, {why}")
+    def require(self, parameter: str, holds: bool, why: str) -> None:
+        """Raise a `ZooError` about a parameter unless a condition holds."""
+        if not holds:
+            value = getattr(self, parameter)
+            raise ZooError(f"{type(self).__name__}: {parameter} is {value}, {why}")
+
+    def require_normalisation(self, value: str) -> None:
+        """Raise a `ZooError` unless the value of `normalisation` is one."""
+        choices = ", ".join(NORMALISATIONS)
+        self.require("normalisation", value in NORMALISATIONS, f"choose from {choices}")
 
     def calibration(self, normal: NormalScores, split: str, **numbers: Any) -> Calibration:
         """Return a calibration with the rule's own parameters and the record filled in."""
@@ -108,8 +113,8 @@ class Rule(ABC):
             split=split,
             n_images=normal.n_images,
             n_pixels=int(normal.histogram.total),
-            normal_min=float(normal.histogram.quantile(0.0)),
-            normal_max=float(normal.histogram.quantile(1.0)),
+            normal_min=normal.quantile(0.0),
+            normal_max=normal.quantile(1.0),
         )
 
 
@@ -134,8 +139,8 @@ class NormalScores:
         self.n_images = 0
         self._origin: float | None = None
         self._sum = self._squares = 0.0  # of scores less the origin
-        for each in maps:
-            scores = normalised(each, normalisation, spread_floor)
+        for score_map in maps:
+            scores = normalised(score_map, normalisation, spread_floor)
             self.histogram.update(scores)
             if self._origin is None and scores.size:
                 # Squares of large scores that differ little would drown what they differ by.
@@ -145,6 +150,12 @@ class NormalScores:
             self._sum += float(wide.sum())
             self._squares += float(np.einsum("ij,ij->", wide, wide))
             self.n_images += 1
+
+    def quantile(self, share: float) -> float:
+        """Return a quantile of all pixels, exact to 2**-12 of its value."""
+        value = self.histogram.quantile(share)
+        assert value is not None, "a map has pixels"
+        return value
 
     @property
     def mean(self) -> float:
@@ -157,9 +168,3 @@ class NormalScores:
         total = self.histogram.total
         variance = self._squares / total - (self._sum / total) ** 2
         return float(np.sqrt(max(variance, 0.0)))
-
-
-def check_normalisation(rule: Rule, name: str = "normalisation") -> None:
-    """Raise when a rule's parameter names no normalisation."""
-    if getattr(rule, name) not in NORMALISATIONS:
-        rule.refuse(name, f"choose from {', '.join(NORMALISATIONS)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from zoo.postprocess.background import Normalisation, background
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import Components
 from zoo.postprocess.morphology import clean_mask
-from zoo.postprocess.rules.base import SHAPE, NormalScores, Rule, check_normalisation
-from zoo.postprocess.scenes import Scenes
+from zoo.postprocess.rules.base import SHAPE, NormalScores, Rule
+from zoo.postprocess.score_maps import Scenes
 
 # How far a limit stands above the normal blob that set it, in deviations of normal scores, or as a
 # share of a mass. Another runtime gives that blob a score that differs in the sixth digit; on the
@@ -27,7 +27,7 @@ class FalseAlarmBudget(Rule):
     Attributes:
         per_image: Normal blobs that may stay, per image. With n images no budget below 1 / n can
             be told from zero, so small budgets want many images.
-        q: Quantile of normal pixels that says how far a blob reaches.
+        q: Quantile of normal pixels that sets how far a blob reaches.
         limit: What a blob must exceed: the "peak" of its scores, its "mass" (scores above the
             threshold, summed up) or its "area".
         normalisation: What is taken off each image's own map first.
@@ -39,37 +39,35 @@ class FalseAlarmBudget(Rule):
     normalisation: Normalisation = "none"
 
     def __post_init__(self) -> None:
-        """Check the parameters."""
         super().__post_init__()
-        if not 0 <= self.per_image < np.inf:
-            self.refuse("per_image", "it must be 0 or more")
-        if not 0 < self.q <= 1:
-            self.refuse("q", "it must lie in (0, 1]")
-        if self.limit not in ("peak", "mass", "area"):
-            self.refuse("limit", "choose from peak, mass, area")
-        check_normalisation(self)
+        self.require("per_image", 0 <= self.per_image < np.inf, "it must be 0 or more")
+        self.require("q", 0 < self.q <= 1, "it must lie in (0, 1]")
+        choices = ("peak", "mass", "area")
+        self.require("limit", self.limit in choices, f"choose from {', '.join(choices)}")
+        self.require_normalisation(self.normalisation)
 
     def derive(self, scenes: Scenes, split: str) -> Calibration:
         """See `Rule`."""
         normal = NormalScores(scenes.clean, self.normalisation)
-        threshold = float(normal.histogram.quantile(self.q))
+        threshold = normal.quantile(self.q)
         base = self.calibration(normal, split, threshold=threshold)
-        blobs = np.concatenate([normal_blobs(each, base) for each in scenes.clean])  # (n, 3)
+        blobs = np.concatenate([normal_blobs(m, base) for m in scenes.clean])  # (n, 3)
         peaks, masses, areas = blobs.T
-        values, hair = {
+        margins: dict[str, tuple[np.ndarray, np.ndarray | float]] = {
             "peak": (peaks, MIN_MARGIN * normal.std),
             "mass": (masses, MIN_MARGIN * masses),
             "area": (areas, 0.0),
-        }[self.limit]
-        limit = smallest_limit(values, self.per_image * normal.n_images, hair)
+        }
+        values, margin = margins[self.limit]
+        limit = smallest_limit(values, self.per_image * normal.n_images, margin)
         if limit == -np.inf:
             return base
-        numbers = {
+        numbers: dict[str, dict[str, Any]] = {
             "peak": {"seed_threshold": max(limit, threshold)},
             "mass": {"min_mass": float(np.nextafter(limit, np.inf))},
             "area": {"min_area_px": max(self.min_area_px, int(limit) + 1)},
-        }[self.limit]
-        return replace(base, **numbers)
+        }
+        return replace(base, **numbers[self.limit])
 
 
 def normal_blobs(score_map: np.ndarray, calibration: Calibration) -> np.ndarray:
@@ -91,14 +89,14 @@ def normal_blobs(score_map: np.ndarray, calibration: Calibration) -> np.ndarray:
     return np.stack([peaks, masses, components.areas.astype(np.float64)], axis=1)[keep]
 
 
-def smallest_limit(values: np.ndarray, allowed: float, hair: np.ndarray | float = 0.0) -> float:
+def smallest_limit(values: np.ndarray, allowed: float, margin: np.ndarray | float = 0.0) -> float:
     """Return the smallest limit that at most `allowed` of the values exceed; -inf if all may stay.
 
     Args:
         values: (n,).
         allowed: How many may exceed it.
-        hair: How far it stands above the value that sets it, at most half the way to the next one;
-            one number, or one for each value, (n,).
+        margin: How far it stands above the value that sets it, at most half the way to the next
+            one; one number, or one for each value, (n,).
 
     Example:
         >>> smallest_limit(np.array([5.0, 1.0, 3.0]), 1)
@@ -109,6 +107,6 @@ def smallest_limit(values: np.ndarray, allowed: float, hair: np.ndarray | float 
     if index >= len(order):
         return -np.inf
     limit = values[order[index]]
-    own = np.broadcast_to(hair, values.shape)[order[index]]
+    own = np.broadcast_to(margin, values.shape)[order[index]]
     gap = np.min(values[values > limit] - limit, initial=np.inf)
     return float(limit + min(own, gap / 2))

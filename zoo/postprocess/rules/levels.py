@@ -1,15 +1,16 @@
-"""Rules that read one level off all normal pixels: a quantile, mean and deviation, the maximum."""
+"""Rules that read one level off normal scores: a quantile, mean and deviation, the maximum."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from zoo.postprocess.background import Normalisation
 from zoo.postprocess.calibration import Calibration
-from zoo.postprocess.rules.base import NormalScores, Rule, check_normalisation
-from zoo.postprocess.scenes import Scenes
+from zoo.postprocess.mebin import ERODE_PX, SHORTEST_RUN, STEP
+from zoo.postprocess.rules.base import NormalScores, Rule
+from zoo.postprocess.score_maps import Scenes
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,15 @@ class Quantile(Rule):
     normalisation: Normalisation = "none"
 
     def __post_init__(self) -> None:
-        """Check the parameters."""
         super().__post_init__()
-        if not 0 < self.q <= 1:
-            self.refuse("q", "it must lie in (0, 1]")
-        if not 0 < self.factor < np.inf:
-            self.refuse("factor", "it must be greater than 0")
-        check_normalisation(self)
+        self.require("q", 0 < self.q <= 1, "it must lie in (0, 1]")
+        self.require("factor", 0 < self.factor < np.inf, "it must be greater than 0")
+        self.require_normalisation(self.normalisation)
 
     def derive(self, scenes: Scenes, split: str) -> Calibration:
         """See `Rule`."""
         normal = NormalScores(scenes.clean, self.normalisation)
-        threshold = float(normal.histogram.quantile(self.q)) * self.factor
-        return self.calibration(normal, split, threshold=threshold)
+        return self.calibration(normal, split, threshold=normal.quantile(self.q) * self.factor)
 
 
 @dataclass(frozen=True)
@@ -57,11 +54,9 @@ class MeanStd(Rule):
     normalisation: Normalisation = "none"
 
     def __post_init__(self) -> None:
-        """Check the parameters."""
         super().__post_init__()
-        if not np.isfinite(self.k):
-            self.refuse("k", "it must be a number")
-        check_normalisation(self)
+        self.require("k", bool(np.isfinite(self.k)), "it must be a number")
+        self.require_normalisation(self.normalisation)
 
     def derive(self, scenes: Scenes, split: str) -> Calibration:
         """See `Rule`."""
@@ -80,13 +75,43 @@ class Maximum(Rule):
     factor: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check the parameters."""
         super().__post_init__()
-        if not 0 < self.factor < np.inf:
-            self.refuse("factor", "it must be greater than 0")
+        self.require("factor", 0 < self.factor < np.inf, "it must be greater than 0")
 
     def derive(self, scenes: Scenes, split: str) -> Calibration:
         """See `Rule`."""
         normal = NormalScores(scenes.clean)
-        largest = float(normal.histogram.quantile(1.0))
-        return self.calibration(normal, split, threshold=largest * self.factor)
+        return self.calibration(normal, split, threshold=normal.quantile(1.0) * self.factor)
+
+
+@dataclass(frozen=True)
+class Mebin(Rule):
+    """Each image gets the threshold under which its blobs stay the same for longest.
+
+    Sources and differences from the reference: `zoo.postprocess.mebin`.
+
+    Attributes:
+        q: The lowest threshold is this quantile of the peaks of normal images; 1 is the largest.
+        step: Levels, of 255, between two thresholds that are tried.
+        shortest_run: Over so many thresholds the number of blobs must stay the same.
+        erode_px: Side of the square that masks are eroded by; the reference takes 6.
+    """
+
+    q: float = 1.0
+    step: int = STEP
+    shortest_run: int = SHORTEST_RUN
+    erode_px: int = field(default=ERODE_PX, kw_only=True)  # as in `Rule`, by name only
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require("q", 0 <= self.q <= 1, "it must lie in [0, 1]")
+        self.require("step", 1 <= self.step <= 127, "it must lie in 1..127")
+        self.require("shortest_run", self.shortest_run >= 1, "it must be 1 or more")
+
+    def derive(self, scenes: Scenes, split: str) -> Calibration:
+        """See `Rule`."""
+        normal = NormalScores(scenes.clean)
+        peaks = [float(score_map.max()) for score_map in scenes.clean]
+        lowest = float(np.quantile(peaks, self.q, method="inverted_cdf"))
+        sweep = {"step": self.step, "shortest_run": self.shortest_run}
+        return self.calibration(normal, split, threshold=lowest, sweep=sweep)

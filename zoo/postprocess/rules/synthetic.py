@@ -11,9 +11,9 @@ from zoo.metrics import PixelScores, ScoreHistogram
 from zoo.metrics.histogram import common_parts
 from zoo.postprocess.background import Normalisation, normalised
 from zoo.postprocess.calibration import Calibration
-from zoo.postprocess.rules.base import SHAPE, NormalScores, Rule, check_normalisation
+from zoo.postprocess.rules.base import SHAPE, NormalScores, Rule
 from zoo.postprocess.rules.midway import Midway
-from zoo.postprocess.scenes import Scenes
+from zoo.postprocess.score_maps import Scenes
 from zoo.utils.errors import ZooError
 
 
@@ -32,11 +32,9 @@ class SyntheticDefects(Rule):
     normalisation: Normalisation = "none"
 
     def __post_init__(self) -> None:
-        """Check the parameters."""
         super().__post_init__()
-        if not 0 <= self.lowest_q <= 1:
-            self.refuse("lowest_q", "it must lie in [0, 1]")
-        check_normalisation(self)
+        self.require("lowest_q", 0 <= self.lowest_q <= 1, "it must lie in [0, 1]")
+        self.require_normalisation(self.normalisation)
 
     def derive(self, scenes: Scenes, split: str) -> Calibration:
         """See `Rule`."""
@@ -44,7 +42,7 @@ class SyntheticDefects(Rule):
         pixels = PixelScores(normal=normal.histogram + ScoreHistogram())
         for score_map, mask in zip(scenes.defects, scenes.defect_masks, strict=True):
             pixels.update(normalised(score_map, self.normalisation, normal.spread_floor), mask)
-        threshold = max(best_threshold(pixels), float(normal.histogram.quantile(self.lowest_q)))
+        threshold = max(_best_threshold(pixels), normal.quantile(self.lowest_q))
         return self.calibration(normal, split, threshold=threshold)
 
     def map_only(self) -> Rule:
@@ -53,12 +51,8 @@ class SyntheticDefects(Rule):
         return Midway(normalisation=self.normalisation, **shape)
 
 
-def best_threshold(pixels: PixelScores) -> float:
-    """Return the threshold with the best F1, in the middle between what it parts.
-
-    Raises:
-        ZooError: There is no defect pixel.
-    """
+def _best_threshold(pixels: PixelScores) -> float:
+    """Return the threshold with the best F1, in the middle between what it parts."""
     best = pixels.oracle_threshold
     if best is None:
         raise ZooError("SyntheticDefects: the masks of the synthetic defects are all empty")

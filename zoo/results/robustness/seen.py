@@ -10,7 +10,7 @@ from typing import Any
 
 from zoo.data.relight import FAMILIES
 from zoo.postprocess.calibration import Calibration
-from zoo.postprocess.rule_text import rule_of
+from zoo.postprocess.rules.text import rule_of
 from zoo.utils.errors import ZooError
 
 CALIBRATION, TRAINING = "calibration", "training"

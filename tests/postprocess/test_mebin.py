@@ -5,8 +5,17 @@ import pytest
 from scipy import ndimage
 
 from zoo.postprocess import Mebin, finish
-from zoo.postprocess.mebin import blob_counts, stable_level, swept_threshold
+from zoo.postprocess.calibration import Sweep
+from zoo.postprocess.mebin import (
+    SHORTEST_RUN,
+    STEP,
+    blob_counts,
+    stable_level,
+    swept_threshold,
+)
 from zoo.utils.errors import ZooError
+
+SWEEP = Sweep(step=STEP, shortest_run=SHORTEST_RUN)
 
 
 def _two_blobs():
@@ -134,7 +143,7 @@ def test_counts_are_anomalibs_on_compact_blobs():
 @pytest.mark.parametrize("value", [-2.0, 0.0, 5.0])
 @pytest.mark.parametrize("low", [-2.0, 0.0, 5.0])
 def test_a_constant_map_holds_a_defect_only_if_it_lies_above_the_floor(value, low):
-    threshold = swept_threshold(np.full((20, 20), value, np.float32), low, {})
+    threshold = swept_threshold(np.full((20, 20), value, np.float32), low, SWEEP)
     assert (threshold < value) if value > low else threshold == np.inf
 
 
@@ -143,21 +152,21 @@ def test_a_range_of_any_size_is_swept(excess):
     score_map = np.zeros((20, 20), np.float32)
     score_map[4:16, 4:16] = excess
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        threshold = swept_threshold(score_map, 0.0, {})
+        threshold = swept_threshold(score_map, 0.0, SWEEP)
     assert (score_map > threshold).sum() == 144
 
 
 def test_a_floor_between_two_float32_neighbours_marks_nothing():
     low, high = 0.1, float(np.float32(0.1))  # the second is larger, by less than float32 sees
     assert high > low
-    assert swept_threshold(np.full((9, 9), high, np.float32), low, {}) == np.inf
+    assert swept_threshold(np.full((9, 9), high, np.float32), low, SWEEP) == np.inf
 
 
 @pytest.mark.parametrize("make", MAPS)
 def test_the_threshold_never_falls_below_the_floor(make):
     score_map = make()
     for low in np.quantile(score_map, [0, 0.5, 0.99, 1]).tolist():
-        assert swept_threshold(score_map, low, {}) >= low
+        assert swept_threshold(score_map, low, SWEEP) >= low
 
 
 def test_what_is_not_finite_is_refused_before_the_sweep():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.postprocess import Quantile
-from zoo.postprocess.doubt import doubt
+from zoo.postprocess.calibration import doubt
 from zoo.runs.recalibrate import CalibrationSource, recalibrate
 
 RULE = Quantile(q=0.99, min_area_px=1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zoo.postprocess import Calibration, Quantile, Rule
-from zoo.postprocess.rule_text import parse_rule, rule_of
+from zoo.postprocess.rules.text import parse_rule, rule_of
 from zoo.utils.errors import ZooError
 
 

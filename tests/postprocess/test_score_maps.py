@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.postprocess.resize import to_native
-from zoo.postprocess.spool import ScoreMapSpool
+from zoo.postprocess.score_maps import ScoreMapSpool, to_native
 from zoo.utils.errors import ZooError
 
 

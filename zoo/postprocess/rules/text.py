@@ -21,14 +21,12 @@ _MOST_SHOWN = 60  # characters of a text that cannot be read
 
 
 def parse_rule(text: str) -> Rule:
-    """Return the rule that a text describes; a bare name takes the defaults.
-
-    Args:
-        text: Name of a rule in any case, and its parameters by name.
+    """Return the rule that a text describes; a bare name, in any case, takes the defaults.
 
     Raises:
         ZooError: It is no such text, or rule, parameter or value do not exist.
     """
+    node: ast.expr | None
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -37,10 +35,10 @@ def parse_rule(text: str) -> Rule:
         return _make(node.id, {})
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
         raise ZooError(f"the rule '{text[:_MOST_SHOWN]}' cannot be read: {_LIKE}")
-    names = [word.arg for word in node.keywords]
-    if node.args or None in names or len(set(names)) < len(names):
+    values = {word.arg: _literal(word) for word in node.keywords if word.arg}
+    if node.args or len(values) < len(node.keywords):
         raise ZooError(f"the rule '{text[:_MOST_SHOWN]}' must name each value once: {_LIKE}")
-    return _make(node.func.id, {word.arg: _literal(word) for word in node.keywords})
+    return _make(node.func.id, values)
 
 
 def rule_of(calibration: Calibration) -> Rule:
@@ -56,12 +54,14 @@ def rule_of(calibration: Calibration) -> Rule:
 
 
 def _make(name: str, parameters: Mapping[str, Any]) -> Rule:
-    kinds = {kind.__name__: kind for kind in _subclasses(Rule) if not inspect.isabstract(kind)}
+    kinds: dict[str, type[Rule]] = {
+        kind.__name__: kind for kind in _subclasses(Rule) if not inspect.isabstract(kind)
+    }
     lowered = {known.lower(): kind for known, kind in kinds.items()}
     if name.lower() not in lowered:
         raise ZooError(f"there is no rule '{name}'{nearest(name, kinds)}")
     kind = lowered[name.lower()]
-    names = [field.name for field in fields(kind) if field.init]
+    names = [field.name for field in fields(kind)]
     for parameter, value in parameters.items():
         if parameter not in names:
             near = nearest(parameter, names)
@@ -85,7 +85,7 @@ def _literal(word: ast.keyword) -> Any:
 
 
 def _objection(value: Any, kind: Any) -> str:
-    """Return what is wrong with a value; of types that are not plain the rule judges itself."""
+    """Return what is wrong with a value; those that are not plain the rule checks itself."""
     if get_origin(kind) is Literal:
         choices = get_args(kind)
         return "" if value in choices else f"choose from {', '.join(map(str, choices))}"
@@ -97,7 +97,8 @@ def _objection(value: Any, kind: Any) -> str:
     return "" if fits else f"it must be {_KINDS[kind]}"
 
 
-def _subclasses(family: type) -> Iterator[type]:
-    for child in family.__subclasses__():
+def _subclasses(family: type) -> Iterator[type[Any]]:
+    children: list[type[Any]] = family.__subclasses__()
+    for child in children:
         yield child
         yield from _subclasses(child)

@@ -1,4 +1,4 @@
-"""Expected false alarms: no image is judged by thresholds it set; Wilson's interval is scipy's."""
+"""Expected false alarms: thresholds are evaluated on other images; the interval is scipy's."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ def test_the_interval_is_wilsons(alarms, n):
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 6, 13, 25])
-def test_no_image_is_judged_by_thresholds_that_it_set(n, monkeypatch):
+def test_no_image_is_evaluated_by_thresholds_that_it_set(n, monkeypatch):
     from zoo.postprocess import false_alarms
 
     SEEN.clear()
-    judged, real = [], false_alarms.finish
+    evaluated, real = [], false_alarms.finish
 
     def finish(score_map, *rest):
         number = int(score_map[0, 0])
         assert number not in SEEN[-1]
-        judged.append(number)
+        evaluated.append(number)
         return real(score_map, *rest)
 
     monkeypatch.setattr(false_alarms, "finish", finish)
     counts = expected_false_alarms(Witness(), numbered(n))
-    assert sorted(judged) == list(range(n))
+    assert sorted(evaluated) == list(range(n))
     assert len(SEEN) == min(5, n)
     assert all(len(seen) >= n - -(-n // 5) for seen in SEEN)
     assert counts == FalseAlarms(n, 0, 0, held_out=True)
@@ -114,7 +114,7 @@ def test_images_and_blobs_are_counted():
     assert counts.per_1000 == 500
 
 
-def test_scenes_are_judged_as_they_are_not_relit():
+def test_scenes_are_evaluated_as_they_are_not_relit():
     clean, relit = noise(6), [each + 9 for each in noise(12)]
     scenes = Scenes(clean, relit=relit)
     rule = Quantile(q=1.0)
@@ -136,7 +136,7 @@ def test_the_record_travels_as_plain_data_and_says_what_it_means():
     assert data["low_1000"] < 100 < data["high_1000"]
     assert FalseAlarms.from_dict(data) == counts
     assert counts.describe() == (
-        "false alarms to expect: 100 (35 to 256) of 1,000 good images, "
-        "from 30 judged by thresholds that had not seen them"
+        "false alarms to expect: 100 (35 to 256) of 1,000 normal images, "
+        "from 30 evaluated by thresholds of other images"
     )
-    assert "they had set themselves" in FalseAlarms(30, 0, 0, held_out=False).describe()
+    assert "thresholds of the same images" in FalseAlarms(30, 0, 0, held_out=False).describe()

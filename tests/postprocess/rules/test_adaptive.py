@@ -17,7 +17,7 @@ from normal_maps import (
 )
 
 from zoo.postprocess import Adaptive, Midway, Scenes
-from zoo.postprocess.rules.adaptive import excess
+from zoo.postprocess.rules.midway import excess
 
 
 def _lit(change):

@@ -7,7 +7,7 @@ import pytest
 
 from zoo.postprocess import Adaptive, Calibration
 from zoo.postprocess.false_alarms import expected_false_alarms
-from zoo.postprocess.scenes import Scenes, Subset
+from zoo.postprocess.score_maps import Scenes, Subset
 
 LIGHTS, DEFECTS = 3, 2
 
