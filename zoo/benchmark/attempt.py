@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
-from zoo.benchmark.sealed.run import run_sealed
-from zoo.recipes.command import ZooCLI
-from zoo.runs.execute import Say
-from zoo.runs.folder import note_failure
-from zoo.runs.spec import RunSpec, result_text
-from zoo.runs.training.resume import ResumePoint
+from zoo.recipes.experiment import Experiment
+from zoo.runs.documents import Metrics
+from zoo.runs.folder import ATTESTATION, note_failure
+from zoo.runs.identity import identity
+from zoo.runs.result_text import result_text
+from zoo.runs.run import Fit, finished, fit_here, open_data, resume_point, run, with_known_splits
 from zoo.utils.atomic import unwritable
 from zoo.utils.errors import one_line
-from zoo.utils.lock import RunIsBusy, locked
+from zoo.utils.lock import RunIsBusy
 from zoo.utils.progress import duration
 
 
@@ -40,52 +40,78 @@ class Outcome:
     trace: str = ""
 
 
-def attempt(spec: RunSpec, say: Say) -> Outcome:
-    """Carry out a run unless it is finished; whatever fails becomes the outcome.
+@dataclass(frozen=True)
+class Attempt:
+    """What a grid does with each of its experiments; plain data, so that it can be sent.
 
-    Args:
-        spec: The run.
-        say: Receives what is being done.
+    Attributes:
+        is_sealed: Whether fit and calibration see train and validation only.
+        accept_old: Whether a finished run counts that other code made.
     """
-    try:
-        with _threads(spec.threads):
-            command = spec.parse()
-            return _finished_before(spec, command) or _locked(spec, command, say)
-    except RunIsBusy as error:
-        return Outcome("busy", str(error))
-    except Exception as error:
-        if reason := unwritable(error, spec.folder):
-            return Outcome("unwritable", reason, traceback.format_exc())
-        return failed(spec, one_line(error), traceback.format_exc())
 
+    is_sealed: bool = False
+    accept_old: bool = False
 
-def failed(spec: RunSpec, reason: str, trace: str = "") -> Outcome:
-    """Leave the reason of a failure where the result would be, and return the outcome."""
-    facts = {"recipe": spec.recipe, "object": spec.object_name, "seed": spec.seed}
-    note_failure(spec.folder, facts | {"reason": reason})
-    return Outcome("failed", reason, trace)
+    def __call__(self, experiment: Experiment, say: Callable[[str], None]) -> Outcome:
+        """Carry out an experiment unless it is finished; whatever fails becomes the outcome.
 
+        Args:
+            experiment: What to run.
+            say: Receives what is being done.
+        """
+        try:
+            with _threads(experiment.threads):
+                return self._carry_out(experiment, say)
+        except RunIsBusy as error:
+            return Outcome("busy", str(error))
+        except Exception as error:
+            if reason := unwritable(error, experiment.folder):
+                return Outcome("unwritable", reason, traceback.format_exc())
+            return failed(experiment, one_line(error), traceback.format_exc())
 
-def _locked(spec: RunSpec, command: ZooCLI, say: Say) -> Outcome:
-    with locked(spec.folder):
-        # Somebody may have finished it before the lock was ours.
-        if before := _finished_before(spec, command):
-            return before
-        spec = spec.with_known_splits(command)
+    def _carry_out(self, experiment: Experiment, say: Callable[[str], None]) -> Outcome:
+        data = open_data(experiment)
+        which = identity(experiment, data.fingerprint())
+        files = (ATTESTATION,) if self.is_sealed else ()
+
+        def done_before() -> Metrics | None:
+            return finished(experiment, which, files, self.accept_old)
+
         begin = time.perf_counter()
-        metrics = (run_sealed if spec.is_sealed else RunSpec.run)(spec, command, say)
-        seconds = time.perf_counter() - begin
-        return Outcome("finished", f"{result_text(spec.splits, metrics)} ({duration(seconds)})")
+        done = done_before()
+        if done is None:
+            wanted = with_known_splits(experiment, which)
+            made = run(wanted, fit=self.fit, say=say, datamodule=data, unless=done_before)
+            if made is not None:
+                seconds = time.perf_counter() - begin
+                text = result_text(made.metrics, wanted.splits)
+                return Outcome("finished", f"{text} ({duration(seconds)})")
+            done = done_before()  # somebody finished it before the lock was ours
+            assert done is not None
+        # A process that was killed between the last step and the clearing up left it.
+        resume_point(experiment, which, self.fit).clear_own()
+        return Outcome("skipped", f"finished before, {result_text(done, experiment.splits)}")
+
+    @property
+    def fit(self) -> Fit:
+        """What fits and calibrates."""
+        if not self.is_sealed:
+            return fit_here
+        from zoo.benchmark.sealed.run import fit_sealed
+
+        return fit_sealed
 
 
-def _finished_before(spec: RunSpec, command: ZooCLI) -> Outcome | None:
-    done = spec.finished(command)
-    if done is None:
-        return None
-    state = ResumePoint.beside(spec.folder, spec.hash(command), spec.is_sealed)
-    if state.found():  # killed between the last step and the clearing up
-        state.clear()
-    return Outcome("skipped", f"finished before, {result_text(spec.splits, done)}")
+def failed(experiment: Experiment, reason: str, trace: str = "") -> Outcome:
+    """Leave the reason of a failure where the result would be, and return the outcome."""
+    facts = {
+        "recipe": experiment.recipe,
+        "object": experiment.object_name,
+        "seed": experiment.seed,
+        "reason": reason,
+    }
+    note_failure(experiment.folder, facts)
+    return Outcome("failed", reason, trace)
 
 
 @contextmanager

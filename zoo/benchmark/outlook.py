@@ -9,22 +9,32 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
+from zoo.benchmark.attempt import Attempt
+from zoo.recipes.experiment import Experiment
 from zoo.runs.damage import damage
 from zoo.runs.documents import METRICS, read_cost, read_metrics
-from zoo.runs.spec import RunSpec
+from zoo.runs.folder import ATTESTATION
+from zoo.runs.identity import identity
+from zoo.runs.run import finished, open_data
 from zoo.utils.errors import ZooError
 from zoo.utils.progress import duration
 
 _MOST_LINES = 20  # more are told recipe by recipe
 
-State = Literal["finished before", "to do", "to do again, other settings", "to do again, damaged"]
+State = Literal[
+    "finished before",
+    "to do",
+    "to do again, other settings",
+    "to do again, made by other code",
+    "to do again, damaged",
+]
 
 
 @dataclass(frozen=True)
 class EstimatedDuration:
     """A planned run, its state, and the seconds it may take (None where nothing tells)."""
 
-    spec: RunSpec
+    experiment: Experiment
     state: State
     seconds: float | None
 
@@ -34,12 +44,16 @@ class EstimatedDuration:
         return self.state == "finished before"
 
 
-def estimate_durations(specs: Sequence[RunSpec]) -> list[EstimatedDuration]:
+def estimate_durations(
+    experiments: Sequence[Experiment], attempt: Attempt
+) -> list[EstimatedDuration]:
     """Return the outlook of every run, from what lies where their results will."""
-    past = {folder: _past(folder) for folder in {_recipe_folder(spec) for spec in specs}}
+    past = {folder: _past(folder) for folder in set(map(_recipe_folder, experiments))}
     return [
-        EstimatedDuration(spec, _state(spec), _seconds(spec, past[_recipe_folder(spec)]))
-        for spec in specs
+        EstimatedDuration(
+            planned, _state(planned, attempt), _seconds(planned, past[_recipe_folder(planned)])
+        )
+        for planned in experiments
     ]
 
 
@@ -61,7 +75,7 @@ def lines(outlook: Sequence[EstimatedDuration], jobs: int | None, threads: int) 
     """
     rows = [list(row) for _, row in groupby(outlook, key=_kind)]
     if len(rows) > _MOST_LINES:
-        rows = [list(row) for _, row in groupby(outlook, key=lambda each: each.spec.recipe)]
+        rows = [list(row) for _, row in groupby(outlook, key=lambda each: each.experiment.recipe)]
     yield from map(_line, rows)
     todo = [each for each in outlook if not each.is_finished]
     known = [each.seconds for each in todo if each.seconds is not None]
@@ -78,14 +92,14 @@ def lines(outlook: Sequence[EstimatedDuration], jobs: int | None, threads: int) 
 
 
 def _kind(each: EstimatedDuration) -> tuple[Any, ...]:
-    return each.spec.recipe, each.spec.object_name, each.state, each.seconds
+    return each.experiment.recipe, each.experiment.object_name, each.state, each.seconds
 
 
 def _line(row: Sequence[EstimatedDuration]) -> str:
     """Return `patchcore/embedded · badge · seeds 0 1 · to do, about 40 s each`."""
-    recipe = row[0].spec.recipe
-    objects = list(dict.fromkeys(each.spec.object_name for each in row))
-    seeds = list(dict.fromkeys(each.spec.seed for each in row))
+    recipe = row[0].experiment.recipe
+    objects = list(dict.fromkeys(each.experiment.object_name for each in row))
+    seeds = list(dict.fromkeys(each.experiment.seed for each in row))
     name = objects[0] if len(objects) == 1 else f"{len(objects)} objects"
     seed = f"seed{'s' * (len(seeds) > 1)} {' '.join(map(str, seeds))}"
     states = list(dict.fromkeys(each.state for each in row))
@@ -106,17 +120,22 @@ def _each(row: Sequence[EstimatedDuration]) -> str:
     return f", about {least if least == most else f'{least} to {most}'}{each}"
 
 
-def _state(spec: RunSpec) -> State:
-    if damage(spec.folder):
+def _state(experiment: Experiment, attempt: Attempt) -> State:
+    if damage(experiment.folder):
         return "to do again, damaged"
-    if read_metrics(spec.folder) is None:
-        return "to do"  # without the time that parsing takes
-    is_finished = spec.finished(spec.parse()) is not None
-    return "finished before" if is_finished else "to do again, other settings"
+    metrics = read_metrics(experiment.folder)
+    if metrics is None:
+        return "to do"
+    which = identity(experiment, open_data(experiment).fingerprint())
+    files = (ATTESTATION,) if attempt.is_sealed else ()
+    if finished(experiment, which, files, attempt.accept_old):
+        return "finished before"
+    other_code = which.is_of_other_code(metrics)
+    return "to do again, made by other code" if other_code else "to do again, other settings"
 
 
-def _recipe_folder(spec: RunSpec) -> Path:
-    return spec.folder.parent.parent
+def _recipe_folder(experiment: Experiment) -> Path:
+    return experiment.folder.parent.parent
 
 
 def _past(folder: Path) -> list[tuple[str, int, float]]:
@@ -131,11 +150,11 @@ def _past(folder: Path) -> list[tuple[str, int, float]]:
     return found
 
 
-def _seconds(spec: RunSpec, past: Sequence[tuple[str, int, float]]) -> float | None:
+def _seconds(experiment: Experiment, past: Sequence[tuple[str, int, float]]) -> float | None:
     """Return the mean of the same object with as many threads, or of what comes nearest."""
     for same in (
-        [each for each in past if each[:2] == (spec.object_name, spec.threads)],
-        [each for each in past if each[0] == spec.object_name],
+        [each for each in past if each[:2] == (experiment.object_name, experiment.threads)],
+        [each for each in past if each[0] == experiment.object_name],
         past,
     ):
         if same:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 HELP = "run recipes on all objects of a data set: fit, calibrate, judge every split"
 EPILOG = (
@@ -20,7 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="name or YAML file")
     parser.add_argument(
-        "--data.root", dest="root", type=Path, required=True, metavar="DIR", help="the data set"
+        "--data.root",
+        dest="data_root",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the data set",
     )
     parser.add_argument("--objects", nargs="+", default=["all"], metavar="NAME", help="or all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N")
@@ -44,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="an object's name that means something else where a recipe has it",
+    )
+    parser.add_argument(
+        "--accept-old",
+        action="store_true",
+        help="count runs as finished that other code made with the same settings",
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     parser.add_argument("--dry-run", action="store_true", help="say runs and time, and stop")
@@ -76,98 +85,31 @@ def run(args: argparse.Namespace) -> int:
     from zoo.runs.folder import check_writable
 
     # Typing errors show before the seconds that the imports take.
-    layout.check_objects(args.root, args.objects)
+    layout.check_objects(args.data_root, args.objects)
     for name in args.recipes:
         find_recipe(name)
     if not args.dry_run:
         check_writable(args.out)
-    return bench(
-        args.recipes,
-        args.root,
-        args.objects,
-        args.seeds,
-        args.splits,
-        args.out,
-        args.debug,
-        args.keep,
-        args.sealed,
-        jobs=args.jobs,
-        threads=args.threads,
-        devices=args.devices,
-        shard=args.shard,
-        executor=args.executor,
-        address=args.address,
-        dry_run=args.dry_run,
-        no_objects=args.no_objects,
-    )
+    options = {key: value for key, value in vars(args).items() if key != "passed"}
+    return bench_and_tabulate(**options)
 
 
-def bench(
-    recipes: list[str],
-    root: Path,
-    objects: list[str] | None,
-    seeds: list[int],
-    splits: list[str] | None,
-    out: Path,
-    debug: bool = False,
-    keep: str = "model",
-    is_sealed: bool = False,
-    *,
-    jobs: int | None = None,
-    threads: int | None = None,
-    devices: Sequence[str] = (),
-    shard: str | None = None,
-    executor: str = "local",
-    address: str | None = None,
-    dry_run: bool = False,
-    no_objects: Sequence[str] = (),
-) -> int:
-    """Say the plan, run it, print the table of its folder, and return the exit code."""
-    from zoo.benchmark.executors.choose import choose
-    from zoo.benchmark.grid import plan, run_grid
-    from zoo.benchmark.outlook import estimate_durations, lines
-    from zoo.benchmark.shard import Shard, plan_name
+def bench_and_tabulate(**options: Any) -> int:
+    """Run a grid, print its table, and return the exit code; options as `zoo.bench`."""
+    from zoo.benchmark.bench import bench
     from zoo.cli.table import naming_left_out
-    from zoo.data.layout import notices
     from zoo.results.rows import read_rows
     from zoo.results.table import render
-    from zoo.utils.progress import GridProgress
 
-    part = Shard.parse(shard) if shard else None
-    if executor == "ray":  # its processes work in folders of their own
-        root, out = Path(root).resolve(), Path(out).resolve()
-    chosen = choose(executor, jobs, threads, devices, address, debug)
-    specs = plan(
-        recipes, root, objects, seeds, splits, out, keep, is_sealed, chosen.threads, no_objects
-    )
-    name = plan_name(specs)
-    whole = len(specs)
-    if part:
-        specs = part.of(specs)
-    outlook = estimate_durations(specs)
-    todo = [each for each in outlook if not each.is_finished]
-    said = f"shard {part} of plan {name}: {len(specs)} of {whole}" if part else f"{whole}"
-    for object_name in dict.fromkeys(spec.object_name for spec in specs):
-        for notice in notices(root, object_name):
-            print(f"{object_name}: {notice}", file=sys.stderr)
-    print(f"{said} runs into {out}, {len(todo)} to do")
-    print(*lines(outlook, chosen.jobs, chosen.threads), sep="\n")
-    if dry_run:
-        print("nothing was run")
-        return 0
-    if todo:
-        print("Ctrl-C keeps what is finished, the same command goes on")
-    expected = [each.seconds for each in todo]
-    progress = GridProgress(len(todo), None, debug, chosen.jobs or 1, expected)
-    result = run_grid([each.spec for each in todo], progress, chosen)
-    if result.finished or result.skipped or len(todo) < len(outlook):
+    runs = bench(**options)
+    if runs and not options.get("dry_run"):
         with naming_left_out() as damaged:
-            print(f"\n{render(read_rows([out], damaged.append), means_only=True)}")
-    for label, reason in result.failed:
+            print(f"\n{render(read_rows([options['out']], damaged.append), means_only=True)}")
+    for label, reason in runs.failed:
         print(f"failed: {label}: {reason}")
-    for label, reason in result.busy:
+    for label, reason in runs.busy:
         print(f"left out: {label}: {reason}")
-    return 1 if result.failed or result.busy else 0
+    return 1 if runs.failed or runs.busy else 0
 
 
 def _positive(text: str) -> int:

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the data set if it is not there, and bench the recipes on it."""
-    from zoo.cli.bench import bench
+    from zoo.cli.bench import bench_and_tabulate
     from zoo.cli.report import write_report
     from zoo.data.tiny import write_tiny
     from zoo.recipes.files import DEMO, recipe_names
@@ -36,7 +36,9 @@ def run(args: argparse.Namespace) -> int:
     recipes = args.recipes or [name for name in recipe_names() if name.endswith(DEMO)]
     runs = args.out / "runs"
     print(f"\nsame as: zoo bench {' '.join(recipes)} --data.root {data} --out {runs}")
-    code = bench(recipes, data, None, [args.seed], None, runs, args.debug)
+    code = bench_and_tabulate(
+        recipes=recipes, data_root=data, seeds=[args.seed], out=runs, debug=args.debug
+    )
     print(f"\nlook at {runs}: masks in cases/, numbers in metrics.json and cost.json")
     if finished_runs([runs], lambda error: None):  # the report names damaged ones
         write_report([runs], args.out / "report.html", "The demo of anomalib-zoo")

@@ -22,21 +22,21 @@ from zoo.utils.text import printable
 ZOO_VERBS = ("fit", "predict", "calibrate", "export", "relight", "efficiency", "bench", "verify")
 ZOO_VERBS += ("pick", "table", "report", "submit", "reproduce", "demo", "tiny", "list")
 ZOO_VERBS += ("show", "doctor")
+# With anomalib's options and recipes.
 ANOMALIB_VERBS = {
-    "train": "fit, calibrate on normal images, score the test split; writes a run folder",
-    "fit": "anomalib's fit, when an option of its own comes first",
+    "train": "fit, calibrate and evaluate one method on one object; writes a run folder",
     "validate": "anomalib's validate",
     "test": "anomalib's test, metrics at model size",
-    "predict": "anomalib's predict, when an option of its own comes first",
-    "export": "anomalib's export to Torch, ONNX or OpenVINO, when an option of its own comes first",
+    "anomalib": "anomalib's own fit, predict and export: zoo anomalib export --model ...",
 }
+_ENGINE_VERBS = ("fit", "validate", "test", "predict", "export")
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line and offer the nearest valid word.
 
     Attributes:
-        passes: Options that begin so go on to anomalib, each with its value, as `args.passed`.
+        passes: Options that begin so belong to the recipe, each with its value: `args.passed`.
     """
 
     passes: tuple[str, ...] = ()
@@ -116,22 +116,23 @@ def _dispatch(words: list[str], debug: bool) -> int:
         module = import_module(f"zoo.cli.{verb}")
         parser = Parser(prog=f"zoo {verb}", description=module.HELP, allow_abbrev=False)
         module.add_arguments(parser)
-        if not _is_anomalibs(words, parser):
-            args = parser.parse_args(words[1:])
-            args.debug = debug
-            return module.run(args)
+        args = parser.parse_args(words[1:])
+        args.debug = debug
+        return module.run(args)
+    if verb == "train":
+        return import_module("zoo.cli.train").run(words[1:])
     if verb in ANOMALIB_VERBS:
-        from zoo.cli.anomalib_verbs import run_anomalib_verb
-
-        return run_anomalib_verb(words)
+        return _anomalib(words[verb == "anomalib" :])
     raise ZooError(f"unknown command '{verb}'{nearest(verb, [*ZOO_VERBS, *ANOMALIB_VERBS])}")
 
 
-def _is_anomalibs(words: list[str], parser: Parser) -> bool:
-    """Whether a verb that both have is meant as anomalib's: an option of its own comes first."""
-    first = words[1].partition("=")[0] if len(words) > 1 else "--help"
-    foreign = first.startswith("-") and first not in parser._option_string_actions
-    return words[0] in ANOMALIB_VERBS and foreign
+def _anomalib(words: list[str]) -> int:
+    if not words or words[0] in {"-h", "--help"}:
+        print(f"usage: zoo anomalib VERB ...   (VERB: {', '.join(_ENGINE_VERBS)})")
+        return 0
+    if words[0] not in _ENGINE_VERBS:
+        raise ZooError(f"anomalib has no verb '{words[0]}'{nearest(words[0], _ENGINE_VERBS)}")
+    return import_module("zoo.cli.anomalib").run(words)
 
 
 def _parted(words: Sequence[str], beginnings: tuple[str, ...]) -> tuple[list[str], list[str]]:

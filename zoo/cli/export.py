@@ -11,10 +11,9 @@ from zoo.utils.errors import ZooError
 HELP = "a run as ONNX or OpenVINO that carries its calibration; --check compares them with it"
 EPILOG = (
     "The graph takes images at the model's size, float32 RGB in [0, 1], and gives raw map and "
-    "score; `zoo predict --exported FILE` and zoo.predict.GraphPredictor make the run's masks from "
+    "score; `zoo predict FILE IMAGE` and zoo.predict.GraphPredictor make the run's masks from "
     "it, without torch. fp16 keeps weights in half the space; int8 computes in 8 bits, in ranges "
-    "that training images show, and has its limits set anew on validation images. With an option "
-    "first, such as --model, this is anomalib's export."
+    "that training images show, and has its limits set anew on validation images."
 )
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 

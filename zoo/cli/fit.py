@@ -12,8 +12,7 @@ from zoo.utils.errors import ZooError
 HELP = "your own pictures: learn from a folder of good ones, calibrate, judge the bad ones"
 EPILOG = (
     "Options of the recipe go on to it, such as --model.image_size 512 or --trainer.max_epochs 5. "
-    "The folder that is written is a run: `zoo predict`, `zoo calibrate` and zoo.load take it. "
-    "With an option of anomalib's first, such as --model, this is anomalib's fit."
+    "The folder that is written is a run: `zoo predict`, `zoo calibrate` and zoo.load take it."
 )
 _MANY = 100  # false alarms of 1,000 that nobody will bear
 
@@ -64,21 +63,51 @@ def run(args: argparse.Namespace) -> int:
     recipe = find_recipe(args.recipe)
     check_folders(args)
 
-    from zoo.recipes.command import ZooCLI
-    from zoo.runs.train import carry_out
+    from zoo.cli.train import run_with_progress
+    from zoo.recipes.experiment import load
+    from zoo.recipes.trust.parser import names_in
 
-    words = ["train", "--config", str(recipe.path), "--data", "zoo.data.ImageFolders"]
-    for key in ("good", "bad", "masks"):
-        folder = getattr(args, key)
-        # Absolute: config.yaml replays from anywhere, and no name of a folder is read as YAML.
-        words += [] if folder is None else [f"--data.{key}", str(folder.absolute())]
-    words += ["--data.max_good", str(args.max_good), "--data.seed", str(args.seed)]
-    words += ["--seed_everything", str(args.seed), "--keep", args.keep, *args.passed]
-    command = ZooCLI(words, parse_only=True, typed=args.passed)
-    folder, metrics = carry_out(command, args.out, _said(args))
-    for line in report(metrics, folder):
+    folders = {key: getattr(args, key) for key in ("good", "bad", "masks")}
+    # Absolute: config.yaml replays from anywhere.
+    folders = {key: str(path.absolute()) for key, path in folders.items() if path is not None}
+    experiment = load(
+        recipe.path,
+        name=recipe.name,
+        data={
+            "class_path": "zoo.data.ImageFolders",
+            "init_args": {**folders, "max_good": args.max_good, "seed": args.seed},
+        },
+        seed=args.seed,
+        overrides=overrides(args.passed),
+        typed=names_in(args.passed),
+        folder=args.out,
+        keep=args.keep,
+        command=_command(args),
+    )
+    made = run_with_progress(experiment)
+    for line in report(made.metrics, made.folder):
         print(line)
     return 0
+
+
+def overrides(words: list[str]) -> dict[str, Any]:
+    """Return `--model.image_size 512` as {"model.image_size": "512"}; structures are read as YAML.
+
+    Raises:
+        ZooError: An option has no value.
+    """
+    from zoo.utils.plain_yaml import parse_yaml
+
+    found: dict[str, Any] = {}
+    left = iter(words)
+    for word in left:
+        option, joined, value = word.partition("=")
+        value = value if joined else next(left, "")
+        if not value:
+            raise ZooError(f"{option} has no value")
+        is_structure = value[0] in "[{"
+        found[option.removeprefix("--")] = parse_yaml(value, option) if is_structure else value
+    return found
 
 
 def check_folders(args: argparse.Namespace) -> None:
@@ -144,7 +173,7 @@ def _judged(values: dict[str, Any]) -> str:
     return f"{text} ({said})" if said else text
 
 
-def _said(args: argparse.Namespace) -> str:
+def _command(args: argparse.Namespace) -> str:
     """Return the command that repeats the run."""
     words = ["zoo", "fit", args.recipe]
     for key in ("good", "bad", "masks", "max_good", "seed"):

@@ -17,25 +17,21 @@ EPILOG = (
     "Standard output holds the JSON lines and nothing else; OUT/predictions.jsonl holds them too. "
     "OUT/blobs.csv has a row per blob: area, box, centroid, peak, mean and sum of its scores. "
     "Masks are 0 and 255 at the picture's own size. Exit code 1: something was not judged, such as "
-    "a damaged picture, a video or a named pipe; each has a line with the reason. With "
-    "an option first, such as --model, this is anomalib's predict."
+    "a damaged image, a video or a named pipe; each has a line with the reason."
 )
-_RUN = "RUN: folder of a run, see `zoo fit`"
-_PICTURES = "PICTURE: pictures, or folders of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.usage = "zoo predict RUN PICTURE... [options], or zoo predict --exported FILE PICTURE..."
     parser.add_argument(
-        "words", type=_path, nargs="+", metavar="RUN PICTURE", help=f"{_RUN}; {_PICTURES}"
+        "predictor",
+        type=_path,
+        metavar="RUN",
+        help="folder of a run, see `zoo fit`; or a graph of `zoo export`, which needs no torch",
     )
     parser.add_argument(
-        "--exported",
-        type=_path,
-        metavar="FILE",
-        help="a graph of `zoo export` in the place of RUN; needs no torch",
+        "images", type=_path, nargs="+", metavar="IMAGE", help="images, or folders of them"
     )
     parser.add_argument("--out", type=_path, default=Path("predictions"), metavar="DIR")
     parser.add_argument(
@@ -54,15 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predictor pictures; 1 if one could not be judged."""
+    """Predict images; 1 if one could not be judged."""
     from zoo.predict.sources import BLOBS, LINES, Sources
 
     # Typing errors show before the seconds that the imports take.
     if not args.interval > 0 or args.batch_size < 1:
         raise ZooError("--interval must be greater than 0 and --batch-size at least 1")
-    run, pictures = _parted(args)
-    _check(args.exported, run)
-    sources = Sources(pictures, args.out)
+    is_graph = args.predictor.suffix in (".onnx", ".xml")
+    _check(args.predictor, is_graph)
+    sources = Sources(args.images, args.out)
     found = sources.found(may_be_empty=args.watch)
 
     from zoo.predict.stream import PredictionWriter, say
@@ -71,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from zoo.utils.progress import counted
 
     say(*sources.notices)
-    detector = _judge(args.exported, run, args.device)
+    detector = _load(args.predictor, is_graph, args.device)
     args.out.mkdir(parents=True, exist_ok=True)
     # Watching writes a log, which goes on; otherwise the lines are those of this command.
     with (
@@ -95,34 +91,26 @@ def run(args: argparse.Namespace) -> int:
     return 1 if predictor.n_failed else 0
 
 
-def _parted(args: argparse.Namespace) -> tuple[Path | None, list[Path]]:
-    """Return the run, unless a graph takes its place, and the pictures."""
-    run, *pictures = [None, *args.words] if args.exported else args.words
-    if not pictures:
-        raise ZooError("the following arguments are required: PICTURE (see `zoo predict --help`)")
-    return run, pictures
-
-
-def _check(exported: Path | None, run: Path | None) -> None:
+def _check(path: Path, is_graph: bool) -> None:
     from zoo.predict.graph_files import checked
     from zoo.runs.check import check_run, read_calibration
 
-    if exported is not None:
-        checked(exported)
+    if is_graph:
+        checked(path)
         return
-    check_run(run)
-    read_calibration(run)
+    check_run(path)
+    read_calibration(path)
 
 
-def _judge(exported: Path | None, run: Path | None, device: str | None) -> Predictor:
-    if exported is not None:
+def _load(path: Path, is_graph: bool, device: str | None) -> Predictor:
+    if is_graph:  # without torch
         from zoo.predict.graph import GraphPredictor
 
-        return GraphPredictor(exported, (device or "cpu").upper())
+        return GraphPredictor(path, (device or "cpu").upper())
 
-    from zoo.runs.load import load
+    from zoo.runs.load import load_run
 
-    return load(run, device)
+    return load_run(path, device)
 
 
 def _path(text: str) -> Path:

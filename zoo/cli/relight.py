@@ -89,14 +89,14 @@ def _rows(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
     from zoo.results.robustness.measure import labelled, light_scores, under_lights
     from zoo.results.robustness.seen import seen_families
     from zoo.runs.check import check_run
-    from zoo.runs.load import load, read_config
+    from zoo.runs.load import load_run, read_config
     from zoo.runs.normal_maps import datamodule_of
 
     metrics, config = check_run(folder), read_config(folder)
     if args.root is not None:
         config["data"]["init_args"]["root"] = str(args.root)
     samples = labelled(datamodule_of(config), args.split, args.images)
-    detector = load(folder, args.device)
+    detector = load_run(folder, args.device)
     scores = under_lights(detector, samples, args.families, args.severities, args.seed)
     seen = seen_families(config, detector.calibration)
     names = metrics["recipe"], metrics["object"]

@@ -82,9 +82,10 @@ def _make(recipe: Recipe, row: Entry, args: argparse.Namespace) -> int:
         print("nothing was run")
         return 0
 
-    from zoo.cli.bench import bench
+    from zoo.cli.bench import bench_and_tabulate
 
-    if code := bench([str(recipe.path)], args.root, None, [0], None, args.out, args.debug):
+    options = {"data_root": args.root, "out": args.out, "debug": args.debug}
+    if code := bench_and_tabulate(recipes=[str(recipe.path)], **options):
         return code
     if code := _pack(args.out / recipe.slug, archive, args.root):
         return code
@@ -93,9 +94,9 @@ def _make(recipe: Recipe, row: Entry, args: argparse.Namespace) -> int:
 
 
 def _pack(runs: Path, archive: Path, root: Path) -> int:
-    from zoo.cli.dispatch import main
+    from zoo.cli.submit import hand_in
 
-    return main(["submit", str(runs), "--out", str(archive), "--data.root", str(root)])
+    return hand_in([runs], archive, root)
 
 
 def _compare(recipe: Recipe, row: Entry, server: Path, out: Path) -> int:

@@ -46,25 +46,45 @@ def run(args: argparse.Namespace) -> int:
         raise ZooError("no runs: give the run folders of all objects, see `zoo submit --help`")
     if args.out and _is_submission(args.runs):
         return _pack(args.runs[0], args.out, args.root)
-    from zoo.vand.submission.runs import expected_of, find_runs
-
-    found = find_runs(args.runs, args.seed)
-    root = args.root or next((each.root for each in found if each.root), None)
-    root = root if root and root.is_dir() else None
     if args.kit:
+        found, root = _found(args.runs, args.root, args.seed)
         return _kit(found, args.kit, root)
+    return hand_in(args.runs, args.out, args.root, args.seed, args.device)
+
+
+def hand_in(
+    paths: list[Path],
+    out: Path,
+    given_root: Path | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+) -> int:
+    """Write the submission of some runs as a folder or an archive, and return the exit code."""
+    from zoo.vand.submission.runs import expected_of
     from zoo.vand.submission.expected import check_published
     from zoo.vand.submission.staging import check_free
     from zoo.vand.submission.write import submit
 
-    check_free(args.out)
-    expected = expected_of(found, args.root)
+    found, root = _found(paths, given_root, seed)
+    check_free(out)
+    expected = expected_of(found, given_root)
     check_published(expected)
-    submit(found, expected, root, args.out, args.device)
+    submit(found, expected, root, out, device)
     _say_admissible(found)
     told = f" --data.root {root}" if root else ""
-    print(f"check it: zoo submit --check {args.out}{told}")
+    print(f"check it: zoo submit --check {out}{told}")
     return 0
+
+
+def _found(
+    paths: list[Path], given_root: Path | None, seed: int | None
+) -> tuple[list[ObjectRun], Path | None]:
+    """Return the runs below some folders, and the data set if it is there."""
+    from zoo.vand.submission.runs import find_runs
+
+    found = find_runs(paths, seed)
+    root = given_root or next((run.root for run in found if run.root), None)
+    return found, root if root and root.is_dir() else None
 
 
 def _kit(runs: list[ObjectRun], folder: Path, root: Path | None) -> int:

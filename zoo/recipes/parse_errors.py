@@ -90,14 +90,16 @@ def _options(parser: ArgumentParser | None) -> list[str]:
 
 
 def _parameters(path: str) -> list[str]:
-    names: list[str] = []
     try:
-        found = resolve(path)
+        return parameters(resolve(path))
     except (Refused, AttributeError):
-        return names
-    for base in found.__mro__:
-        if "__init__" in vars(base):
-            names += inspect.signature(base.__init__).parameters
+        return []
+
+
+def parameters(kind: type) -> list[str]:
+    """Return the names of all arguments that a class and its parents take."""
+    inits = [base.__init__ for base in kind.__mro__ if "__init__" in vars(base)]
+    names = [name for each in inits for name in inspect.signature(each).parameters]
     return [name for name in names if name not in {"self", "args", "kwargs"}]
 
 

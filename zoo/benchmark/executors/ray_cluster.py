@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zoo.benchmark.attempt import Outcome, attempt, failed
-from zoo.benchmark.executors.worker import Setup, environment
+from zoo.benchmark.attempt import Outcome, failed
+from zoo.benchmark.executors import Setup, Work, environment
+from zoo.recipes.experiment import Experiment
 from zoo.recipes.trust import trusting
-from zoo.runs.spec import RunSpec
 from zoo.utils.errors import ZooError, one_line
 from zoo.utils.progress import GridProgress
 
@@ -26,6 +26,7 @@ class Ray:
     """The executor on a cluster.
 
     Args:
+        work: What a node does with a run; it is sent there.
         address: Of the cluster, such as `auto` or `ray://host:10001`; without one Ray begins on
             this machine.
         jobs: Runs that are handed to Ray at a time; as many as the cluster has room for by
@@ -37,12 +38,15 @@ class Ray:
         ZooError: Ray is not installed.
     """
 
-    def __init__(self, address: str | None, jobs: int | None, threads: int, setup: Setup) -> None:
+    def __init__(
+        self, work: Work, address: str | None, jobs: int | None, threads: int, setup: Setup
+    ) -> None:
+        self.work = work
         self.address, self.jobs, self.threads, self.setup = address, jobs, threads, setup
         self._ray = _import()
 
     def __call__(
-        self, runs: Mapping[int, RunSpec], progress: GridProgress
+        self, runs: Mapping[int, Experiment], progress: GridProgress
     ) -> Iterator[tuple[int, Outcome]]:
         """Attempt all runs; Ray decides where, and repeats one whose process or node is lost.
 
@@ -61,10 +65,10 @@ class Ray:
                 while waiting or pending:
                     progress.n_jobs = self.jobs or self._room(on_gpu)  # nodes may come and go
                     while waiting and len(pending) < progress.n_jobs:
-                        index, spec = waiting.popleft()
-                        progress.begin(index, spec.label)
+                        index, experiment = waiting.popleft()
+                        progress.begin(index, experiment.label)
                         progress.say("on the cluster", index)
-                        pending[task.remote(spec, self.setup)] = index
+                        pending[task.remote(self.work, experiment, self.setup)] = index
                     for reference in ray.wait(list(pending))[0]:
                         index = pending.pop(reference)
                         yield index, self._outcome(reference, runs[index])
@@ -106,11 +110,13 @@ class Ray:
         unit, each = ("GPU", 1) if on_gpu else ("CPU", self.threads)
         return max(1, sum(int(node.get(unit, 0) // each) for node in self._nodes()))
 
-    def _outcome(self, reference: Any, spec: RunSpec) -> Outcome:
+    def _outcome(self, reference: Any, experiment: Experiment) -> Outcome:
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            return failed(spec, f"lost {_RETRIES + 1} times on the cluster: {one_line(error, 160)}")
+            return failed(
+                experiment, f"lost {_RETRIES + 1} times on the cluster: {one_line(error, 160)}"
+            )
 
     def _cancel(self, references: list[Any]) -> None:
         """Interrupt runs, and wait until they have tidied up."""
@@ -120,10 +126,10 @@ class Ray:
             self._ray.wait(references, num_returns=len(references), timeout=_CLEAN_UP_SECONDS)
 
 
-def _attempt(spec: RunSpec, setup: Setup) -> Outcome:
+def _attempt(work: Work, experiment: Experiment, setup: Setup) -> Outcome:
     setup.apply()
     with trusting(setup.trust):
-        return attempt(spec, lambda text: None)
+        return work(experiment, lambda text: None)
 
 
 def _import() -> Any:

@@ -1,4 +1,4 @@
-"""What is tried: recipes at several sizes, each with the words that the command line takes."""
+"""What is tried: recipes at several sizes."""
 
 from __future__ import annotations
 
@@ -43,22 +43,21 @@ class Candidate:
         """The name as one folder name."""
         return self.recipe.slug if self.size is None else f"{self.recipe.slug}-{self.size}"
 
-    def words(self) -> list[str]:
-        """Return the words of the recipe at this size."""
-        argument = _size_argument(self.model)
-        size = [] if self.size is None else [f"--model.{argument}", str(self.size)]
-        return ["--config", str(self.recipe.path), *size]
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The settings in which it differs from its recipe."""
+        return {} if self.size is None else {f"model.{_size_argument(self.model)}": self.size}
 
-    def rehearsal_words(self) -> list[str]:
-        """Return words for a fit in seconds: the same network, hardly trained."""
-        words = self.words()
+    @property
+    def pilot_overrides(self) -> dict[str, Any]:
+        """Settings of a fit in seconds: the same network, hardly trained."""
+        settings = self.overrides
         if self.model.get("weights", "embedded") not in _OFFLINE:
-            words += ["--model.weights", "random"]
-        if "max_steps" in self.trainer:
-            words += ["--trainer.max_steps", "1"]
-        elif "max_epochs" in self.trainer:
-            words += ["--trainer.max_epochs", "1"]
-        return words
+            settings["model.weights"] = "random"
+        for limit in ("max_steps", "max_epochs"):
+            if limit in self.trainer:
+                return {**settings, f"trainer.{limit}": 1}
+        return settings
 
 
 def candidates(names: Sequence[str] | None, sizes: Sequence[int] | None) -> list[Candidate]:

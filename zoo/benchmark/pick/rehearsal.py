@@ -22,9 +22,9 @@ from zoo.export.sizes import input_sizes
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.postprocess.rules import Maximum
 from zoo.predict.graph_files import write_metadata
-from zoo.recipes.command import ZooCLI
-from zoo.runs.execute import fit_and_calibrate
+from zoo.recipes.experiment import load
 from zoo.runs.export import Inputs, fitting
+from zoo.runs.fit import fit_and_calibrate
 from zoo.utils.timing import Stopwatch
 
 PICTURES = 8
@@ -42,19 +42,21 @@ def measure_cost(
         device: As OpenVINO names it.
         folder: Where temporary files may lie.
     """
-    words = ["train", *candidate.rehearsal_words(), "--data", "zoo.data.ImageFolders"]
-    words += ["--data.good", str(good.absolute()), "--data.max_good", str(PICTURES)]
-    command = ZooCLI(words, parse_only=True)
-    command.instantiate()
-    model = command.model
+    experiment = load(
+        candidate.recipe.path,
+        data={
+            "class_path": "zoo.data.ImageFolders",
+            "init_args": {"good": str(good.absolute()), "max_good": PICTURES},
+        },
+        overrides=candidate.pilot_overrides,
+    )
+    datamodule = adopt(experiment.build_data(), 0)
+    model, trainer = experiment.build()
     model.post_processor = BlobPostProcessor(Maximum())  # reads no relit pictures
-    datamodule = adopt(command.datamodule, 0)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".rehearsal-") as name:
         aside = Path(name)
-        fit_and_calibrate(
-            model, datamodule, command.trainer_settings, aside, Stopwatch(), keep="none"
-        )
+        fit_and_calibrate(model, datamodule, trainer, aside, Stopwatch(), keep="none")
         model = model.to("cpu").eval()
         paths = [sample.image_path for sample in datamodule.listed(VALIDATION)]
         native_size = image_size(paths[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,11 +22,11 @@ from zoo.data.images import image_size
 from zoo.data.sample import fingerprint
 from zoo.export.cost import DeployedCost, deployed_cost
 from zoo.predict.graph import GraphPredictor
-from zoo.recipes.command import ZooCLI
+from zoo.recipes.experiment import load
 from zoo.runs.documents import Share
 from zoo.runs.export import NormalPictures, export_run, graph_paths, precision_of
 from zoo.runs.folder import own_folder, write_json
-from zoo.runs.train import carry_out
+from zoo.runs.run import run
 from zoo.utils.atomic import copy_file
 from zoo.utils.errors import ZooError, one_line
 from zoo.utils.schema import Text, read_json, validated
@@ -85,9 +84,9 @@ class Search:
             else:
                 fitting.append(precision)
         if fitting:
-            run = self._fitted(candidate, say)
-            paths = graph_paths(own_folder(run, GRAPHS), [".xml"], fitting)
-            export_run(run, paths, NormalPictures(run), reuse=True, say=say)
+            folder = self._fitted(candidate, say)
+            paths = graph_paths(own_folder(folder, GRAPHS), [".xml"], fitting)
+            export_run(folder, paths, NormalPictures(folder), reuse=True, say=say)
             for path in paths:
                 yield self._judged(candidate, path, say)
 
@@ -107,19 +106,26 @@ class Search:
         return cached_json(place, key, measured, dict[Text, DeployedCost])
 
     def _fitted(self, candidate: Candidate, say: Say) -> Path:
-        run = self.out / RUNS / candidate.slug
+        run_folder = self.out / RUNS / candidate.slug
 
         def fitted() -> str:
             say(f"{candidate.name}: fit")
-            words = ["train", *candidate.words(), "--data", "zoo.data.ImageFolders"]
-            words += ["--data.good", str(self.fit_on.absolute())]
-            words += ["--data.seed", str(self.seed), "--seed_everything", str(self.seed)]
-            carry_out(ZooCLI(words, parse_only=True), run, shlex.join(["zoo", *words]))
+            experiment = load(
+                candidate.recipe.path,
+                data={
+                    "class_path": "zoo.data.ImageFolders",
+                    "init_args": {"good": str(self.fit_on.absolute()), "seed": self.seed},
+                },
+                seed=self.seed,
+                overrides=candidate.overrides,
+                folder=run_folder,
+            )
+            run(experiment)
             return "fitted"
 
         place = self.out / RUNS / f"{candidate.slug}.json"
         cached_json(place, self._key(candidate), fitted, Literal["fitted"])
-        return run
+        return run_folder
 
     def _judged(self, candidate: Candidate, path: Path, say: Say) -> Row:
         precision = precision_of(path)

@@ -38,9 +38,9 @@ def main(job_file: str) -> int:
     answer["refused"] = list(dict.fromkeys(guard.refused))
     answer["touched"] = list(dict.fromkeys(guard.touched_hidden))
     if answer["error"] is None:
-        own = [place.parent, Path(job["folder"]), Path(job["resume"]["folder"])]
+        own = [place.parent, *(Path(job[key]["folder"]) for key in ("experiment", "resume"))]
         answer["files"] = sorted(guard.reads)
-        answer["reads"] = sorted_reads(guard.reads, Path(job["data"]), own, job["sources"])
+        answer["reads"] = sorted_reads(guard.reads, place.parent / "data", own, job["sources"])
     place.write_text(json.dumps(answer), encoding="utf-8")
     return 1 if answer["error"] else 0
 
@@ -55,31 +55,33 @@ def _fit(job: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from zoo.data.stock import adopt
-    from zoo.recipes.command import ZooCLI
+    from zoo.recipes.experiment import Experiment
     from zoo.recipes.trust import trusting
-    from zoo.runs.execute import fit_and_calibrate
+    from zoo.runs.fit import fit_and_calibrate
     from zoo.runs.training.resume import ResumePoint
     from zoo.utils.hashes import file_sha256
     from zoo.utils.timing import PeakMemory, Stopwatch
 
     torch.set_num_threads(job["threads"])
+    fields = {**job["experiment"], "folder": Path(job["experiment"]["folder"])}
+    experiment = Experiment(**fields)
     with trusting(job["trust"]):
-        command = ZooCLI(job["words"], parse_only=True)
-        command.instantiate()
-    datamodule = adopt(command.datamodule, job["seed"])
+        datamodule = adopt(experiment.build_data(), experiment.seed)
+        model, trainer = experiment.build()
     watch = Stopwatch()
     resume = ResumePoint(Path(job["resume"]["folder"]), job["resume"]["key"])
     found = resume.found()
     resumed_from = file_sha256(found) if found else None
     with PeakMemory() as memory:
         false_alarms = fit_and_calibrate(
-            command.model,
+            model,
             datamodule,
-            command.trainer_settings,
-            Path(job["folder"]),
+            trainer,
+            experiment.folder,
             watch,
             lambda text: print(f"say {text}", flush=True),
-            keep="maps" if job["keep"] == "maps" else "model",
+            ckpt_path=experiment.ckpt_path,
+            keep="maps" if experiment.keep == "maps" else "model",
             resume=resume,
         )
     return {

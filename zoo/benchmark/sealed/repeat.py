@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from zoo.benchmark.sealed.attestation import Check, read_attestation
-from zoo.benchmark.sealed.run import run_sealed
+from zoo.benchmark.sealed.run import fit_sealed
 from zoo.data import layout
 from zoo.postprocess.calibration import Calibration
-from zoo.runs.check import read_calibration
-from zoo.runs.execute import Say
+from zoo.recipes.experiment import load
+from zoo.runs.check import check_run, read_calibration
+from zoo.runs.fit import Say
 from zoo.runs.folder import CONFIG, read_metrics, run_folder
-from zoo.runs.spec import RunSpec
+from zoo.runs.run import run
 
 _SCORES = ("segf1", "oracle_segf1", "image_auroc", "au_pro_005")
 _LIMITS = ("rule", "parameters", "min_area_px", "normalisation", "split", "n_images", "n_pixels")
 
 
-def repeat(folder: Path, root: Path, beside: Path, say: Say) -> tuple[Path, dict[str, Any]]:
-    """Carry a run out again, sealed, and return the new folder and its metrics.
+def repeat(folder: Path, root: Path, beside: Path, say: Say) -> Path:
+    """Carry a run out again, sealed, and return the new folder.
 
     Args:
         folder: The run's folder.
@@ -31,23 +32,20 @@ def repeat(folder: Path, root: Path, beside: Path, say: Say) -> tuple[Path, dict
         beside: Folder in which the new run is made.
         say: Receives what is being done.
     """
-    metrics = read_metrics(folder)
+    metrics = check_run(folder)
     name, seed = metrics["object"], metrics["seed"]
-    splits = [each for each in layout.splits_on_disk(root, name) if each in metrics["splits"]]
-    words = ("train", "--config", str(folder / CONFIG), "--data.root", str(root))
-    words += ("--data.category", name, "--seed_everything", str(seed))
-    spec = RunSpec(
-        recipe=metrics["recipe"],
-        words=(*words, "--default_root_dir", str(beside), "--keep", "model"),
-        command=metrics["command"],
-        object_name=name,
+    splits = [split for split in layout.splits_on_disk(root, name) if split in metrics["splits"]]
+    experiment = load(
+        folder / CONFIG,
+        name=metrics["recipe"],
+        data={"init_args": {"root": str(root), "category": name}},
         seed=seed,
-        splits=tuple(splits),
-        data_fingerprint=layout.fingerprint(root, name),
         folder=run_folder(beside, "repeated", name, seed),
-        is_sealed=True,
+        splits=tuple(splits),
+        command=metrics["command"],
     )
-    return spec.folder, run_sealed(spec, spec.parse(), say)
+    run(experiment, fit=fit_sealed, say=say)
+    return experiment.folder
 
 
 def compare(folder: Path, again: Path, tolerance: float) -> Iterator[Check]:
@@ -78,7 +76,7 @@ def compare(folder: Path, again: Path, tolerance: float) -> Iterator[Check]:
 def replay(folder: Path, root: Path, tolerance: float, say: Say) -> list[Check]:
     """Repeat a run in a temporary folder and return all comparisons."""
     with tempfile.TemporaryDirectory(prefix="zoo-verify-") as beside:
-        again, _ = repeat(folder, root, Path(beside), say)
+        again = repeat(folder, root, Path(beside), say)
         return list(compare(folder, again, tolerance))
 
 

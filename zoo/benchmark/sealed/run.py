@@ -7,11 +7,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from anomalib.data import AnomalibDataModule
-from anomalib.models import AnomalibModule
 
 from zoo import __version__
 from zoo.benchmark.sealed.attestation import FORMAT, LIMITS, STATEMENT, outputs_of
@@ -19,23 +17,20 @@ from zoo.benchmark.sealed.hidden import HiddenData
 from zoo.benchmark.sealed.process import ANSWER
 from zoo.benchmark.sealed.readable import readable, weight_folders
 from zoo.benchmark.sealed.view import view
-from zoo.data.datamodule import MVTecAD2Layout
-from zoo.data.stock import adopt
+from zoo.data.native import NativeDataModule
+from zoo.recipes.experiment import Experiment
 from zoo.recipes.trust import is_trusting
 from zoo.runs.check import read_calibration
-from zoo.runs.execute import Say, judge, write_results
-from zoo.runs.folder import ATTESTATION, CONFIG, MODEL, atomic_folder, write_json
-from zoo.runs.load import build, rebuild
+from zoo.runs.fit import Say
+from zoo.runs.folder import ATTESTATION, write_json
+from zoo.runs.load import rebuild
+from zoo.runs.run import Fitted, is_layout
 from zoo.runs.training.resume import ResumePoint
 from zoo.utils.errors import ZooError
 from zoo.utils.hashes import file_sha256
 from zoo.utils.paths import CACHE_VARIABLE
 from zoo.utils.schema import read_json
-from zoo.utils.timing import PeakMemory, Stopwatch, versions
-
-if TYPE_CHECKING:
-    from zoo.recipes.command import ZooCLI
-    from zoo.runs.spec import RunSpec
+from zoo.utils.timing import Stopwatch, versions
 
 _JOB = "job.json"
 # Not `-m`, which would look for code in the working folder, where recipes look for their files.
@@ -45,117 +40,84 @@ _START = (
 )
 
 
-def run_sealed(spec: RunSpec, command: ZooCLI, say: Say) -> dict[str, Any]:
-    """Carry a run out like `RunSpec.run`, sealed; returns what was written to `metrics.json`.
-
-    Raises:
-        ZooError: The data is of another layout, or see `fit_sealed`.
-    """
-    config = command.settings.as_dict()
-    if config["data"]["class_path"].rpartition(".")[2] != MVTecAD2Layout.__name__:
-        raise ZooError("only data in the layout of MVTec AD 2 can be sealed: it has split folders")
-    root = Path(config["data"]["init_args"]["root"])
-    recipe = Path(str(config["config"][0]))
-    resume = ResumePoint.beside(spec.folder, spec.hash(command), is_sealed=True)
-    with atomic_folder(spec.folder) as folder, view(root, spec.object_name, folder.parent) as place:
-        (folder / CONFIG).write_text(command.settings_yaml, encoding="utf-8")
-        sources = ["zoo", config["model"]["class_path"].partition(".")[0]]
-        answer = fit_sealed(
-            spec.words,
-            config,
-            recipe,
-            root,
-            spec.object_name,
-            place,
-            folder,
-            sources,
-            resume,
-            say,
-        )
-        model = rebuild(folder, {"zoo_version": __version__})
-        model.post_processor.calibration = read_calibration(folder)
-        facts = spec.facts(command, model)
-        metrics = _judge(spec, config, model, folder, facts, answer, say)
-        if config["keep"] == "none":
-            (folder / MODEL).unlink()
-        record = attestation(folder, spec.recipe, recipe, facts, answer)
-        write_json(folder / ATTESTATION, record)
-    resume.clear()
-    return metrics
-
-
-def _judge(
-    spec: RunSpec,
-    config: dict[str, Any],
-    model: AnomalibModule,
-    folder: Path,
-    facts: dict[str, Any],
-    answer: dict[str, Any],
-    say: Say,
-) -> dict[str, Any]:
-    """Evaluate the test splits in this process, which sees them."""
-    datamodule = adopt(build(AnomalibDataModule, "data", config["data"]), spec.seed)
-    watch = Stopwatch(answer["phases"])
-    with PeakMemory() as memory:
-        judged = judge(model, datamodule, spec.splits, folder, watch, say, config["keep"])
-    memory.start_mb = min(memory.start_mb, answer["start_rss_mb"])
-    memory.peak_mb = max(memory.peak_mb, answer["peak_rss_mb"])
-    false_alarms = answer["false_alarms"]
-    return write_results(model, folder, facts, false_alarms, judged, watch, memory)
-
-
 def fit_sealed(
-    words: tuple[str, ...],
-    config: dict[str, Any],
-    recipe: Path,
-    root: Path,
-    object_name: str,
-    place: Path,
+    experiment: Experiment,
+    datamodule: NativeDataModule,
     folder: Path,
-    sources: list[str],
-    resume: ResumePoint,
+    point: ResumePoint,
     say: Say,
-) -> dict[str, Any]:
+) -> Fitted:
     """Fit and calibrate in a process that can read a view of the data and no more of it.
 
+    Takes the place of `zoo.runs.run.fit_here`; the record is written when all is evaluated.
+
+    Raises:
+        ZooError: The data is of another layout or cannot be set apart, the recipe names some of
+            it, the fit failed, or it touched what is sealed.
+    """
+    if not is_layout(experiment):
+        raise ZooError("only data in the layout of MVTec AD 2 can be sealed: it has split folders")
+    root = Path(experiment.data["init_args"]["root"])
+    with view(root, experiment.object_name, folder.parent) as place:
+        answer = _fit_in_view(experiment, root, place, folder, point, say)
+    model = rebuild(folder, {"zoo_version": __version__})
+    model.post_processor.calibration = read_calibration(folder)
+
+    def conclude(facts: dict[str, Any], folder: Path) -> None:
+        write_json(folder / ATTESTATION, attestation(folder, experiment, facts, answer))
+
+    return Fitted(
+        model,
+        answer["false_alarms"],
+        Stopwatch(answer["phases"]),
+        answer["start_rss_mb"],
+        answer["peak_rss_mb"],
+        conclude,
+    )
+
+
+def _fit_in_view(
+    experiment: Experiment, root: Path, place: Path, folder: Path, point: ResumePoint, say: Say
+) -> dict[str, Any]:
+    """Run the sealed process, and return its answer.
+
     Args:
-        words: Command line of `zoo train` for the run.
-        config: The same, parsed.
-        recipe: The recipe's file.
+        experiment: The run.
         root: The data set that is hidden.
-        object_name: The object whose train and validation images are seen.
         place: Folder from `zoo.benchmark.sealed.view`.
         folder: The run's folder; model and calibration are written into it.
-        sources: Packages whose files the record lists one by one.
-        resume: Where the fit keeps its state, and goes on from if there is one.
+        point: Where the fit keeps its state, and goes on from if there is one.
         say: Receives what is being done.
 
     Returns:
-        The process's answer: `resumed_from`, `false_alarms`, `phases`, `peak_rss_mb`, `reads`,
-        `refused`, `touched`, `landlock_abi`.
-
-    Raises:
-        ZooError: The data set cannot be set apart, the recipe names some of it, the fit failed, or
-            it touched what is sealed.
+        `resumed_from`, `false_alarms`, `phases`, `start_rss_mb`, `peak_rss_mb`, `reads`, `refused`,
+        `touched`, `landlock_abi`.
     """
-    resume.folder.mkdir(exist_ok=True)
-    own = [place, folder, resume.folder]
-    hidden = HiddenData(root, object_name)
+    point.folder.mkdir(exist_ok=True)
+    own = [place, folder, point.folder]
+    hidden = HiddenData(root, experiment.object_name)
     hidden.check_seen()
-    hidden.check_named(config["model"], "model")
-    paths = readable(config, recipe, sources, own)
-    hidden.check_apart(set(paths) - {each.resolve() for each in (*own, recipe)})
+    hidden.check_named(experiment.model, "model")
+    recipe = _recipe_path(experiment)
+    sources = ["zoo", experiment.model["class_path"].partition(".")[0]]
+    paths = readable(experiment.config, recipe, sources, own)
+    hidden.check_apart(set(paths) - {path.resolve() for path in (*own, recipe)})
+    # Processes that read images for this one would read unnoticed: there are none.
+    seen = experiment.with_data(root=str(place / "data"), num_workers=0)
+    sections = {key: part for key, part in seen.config.items() if key != "seed_everything"}
     job = {
-        # Processes that read images for this one would read unnoticed: there are none.
-        "words": [*words, "--data.root", str(place / "data"), "--data.num_workers", "0"],
+        "experiment": {
+            **sections,
+            "recipe": seen.recipe,
+            "object_name": seen.object_name,
+            "seed": seen.seed,
+            "folder": str(folder),
+            "keep": seen.keep,
+        },
         "readable": [str(path) for path in paths],
         "hidden": [str(path) for path in hidden.places],
-        "data": str(place / "data"),
-        "folder": str(folder),
         "sources": sources,
-        "resume": {"folder": str(resume.folder), "key": resume.key},
-        "seed": config["seed_everything"],
-        "keep": config["keep"],
+        "resume": {"folder": str(point.folder), "key": point.key},
         "threads": torch.get_num_threads(),
         "trust": is_trusting(),
     }
@@ -173,8 +135,14 @@ def fit_sealed(
     return answer
 
 
+def _recipe_path(experiment: Experiment) -> Path:
+    if experiment.recipe_path is None:
+        raise ZooError("only a run of a recipe's file can be sealed: name one")
+    return Path(experiment.recipe_path)
+
+
 def attestation(
-    folder: Path, recipe_name: str, recipe: Path, facts: dict[str, Any], answer: dict[str, Any]
+    folder: Path, experiment: Experiment, facts: dict[str, Any], answer: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the record of a run whose folder holds all that the sealed process wrote."""
     return {
@@ -183,7 +151,7 @@ def attestation(
         "limits": LIMITS,
         "object": facts["object"],
         "seed": facts["seed"],
-        "recipe": {"name": recipe_name, "sha256": file_sha256(recipe)},
+        "recipe": {"name": experiment.recipe, "sha256": file_sha256(_recipe_path(experiment))},
         "config_hash": facts["config_hash"],
         "versions": versions(),
         "resumed_from": answer["resumed_from"],

@@ -49,6 +49,11 @@ class Parser(ArgumentParser):
         super().__init__(*args, **kwargs)
         self.add_instantiator(_data_as_it_lies, AnomalibDataModule)
 
+    def find(self, name: str) -> Any:
+        """Return what a recipe, or the person who typed, means by a dotted name."""
+        with _at_work(self.typed):
+            return import_named(name)
+
 
 def names_in(words: Sequence[str]) -> frozenset[str]:
     """Return the names among the values of a command line, and in the YAML of these.

@@ -41,9 +41,8 @@ class ResumePoint:
     key: str
 
     @classmethod
-    def beside(cls, run_folder: Path, run_hash: str, is_sealed: bool = False) -> ResumePoint:
-        """Return the one of a run; a sealed run goes on from the state of a sealed run only."""
-        key = f"{run_hash} sealed" if is_sealed else run_hash
+    def beside(cls, run_folder: Path, key: str) -> ResumePoint:
+        """Return the one of a run's folder."""
         return cls(run_folder.with_name(run_folder.name + _SUFFIX), key)
 
     @property
@@ -70,6 +69,11 @@ class ResumePoint:
         with atomic_path(self.path) as aside:
             torch.save(checkpoint, aside)
         write_text(self._key_path, self.key)
+
+    def clear_own(self) -> None:
+        """Remove it if it is of this very run."""
+        if self.found():
+            self.clear()
 
     def clear(self) -> None:
         """Remove it."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.predict.detector import TorchPredictor
 from zoo.runs.folder import MODEL
-from zoo.runs.load import load
+from zoo.runs.load import load_run
 from zoo.testing.subject import MethodUnderTest
 
 _MEND = "keep what was learned in parameters and buffers, all of it"
@@ -25,7 +25,7 @@ def comes_back_as_a_run(subject: MethodUnderTest) -> Iterator[str]:
     folder, model = subject.run
     kept = TorchPredictor(model, model.post_processor.calibration)
     # Trusted: this very process wrote it.
-    yield from _differences(subject, kept, load(folder, device="cpu", trust=True), "zoo.load")
+    yield from _differences(subject, kept, load_run(folder, device="cpu", trust=True), "zoo.load")
 
 
 def comes_back_as_a_checkpoint(subject: MethodUnderTest) -> Iterator[str]:

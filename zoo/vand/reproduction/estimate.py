@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.benchmark.grid import plan
+from zoo.benchmark.plan import plan
 from zoo.benchmark.sealed.view import link
 from zoo.data.layout import samples
 from zoo.data.splits import FIT_SPLITS, PRIVATE_SPLITS
 from zoo.recipes.files import Recipe
 from zoo.runs.documents import Cost, read_cost
+from zoo.runs.run import run
 from zoo.vand.reproduction.images import ObjectImages
 
 _PILOT = {"train": 4, "validation": 2, "test_private": 2}
@@ -81,7 +82,7 @@ def estimate(
 class _PerFit:
     """How a fit grows from the pilot's: by how much, and whether with the number of images too."""
 
-    words: tuple[str, ...]
+    trainer: dict[str, int]
     times: float
     by_images: bool
 
@@ -92,11 +93,12 @@ def _pilot(
     for split, wanted in _PILOT.items():
         for sample in samples(root, name, split)[:wanted]:
             link(sample.image_path, folder / "data" / sample.image_path.relative_to(root))
-    [spec] = plan([str(recipe.path)], folder / "data", None, [0], ["test_private"], folder / "out")
-    per_fit = _per_fit(spec.parse().settings.as_dict().get("trainer") or {})
-    spec = replace(spec, words=(*spec.words, *per_fit.words))
-    spec.run(spec.parse(), say)
-    return read_cost(spec.folder), per_fit
+    [experiment] = plan(
+        [str(recipe.path)], folder / "data", None, [0], ["test_private"], folder / "out"
+    )
+    per_fit = _per_fit(experiment.trainer)
+    run(experiment.with_trainer(**per_fit.trainer), say=say)
+    return read_cost(experiment.folder), per_fit
 
 
 def _per_fit(trainer: dict[str, Any]) -> _PerFit:
@@ -104,6 +106,5 @@ def _per_fit(trainer: dict[str, Any]) -> _PerFit:
     steps, epochs = trainer.get("max_steps") or -1, trainer.get("max_epochs") or 1
     if steps > 0:
         few = min(_PILOT_STEPS, steps)
-        return _PerFit(("--trainer.max_steps", str(few)), steps / few, False)
-    words = ("--trainer.max_epochs", "1") if epochs > 1 else ()
-    return _PerFit(words, max(1, epochs), True)
+        return _PerFit({"max_steps": few}, steps / few, False)
+    return _PerFit({"max_epochs": 1} if epochs > 1 else {}, max(1, epochs), True)

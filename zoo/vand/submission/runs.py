@@ -190,7 +190,7 @@ def evaluate_public(
     scores: dict[str, float] = {}
     for run in runs:
         listed = layout.samples(root, run.object_name, "test_public")
-        predictor, counts = load(run.folder, device), PixelCounts()
+        predictor, counts = load_run(run.folder, device), PixelCounts()
         predicted = predictor.predict(sample.image_path for sample in listed)
         pairs = zip(listed, predicted, strict=True)
         for sample, prediction in counted(pairs, len(listed), run.object_name):

@@ -176,9 +176,9 @@ class FittedModel:
     @cached_property
     def predictor(self) -> TorchPredictor:
         """The run's model, as `zoo.load` gives it."""
-        from zoo.runs.load import load
+        from zoo.runs.load import load_run
 
-        return load(self.run.folder, self.device)
+        return load_run(self.run.folder, self.device)
 
     def _files(self, split: str) -> list[Path]:
         listed = layout.samples(self.root, self.run.object_name, split)

@@ -1,0 +1,153 @@
+"""The plan of a grid: every recipe on every object with every seed, and its parts for machines."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from zoo.data import layout
+from zoo.recipes.experiment import Experiment, Keep, load
+from zoo.recipes.files import Recipe, check_object_free, find_recipe, known_texts
+from zoo.runs.folder import run_folder
+from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import read_yaml
+
+
+def plan(
+    recipes: Sequence[str],
+    root: Path,
+    objects: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    splits: Sequence[str] | None = None,
+    out: Path = Path("runs"),
+    keep: Keep = "model",
+    is_sealed: bool = False,
+    threads: int | None = None,
+    no_objects: Sequence[str] = (),
+) -> list[Experiment]:
+    """List the experiments of a grid; recipes, objects and splits are checked before the first.
+
+    Args:
+        recipes: Names or files of the recipes.
+        root: The data set.
+        objects: Names; all by default.
+        seeds: One run for each.
+        splits: Test splits to evaluate; all on disk by default.
+        out: Where run folders appear.
+        keep: What stays of a run, see `Experiment`.
+        is_sealed: Whether fit and calibration see nothing but train and validation.
+        threads: Of each run; those of the process that carries it out by default.
+        no_objects: Names of objects that mean something else where a recipe has them.
+
+    Raises:
+        ZooError: A recipe is not valid, names an object or shares its name with another; an object
+            or split is not on disk.
+    """
+    root, out = Path(root), Path(out)
+    names = layout.check_objects(root, list(objects) if objects else None)
+    found = [find_recipe(name) for name in dict.fromkeys(recipes)]
+    _check_recipes(found, root, no_objects)
+    splits_of = {name: tuple(layout.check_splits(root, name, splits)) for name in names}
+    options = " --sealed" * is_sealed
+    options += "".join(f" --no-object {shlex.quote(word)}" for word in no_objects)
+    experiments = []
+    for recipe in found:
+        # A recipe is read and checked once; its experiments differ in object and seed.
+        data = {"init_args": {"root": str(root), "category": names[0]}}
+        first = load(recipe.path, data=data, out=out, keep=keep, threads=threads)
+        experiments += [
+            replace(
+                first.with_data(category=name),
+                object_name=name,
+                seed=seed,
+                splits=splits_of[name],
+                folder=run_folder(out, recipe.slug, name, seed),
+                # `$ZOO_DATA` stands for the data set's folder, wherever somebody has it.
+                command=f"zoo bench {recipe.name} --data.root $ZOO_DATA --objects {name} "
+                f"--seeds {seed}{options}",
+            )
+            for name in names
+            for seed in seeds
+        ]
+    return experiments
+
+
+def _check_recipes(recipes: Sequence[Recipe], root: Path, no_objects: Sequence[str]) -> None:
+    """Raise where two recipes share a name, or one has no model or names an object."""
+    slugs: dict[str, Recipe] = {}
+    known = known_texts()
+    for recipe in recipes:
+        twin = slugs.setdefault(recipe.slug, recipe)
+        if twin is not recipe:
+            raise ZooError(
+                f"two recipes are called '{recipe.slug}' ({twin.path}, {recipe.path}): rename one"
+            )
+        config = read_yaml(recipe.path)
+        for key in ("model", "data"):
+            if key not in (config or {}):
+                raise ZooError(f"recipe {recipe.path} has no '{key}': see recipes/quickstart.yaml")
+        check_object_free(config, layout.object_names(root), no_objects, known)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several parts of a plan, counted from 1, for machines that do not talk: `2/4`."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read `2/4`.
+
+        Raises:
+            ZooError: The text is something else.
+        """
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        shard = cls(*map(int, match.groups())) if match else cls(0, 0)
+        if not 1 <= shard.number <= shard.count:
+            raise ZooError(f"'{text}' is no shard: write 1/4 to 4/4 on the four machines")
+        return shard
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    def of(self, experiments: Sequence[Experiment]) -> list[Experiment]:
+        """Return this shard's runs, in the order of the plan; all shards together are the plan.
+
+        The split rests on what is the same on every machine: names, seeds and numbers of images. A
+        run is taken to last as long as its object has images, and every recipe is spread evenly by
+        itself: a shard of the slow recipe alone would keep all others waiting.
+        """
+        mine, total = [], [0] * self.count
+        sizes = [max(1, n_images(experiment)) for experiment in experiments]
+        for recipe in dict.fromkeys(experiment.recipe for experiment in experiments):
+            of_recipe = [0] * self.count
+            indices = [i for i, planned in enumerate(experiments) if planned.recipe == recipe]
+            for index in sorted(indices, key=lambda i: (-sizes[i], i)):
+                least = min(range(self.count), key=lambda k: (of_recipe[k], total[k], k))
+                of_recipe[least] += sizes[index]
+                total[least] += sizes[index]
+                if least + 1 == self.number:
+                    mine.append(index)
+        return [experiments[index] for index in sorted(mine)]
+
+
+def plan_name(experiments: Sequence[Experiment]) -> str:
+    """Return 6 hex digits: machines that show the same ones split the same plan."""
+    prints = {place: layout.fingerprint(*place) for place in set(map(_place, experiments))}
+    text = "\n".join(f"{planned.label} {prints[_place(planned)]}" for planned in experiments)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
+
+
+def n_images(experiment: Experiment) -> int:
+    """Return the number of images of the experiment's object, a measure of its work."""
+    return layout.n_images(*_place(experiment))
+
+
+def _place(experiment: Experiment) -> tuple[Path, str]:
+    return Path(experiment.data["init_args"]["root"]), experiment.object_name

@@ -1,0 +1,447 @@
+"""An experiment: one recipe on one object with one seed, typed, frozen, and ready to be built.
+
+YAML and what a person adds to it are read once, here; from then on an experiment is plain data that
+is hashed, sent to other processes, and written as `config.yaml`, which makes the same experiment.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from pathlib import Path
+from types import MethodType
+from typing import Any, Literal, TypedDict
+
+from anomalib import __version__ as anomalib_version
+from anomalib.data import AnomalibDataModule
+from anomalib.models import AnomalibModule
+from jsonargparse import ArgumentError, Namespace
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningCLI, LRSchedulerTypeTuple, instantiate_class
+from torch.optim import Optimizer
+
+# Imported so that recipes and options may name their classes without a path.
+import zoo.data.datamodule
+import zoo.data.folders
+import zoo.methods.post_processor
+import zoo.methods.weights  # noqa: F401 - and this registers the embedded backbone with timm
+from zoo import __version__
+from zoo.data.pictures import object_name
+from zoo.data.tiling.recipe import Tiling, tiled
+from zoo.methods.registry import load_all
+from zoo.methods.visualizer import set_scale
+from zoo.recipes.files import find_recipe
+from zoo.recipes.numbers import check_numbers
+from zoo.recipes.parse_errors import parameters, readable
+from zoo.recipes.trust import check_checkpoint, check_recipe
+from zoo.recipes.trust.allowed import Refused
+from zoo.recipes.trust.parser import Parser
+from zoo.utils.errors import ZooError
+from zoo.utils.names import check_name, check_recipe_name
+from zoo.utils.plain_yaml import parse_yaml, read_yaml
+from zoo.utils.seeding import apply_seed
+
+DEFAULT_SEED = 0
+DEFAULT_OUT = Path("runs")
+Keep = Literal["model", "maps", "none"]
+_CLASSES = ("model", "data", "optimizer", "lr_scheduler")  # sections that name a class
+_reported: set[str] = set()  # methods that could not be imported are named once
+
+
+class Section(TypedDict, total=False):
+    """A class and its arguments, as plain data."""
+
+    class_path: str
+    init_args: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One recipe on one object with one seed.
+
+    Attributes:
+        recipe: Name of the recipe, such as patchcore/embedded.
+        object_name: Name of the object.
+        seed: Of all generators.
+        model: The method and its arguments.
+        data: The datamodule and its arguments.
+        trainer: Arguments of the lightning trainer.
+        tiling: Windows of native images that the network sees one by one, if any.
+        optimizer: Instead of the method's own, if any.
+        lr_scheduler: The same.
+        ckpt_path: Checkpoint that the fit goes on from, if any.
+        folder: Where the run is written.
+        keep: "model" keeps the fitted model, "maps" all score maps besides, "none" neither.
+        threads: Torch threads to compute with; those of the process by default.
+        splits: Test splits to evaluate; all that the data has by default.
+        command: What a person types to repeat it.
+        recipe_path: File of the recipe, if there is one.
+        typed: Names of classes that a person typed, which are imported whatever they are.
+    """
+
+    recipe: str
+    object_name: str
+    seed: int
+    model: Section
+    data: Section
+    folder: Path
+    trainer: dict[str, Any] = field(default_factory=dict)
+    tiling: dict[str, Any] | None = None
+    optimizer: Section | None = None
+    lr_scheduler: Section | None = None
+    ckpt_path: str | None = None
+    keep: Keep = "model"
+    threads: int | None = None
+    splits: tuple[str, ...] | None = None
+    command: str = "zoo train --config config.yaml"
+    recipe_path: Path | None = None
+    typed: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Check the names before hours are spent: they become names of folders.
+
+        Raises:
+            ZooError: One of them is none.
+        """
+        check_name(self.object_name, "object")
+        check_recipe_name(self.recipe)
+
+    @property
+    def label(self) -> str:
+        """Names the run for people."""
+        return f"{self.recipe} · {self.object_name} · seed {self.seed}"
+
+    @property
+    def post_processor(self) -> Section | None:
+        """The configuration of the post-processor; None for the method's default."""
+        return self.model.get("init_args", {}).get("post_processor")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Everything that the recipe's language can say, as plain data that makes it again."""
+        sections = {
+            "seed_everything": self.seed,
+            "model": self.model,
+            "data": self.data,
+            "trainer": self.trainer,
+            "tiling": self.tiling,
+            "optimizer": self.optimizer,
+            "lr_scheduler": self.lr_scheduler,
+            "ckpt_path": self.ckpt_path,
+        }
+        return {name: value for name, value in sections.items() if value is not None}
+
+    def with_data(self, **arguments: Any) -> Experiment:
+        """Return the experiment with other arguments of its data."""
+        data = Section(
+            class_path=self.data["class_path"],
+            init_args={**self.data.get("init_args", {}), **arguments},
+        )
+        return replace(self, data=data)
+
+    def with_trainer(self, **arguments: Any) -> Experiment:
+        """Return the experiment with other arguments of its trainer."""
+        return replace(self, trainer={**self.trainer, **arguments})
+
+    def build(self) -> tuple[AnomalibModule, dict[str, Any]]:
+        """Build the model, under the seed, and the arguments of its trainer.
+
+        Raises:
+            ZooError: A class or an argument is none that can be used.
+        """
+        parser = experiment_parser(self.typed)
+        with readable_errors(parser):
+            apply_seed(self.seed)
+            config = {name: part for name, part in self.config.items() if name != "data"}
+            made = parser.instantiate_classes(parser.parse_object(config))
+            model = made["model"]
+            _set_optimizer(model, made)
+        tiled(model, made.get("tiling"))
+        set_scale(model)
+        if self.ckpt_path:
+            check_checkpoint(self.ckpt_path, model.checkpoint_safe_globals())
+        return model, dict(made["trainer"])
+
+    def build_data(self) -> AnomalibDataModule:
+        """Build the data, under the seed; it is not set up yet.
+
+        Raises:
+            ZooError: The class or an argument is none that can be used.
+        """
+        apply_seed(self.seed)
+        with readable_errors(experiment_parser(self.typed)):
+            datamodule = build_section(AnomalibDataModule, "data", self.data, self.typed)
+        # Stock data without a seed would be split by whatever was drawn before.
+        if getattr(datamodule, "seed", 0) is None:
+            datamodule.seed = self.seed
+        return datamodule
+
+
+def load(
+    recipe: str | Path,
+    *,
+    name: str | None = None,
+    data: Section | None = None,
+    object_name: str | None = None,
+    seed: int | None = None,
+    out: str | Path = DEFAULT_OUT,
+    overrides: Mapping[str, Any] | None = None,
+    typed: Iterable[str] = (),
+    **options: Any,
+) -> Experiment:
+    """Read a recipe once and return the experiment that it makes of some data.
+
+    Args:
+        recipe: Name of a recipe, such as patchcore/embedded, or a YAML file.
+        name: What to call it; its own name by default.
+        data: Instead of the recipe's data, or a part of it: of `init_args` those that are given
+            win, and those of the recipe stay that the class has.
+        object_name: Name of the object; by default what the data calls itself.
+        seed: Of all generators; by default the recipe's, or 0.
+        out: Folder below which the run is written, as `<out>/<recipe>/<object>/seed<N>`.
+        overrides: Settings in the place of the recipe's, such as {"model.image_size": 512}.
+        typed: Names of classes that a person typed: they are imported, whatever they are.
+        **options: Further fields of `Experiment`, such as `keep`, `threads`, or its `folder`.
+
+    Raises:
+        ZooError: The recipe, or something that is added to it, is not valid.
+    """
+    found = find_recipe(str(recipe))
+    config = read_yaml(found.path)
+    if not isinstance(config, dict):
+        raise ZooError(f"recipe {found.path} has no 'model': see recipes/quickstart.yaml")
+    import_methods()
+    check_recipe(config, found.path)
+    check_numbers(config, found.path)
+    if seed is not None:
+        config["seed_everything"] = seed
+    if data is not None:
+        config["data"] = _with_data(config.get("data"), data)
+    for key, value in (overrides or {}).items():
+        _set(config, key, value)
+    settings = parse(config, frozenset(typed))
+    return experiment(
+        settings,
+        recipe=name or found.name,
+        recipe_path=found.path,
+        object_name=object_name,
+        out=out,
+        typed=frozenset(typed),
+        **options,
+    )
+
+
+def parse(config: Mapping[str, Any], typed: frozenset[str] = frozenset()) -> Namespace:
+    """Return plain data as settings that are checked and complete; nothing is built.
+
+    Raises:
+        ZooError: A key or a value is not valid.
+    """
+    parser = experiment_parser(typed)
+    with readable_errors(parser):
+        settings = parser.parse_object(dict(config))
+    check_numbers(settings.as_dict())
+    return settings
+
+
+def experiment(
+    settings: Namespace,
+    *,
+    recipe: str | None = None,
+    object_name: str | None = None,
+    out: str | Path = DEFAULT_OUT,
+    folder: str | Path | None = None,
+    typed: frozenset[str] = frozenset(),
+    **options: Any,
+) -> Experiment:
+    """Return the experiment of settings that were parsed from a recipe or a command line.
+
+    Args:
+        settings: As `parse` and `experiment_parser` return them.
+        recipe: Its name; the class of the model by default.
+        object_name: Name of the object; by default the data's `category` or `name`.
+        out: Folder below which the run is written.
+        folder: The run's own folder, instead.
+        typed: Names of classes that a person typed.
+        **options: Further fields of `Experiment`.
+
+    Raises:
+        ZooError: There is no data.
+    """
+    if settings.get("data") is None:
+        raise ZooError(
+            "no data given: add --data MVTecAD2Layout --data.root DIR --data.category NAME"
+        )
+    parser = experiment_parser(typed)
+    kept = {
+        key: settings[key]
+        for key in (*_CLASSES, "trainer", "tiling", "ckpt_path", "seed_everything")
+        if key in settings
+    }
+    plain = parse_yaml(parser.dump(Namespace(kept), skip_none=True, skip_validation=True), "it")
+    seed = _seed(plain.pop("seed_everything", DEFAULT_SEED))
+    name = recipe or plain["model"]["class_path"].rpartition(".")[2]
+    if object_name is None:
+        object_name = _object_name(plain["data"])
+    if folder is None:
+        folder = Path(out) / name.replace("/", "-") / object_name / f"seed{seed}"
+    return Experiment(
+        recipe=name,
+        object_name=object_name,
+        seed=seed,
+        folder=Path(folder),
+        typed=typed,
+        **plain,
+        **options,
+    )
+
+
+def experiment_parser(typed: frozenset[str] = frozenset()) -> Parser:
+    """Return the parser of a recipe's language: model, data, trainer, tiling, seed, optimizer."""
+    import_methods()
+    return _parser(typed)
+
+
+@cache
+def _parser(typed: frozenset[str]) -> Parser:
+    parser = Parser(exit_on_error=False, dump_header=dump_header())
+    parser.typed = typed
+    add_settings(parser)
+    return parser
+
+
+def dump_header() -> list[str]:
+    """Return the first lines of every configuration that is written."""
+    return [f"anomalib-zoo=={__version__}", f"anomalib=={anomalib_version}"]
+
+
+def add_settings(parser: Parser) -> None:
+    """Declare the sections of a recipe, as anomalib's `train` has them, and our own."""
+    parser.add_argument(
+        "--seed_everything",
+        type=bool | int,
+        default=DEFAULT_SEED,
+        help="Seed of all generators; true draws one. The applied value is written down.",
+    )
+    parser.add_argument(
+        "--tiling",
+        type=Tiling | None,
+        default=None,
+        help="Windows of native images that the network sees one by one, such as window: 1024.",
+    )
+    by_itself = {"instantiate": False, "fail_untyped": False}
+    parser.add_class_arguments(Trainer, "trainer", sub_configs=True, **by_itself)
+    parser.add_subclass_arguments((Optimizer,), "optimizer", skip={"params"}, **by_itself)
+    parser.add_subclass_arguments(
+        LRSchedulerTypeTuple, "lr_scheduler", skip={"optimizer"}, **by_itself
+    )
+    parser.add_subclass_arguments(AnomalibModule, "model", fail_untyped=False, required=True)
+    parser.add_subclass_arguments(AnomalibDataModule, "data")
+    parser.add_argument("--ckpt_path", type=str | None, default=None, help="Go on from this one.")
+
+
+def build_section(
+    base: type, key: str, section: Section, typed: frozenset[str] = frozenset()
+) -> Any:
+    """Return what one section of a configuration describes.
+
+    Args:
+        base: The class that it must be derived from.
+        key: Name of the section.
+        section: Its class and arguments.
+        typed: Names of classes that a person typed.
+
+    Raises:
+        ZooError: The class is not there, or is something else.
+    """
+    path = str(section.get("class_path"))
+    parser = Parser(exit_on_error=False)
+    parser.typed = typed
+    try:
+        found = parser.find(path)
+    except Refused as error:
+        raise ZooError(f"it names {error}") from None
+    except (ImportError, AttributeError, ValueError):
+        raise ZooError(f"there is no '{path}': it was renamed, or its package is missing") from None
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ZooError(f"'{path}' is no {base.__name__}")
+    parser.add_subclass_arguments(base, key, fail_untyped=False)
+    return parser.instantiate_classes(parser.parse_object({key: section}))[key]
+
+
+@contextmanager
+def readable_errors(parser: Parser) -> Iterator[None]:
+    """Turn whatever a parser raises into one line."""
+    try:
+        yield
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise ZooError(readable(error, parser)) from error
+
+
+def import_methods() -> None:
+    """Import all registered methods, so that short class names resolve; name those that fail."""
+    _, failed = load_all()
+    for name, reason in failed:
+        if name not in _reported:
+            _reported.add(name)
+            print(f"zoo: method '{name}' is left out: {reason}", file=sys.stderr)
+
+
+def _set_optimizer(model: AnomalibModule, made: Namespace) -> None:
+    """Give a model the optimizer of the recipe, as lightning's command line does."""
+    if not made.get("optimizer"):
+        return
+    optimizer = instantiate_class(model.parameters(), made["optimizer"])
+    schedule = made.get("lr_scheduler")
+    scheduler = instantiate_class(optimizer, schedule) if schedule else None
+    configure = partial(
+        LightningCLI.configure_optimizers, optimizer=optimizer, lr_scheduler=scheduler
+    )
+    model.configure_optimizers = MethodType(configure, model)
+
+
+def _seed(value: bool | int | None) -> int:
+    """Return a seed; true draws one."""
+    return random.SystemRandom().randrange(2**32) if value is True else int(value or 0)
+
+
+def _object_name(data: Section) -> str:
+    """Return what data calls its object: a category, a name, or the folder of normal images."""
+    arguments = data.get("init_args", {})
+    if folder := arguments.get("good"):
+        return object_name(Path(folder))
+    name = arguments.get("category") or arguments.get("name")
+    return str(name or data["class_path"].rpartition(".")[2])
+
+
+def _with_data(old: Any, new: Section) -> Section:
+    """Return data of another class, or with other arguments; what both classes know stays."""
+    kept = dict((old.get("init_args") if isinstance(old, dict) else None) or {})
+    path = new.get("class_path") or (old.get("class_path") if isinstance(old, dict) else old)
+    if isinstance(old, dict) and path != old.get("class_path"):
+        known = parameters(Parser().find(path))
+        kept = {key: value for key, value in kept.items() if key in known}
+    return {"class_path": path, "init_args": {**kept, **new.get("init_args", {})}}
+
+
+def _set(config: dict[str, Any], key: str, value: Any) -> None:
+    """Set a value by its dotted key; `init_args` may be left out, and a class given by its name."""
+    *path, last = key.split(".")
+    if not path and last in _CLASSES and isinstance(value, str):
+        path, last = [last], "class_path"
+    if len(path) == 1 and path[0] in _CLASSES and last not in ("class_path", "init_args"):
+        path.append("init_args")
+    elif len(path) > 1 and path[0] in _CLASSES and path[1] != "init_args":
+        path.insert(1, "init_args")
+    place = config
+    for name in path:
+        inner = place.get(name)
+        if isinstance(inner, str):  # a class by its name alone
+            inner = {"class_path": inner}
+        place[name] = dict(inner or {})
+        place = place[name]
+    place[last] = value

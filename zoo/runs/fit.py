@@ -1,0 +1,150 @@
+"""Fit on train and calibrate on validation; no other split is touched."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from anomalib.models import AnomalibModule
+
+from zoo.data.known_images import image_digests
+from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
+from zoo.methods.post_processor import BlobPostProcessor
+from zoo.metrics import PixelScores, add_splits
+from zoo.postprocess.calibration import NO_THRESHOLD
+from zoo.postprocess.doubt import doubt
+from zoo.postprocess.false_alarms import FalseAlarms, expected_false_alarms
+from zoo.postprocess.finish import finish
+from zoo.postprocess.spool import ScoreMapSpool
+from zoo.predict.detector import TorchPredictor
+from zoo.predict.scenes import scenes
+from zoo.predict.scoring import score_split
+from zoo.recipes.experiment import Keep
+from zoo.runs.cases import CaseCollector
+from zoo.runs.engine import RunEngine
+from zoo.runs.folder import CALIBRATION, CASES, HISTOGRAMS, MODEL, RULE_HISTOGRAMS
+from zoo.runs.maps import MapWriter
+from zoo.runs.rule_scores import RuleScores
+from zoo.runs.training.callbacks import learns_long, training_callbacks
+from zoo.runs.training.check import check_data, check_headers, warn_of_depths
+from zoo.runs.training.precision import with_precision
+from zoo.runs.training.resume import ResumePoint
+from zoo.utils.errors import ZooWarning
+from zoo.utils.timing import Stopwatch
+
+Say = Callable[[str], None]
+
+
+def fit_and_calibrate(
+    model: AnomalibModule,
+    datamodule: NativeDataModule,
+    trainer_settings: dict[str, Any],
+    folder: Path,
+    watch: Stopwatch,
+    say: Say = lambda text: None,
+    ckpt_path: str | None = None,
+    keep: Keep = "model",
+    resume: ResumePoint | None = None,
+) -> dict[str, Any] | None:
+    """Fit on train and calibrate on validation; no other split is touched.
+
+    Writes `model.ckpt` (unless `keep` is "none") and `calibration.json`; arguments as
+    `zoo.runs.run.run` has them.
+
+    Returns:
+        The false alarms to expect as plain data, None where one image cannot tell.
+    """
+    post_processor = model.post_processor
+    if not isinstance(post_processor, BlobPostProcessor):
+        post_processor = BlobPostProcessor()
+    datamodule.follow_model(model)
+    for split in (TRAIN, VALIDATION):
+        check_headers(datamodule, [split])
+        warn_of_depths(datamodule, split)
+    say("fit")
+    with watch.phase("fit"):
+        if learns_long(model, trainer_settings):
+            check_data(datamodule, (TRAIN, VALIDATION), say)
+        engine = _fit(model, datamodule, trainer_settings, folder, say, ckpt_path, resume)
+    say("calibrate")
+    with watch.phase("calibrate"):
+        false_alarms = _calibrate(model, datamodule, post_processor, folder, keep)
+    model.post_processor = post_processor
+    if keep != "none":
+        engine.trainer.save_checkpoint(folder / MODEL, weights_only=True)
+    post_processor.calibration.save(folder / CALIBRATION)
+    return false_alarms.to_dict() if false_alarms else None
+
+
+def _fit(
+    model: AnomalibModule,
+    datamodule: NativeDataModule,
+    settings: dict[str, Any],
+    folder: Path,
+    say: Say,
+    ckpt_path: str | None,
+    resume: ResumePoint | None,
+) -> RunEngine:
+    callbacks = training_callbacks(say, resume)
+    engine = RunEngine(with_precision(settings, model), folder, callbacks)
+    # A single pass over the images, as memory banks make, has nothing to go on from.
+    if resume is not None and learns_long(model, settings) and (found := resume.found()):
+        say("fit: going on where it was interrupted")
+        ckpt_path = str(found)
+    # Calibration comes after the last step, once, on the final weights: not in every epoch.
+    model.post_processor = None
+    try:
+        engine.fit(model=model, datamodule=datamodule, ckpt_path=ckpt_path)
+    except SystemExit as error:  # lightning turns Ctrl-C into an exit
+        raise KeyboardInterrupt from error
+    if engine.trainer.interrupted:
+        raise KeyboardInterrupt
+    model.to(engine.trainer.strategy.root_device)
+    return engine
+
+
+def _calibrate(
+    model: AnomalibModule,
+    datamodule: NativeDataModule,
+    post_processor: BlobPostProcessor,
+    folder: Path,
+    keep: Keep,
+) -> FalseAlarms | None:
+    """Derive the calibration, keep a few cases, and return what it will cost in false alarms."""
+    writer = MapWriter(folder, VALIDATION) if keep == "maps" else None
+    with ScoreMapSpool() as spool:
+        for scored in score_split(model, datamodule, VALIDATION):
+            spool.append(scored.score_map, scored.native_size, scored.score)
+            if writer:
+                writer.append(scored)
+        if writer:
+            writer.close()
+        listed, rule = datamodule.listed(VALIDATION), post_processor.rule
+        paths = [sample.image_path for sample in listed]
+        depth = {"bit_depth": datamodule.bit_depth}
+        detector = TorchPredictor(model, replace(NO_THRESHOLD, **depth))
+        with scenes(detector, paths, spool, rule.needs) as made:
+            calibration = rule(made, datamodule.source(VALIDATION))
+            calibration = post_processor.with_verdict(calibration, spool.scores)
+            calibration = replace(calibration, images=image_digests(paths), **depth)
+            post_processor.calibration = calibration
+            if line := doubt(calibration, spool):
+                warnings.warn(f"{datamodule.object_name}: {line}", ZooWarning, stacklevel=2)
+            false_alarms = None
+            if calibration.image_threshold is None:  # otherwise blobs say nothing of verdicts
+                false_alarms = expected_false_alarms(rule, made)
+        cases, rule_scores, pixels = CaseCollector(), RuleScores(calibration), PixelScores()
+        for sample, score_map, score in zip(listed, spool, spool.scores, strict=True):
+            finished = finish(score_map, score_map.shape, calibration, score)
+            cases.update(sample.image_path, finished, None, sample.label)
+            normal = np.zeros(score_map.shape, bool)
+            rule_scores.update(score_map, normal)
+            pixels.update(score_map, normal)
+        add_splits(folder / HISTOGRAMS, {VALIDATION: pixels})
+        add_splits(folder / RULE_HISTOGRAMS, {VALIDATION: rule_scores.pixels})
+        cases.save(folder / CASES / VALIDATION, calibration)
+        return false_alarms

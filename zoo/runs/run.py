@@ -1,0 +1,321 @@
+"""One run: an experiment is fitted, calibrated, evaluated, and written as a folder."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from anomalib.models import AnomalibModule
+
+from zoo import __version__
+from zoo.data import layout
+from zoo.data.datamodule import MVTecAD2Layout
+from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
+from zoo.data.stock import adopt
+from zoo.methods.admissibility import run_admissible
+from zoo.methods.registry import Method, methods
+from zoo.metrics import add_splits
+from zoo.postprocess.calibration import Calibration
+from zoo.predict.detector import TorchPredictor
+from zoo.recipes.experiment import Experiment, dump_header
+from zoo.runs.check import check_run, read_calibration
+from zoo.runs.code import zoo_commit
+from zoo.runs.damage import damage
+from zoo.runs.documents import Cost, Metrics, read_cost, read_metrics
+from zoo.runs.evaluate import Evaluation, evaluate, measure_cost
+from zoo.runs.fit import Say, fit_and_calibrate
+from zoo.runs.folder import (
+    CONFIG,
+    COST,
+    FORMAT_VERSION,
+    HISTOGRAMS,
+    METRICS,
+    MODEL,
+    RULE_HISTOGRAMS,
+    atomic_folder,
+    write_json,
+)
+from zoo.runs.identity import Identity, identity
+from zoo.runs.load import load_run
+from zoo.runs.maps import FOLDER as MAPS
+from zoo.runs.training.check import check_headers
+from zoo.runs.training.resume import ResumePoint
+from zoo.utils.lock import locked
+from zoo.utils.plain_yaml import dump_yaml
+from zoo.utils.timing import PeakMemory, Stopwatch
+
+_KEPT = {"model": (MODEL,), "maps": (MODEL, MAPS), "none": ()}
+
+
+def silent(text: str) -> None:
+    """Receive a message and do nothing with it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: Where it lies.
+    """
+
+    folder: Path
+
+    @property
+    def metrics(self) -> Metrics:
+        """What `metrics.json` holds: which run this is, and its figures split by split."""
+        return check_run(self.folder, with_model=False)
+
+    @property
+    def cost(self) -> Cost:
+        """What `cost.json` holds: seconds, latency_ms, memory, versions."""
+        return read_cost(self.folder)
+
+    @property
+    def calibration(self) -> Calibration:
+        """The thresholds that hold now."""
+        return read_calibration(self.folder)
+
+    def load(self, device: str | None = None, trust: bool = False) -> TorchPredictor:
+        """Return the fitted model, ready to predict; see `zoo.load`."""
+        return load_run(self.folder, device, trust)
+
+
+@dataclass
+class Fitted:
+    """A model that is fitted and calibrated, and what came with it.
+
+    Attributes:
+        model: In evaluation mode, with its calibration.
+        false_alarms: To expect among normal images, as plain data; None where one image cannot
+            tell.
+        stopwatch: Phases so far.
+        start_rss_mb: Memory of the process that fitted, before, MB of 10**6 bytes; None for this
+            process.
+        peak_rss_mb: The most that it had.
+        conclude: Called with the facts of the run and its folder once everything is evaluated.
+    """
+
+    model: AnomalibModule
+    false_alarms: dict[str, Any] | None
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    start_rss_mb: float | None = None
+    peak_rss_mb: float = 0.0
+    conclude: Callable[[dict[str, Any], Path], None] = lambda facts, folder: None
+
+
+Fit = Callable[[Experiment, NativeDataModule, Path, ResumePoint, Say], Fitted]
+
+
+def fit_here(
+    experiment: Experiment,
+    datamodule: NativeDataModule,
+    folder: Path,
+    point: ResumePoint,
+    say: Say = silent,
+) -> Fitted:
+    """Fit and calibrate in this process; others may take its place, see `run`."""
+    model, trainer = experiment.build()
+    stopwatch = Stopwatch()
+    false_alarms = fit_and_calibrate(
+        model,
+        datamodule,
+        trainer,
+        folder,
+        stopwatch,
+        say,
+        ckpt_path=experiment.ckpt_path,
+        keep=experiment.keep,
+        resume=point,
+    )
+    return Fitted(model, false_alarms, stopwatch)
+
+
+def run(
+    experiment: Experiment,
+    *,
+    resume: bool = True,
+    fit: Fit = fit_here,
+    say: Say = silent,
+    log: Say = silent,
+    datamodule: NativeDataModule | None = None,
+    unless: Callable[[], Any] = lambda: None,
+) -> Run | None:
+    """Fit on train, calibrate on validation, evaluate the test splits, and write the run's folder.
+
+    The folder appears when everything in it is written; a run that stood there gives way to it.
+
+    Args:
+        experiment: What to run.
+        resume: Go on from the state that an interrupted training left beside the folder.
+        fit: Fits and calibrates; whatever wraps it (a sealed process, say) takes its place.
+        say: Receives what is being done, again and again.
+        log: Receives what a person should know, once.
+        datamodule: The experiment's data, where it is open already.
+        unless: Asked once the run's lock is ours; if it returns something, nothing is done.
+
+    Returns:
+        The run; None if nothing was done.
+
+    Raises:
+        ZooError: Data, method or maps are not usable, or another process writes the same run.
+    """
+    data = open_data(experiment) if datamodule is None else datamodule
+    if data.bit_depth is not None:
+        log(
+            f"16-bit images are read as {data.bit_depth} bits, which the normal ones fill; "
+            "--data.bit_depth N sets another depth"
+        )
+    for notice in data.notices:
+        log(notice)
+    which = identity(experiment, data.fingerprint())
+    splits = data.test_splits() if experiment.splits is None else list(experiment.splits)
+    check_headers(data, (TRAIN, VALIDATION, *splits))
+    point = resume_point(experiment, which, fit)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(locked(experiment.folder))
+        if unless():
+            return None
+        if not resume:
+            point.clear()
+        folder = stack.enter_context(atomic_folder(experiment.folder))
+        (folder / CONFIG).write_text(config_text(experiment), encoding="utf-8")
+        with PeakMemory() as memory:
+            fitted = fit(experiment, data, folder, point, say)
+            facts = facts_of(experiment, which, fitted.model)
+            found = evaluate(
+                fitted.model, data, splits, folder, fitted.stopwatch, say, experiment.keep
+            )
+        if fitted.start_rss_mb is not None:
+            memory.start_mb = min(memory.start_mb, fitted.start_rss_mb)
+            memory.peak_mb = max(memory.peak_mb, fitted.peak_rss_mb)
+        cost = measure_cost(fitted.model, fitted.stopwatch, memory, found.latency)
+        _write_results(folder, facts, fitted, found, cost)
+        if experiment.keep == "none":
+            (folder / MODEL).unlink(missing_ok=True)
+        fitted.conclude(facts, folder)
+    point.clear()
+    return Run(experiment.folder)
+
+
+def resume_point(experiment: Experiment, which: Identity, fit: Fit = fit_here) -> ResumePoint:
+    """Return where a training of this very run keeps its state; a sealed fit has its own."""
+    return ResumePoint.beside(experiment.folder, f"{which.config_hash} {fit.__name__}")
+
+
+def open_data(experiment: Experiment) -> NativeDataModule:
+    """Return the data of an experiment, its splits and sizes known, before a model is built.
+
+    Raises:
+        ZooError: There is no such object, or no data.
+    """
+    arguments = experiment.data.get("init_args", {})
+    if is_layout(experiment):
+        layout.check_object(arguments.get("root", ""), arguments.get("category", ""))
+    return adopt(experiment.build_data(), experiment.seed)
+
+
+def is_layout(experiment: Experiment) -> bool:
+    """Whether the data is in the layout of MVTec AD 2."""
+    return experiment.data["class_path"].rpartition(".")[2] == MVTecAD2Layout.__name__
+
+
+def finished(
+    experiment: Experiment, which: Identity, files: tuple[str, ...] = (), accept_old: bool = False
+) -> Metrics | None:
+    """Return the metrics of this very run if it was finished before and is sound.
+
+    Args:
+        experiment: The run.
+        which: What it is recognised by.
+        files: What must be in its folder besides what it keeps.
+        accept_old: Whether a run counts that other code made.
+    """
+    metrics = read_metrics(experiment.folder)
+    if metrics is None or not which.matches(metrics, accept_old) or damage(experiment.folder):
+        return None
+    names = (*_KEPT[experiment.keep], *files)
+    if not all((experiment.folder / name).exists() for name in names):
+        return None
+    known = set(metrics["splits"])
+    return metrics if set(experiment.splits or known) <= known else None
+
+
+def with_known_splits(experiment: Experiment, which: Identity) -> Experiment:
+    """Return an experiment with the splits as well that it was evaluated on before."""
+    metrics = read_metrics(experiment.folder)
+    if experiment.splits is None or metrics is None or not which.matches(metrics):
+        return experiment
+    order = layout.TEST_SPLITS.index
+    return replace(
+        experiment, splits=tuple(sorted({*experiment.splits, *metrics["splits"]}, key=order))
+    )
+
+
+def config_text(experiment: Experiment) -> str:
+    """Return `config.yaml`: `zoo train --config` makes the same run of it."""
+    head = "".join(f"# {line}\n" for line in dump_header())
+    return head + dump_yaml(experiment.config)
+
+
+def facts_of(experiment: Experiment, which: Identity, model: AnomalibModule) -> dict[str, Any]:
+    """Return what stands first in `metrics.json`: which run this is, and who admits it."""
+    return {
+        "recipe": experiment.recipe,
+        "method": method_name(type(model)),
+        "object": experiment.object_name,
+        "seed": experiment.seed,
+        "data_fingerprint": which.data_fingerprint,
+        "config_hash": which.config_hash,
+        "settings_hash": which.settings_hash,
+        "code_hash": which.code_hash,
+        "vand4_admissible": admissible(experiment, model),
+        "command": experiment.command,
+        "zoo_version": __version__,
+        "zoo_commit": zoo_commit(),
+    }
+
+
+def method_name(model_class: type) -> str:
+    """Return the registered name of a class, or the class name of a stock anomalib model."""
+    method = _method(model_class)
+    return method.name if method else model_class.__name__
+
+
+def admissible(experiment: Experiment, model: AnomalibModule) -> str:
+    """Return whether VAND 4.0 admits what an experiment does with its model."""
+    method = _method(type(model))
+    return run_admissible(
+        method.card if method else None,
+        experiment.model,
+        getattr(model, "transductive", False),
+        experiment.ckpt_path,
+        getattr(model, "outside_images", ""),
+        data=experiment.data,
+        trainer=experiment.trainer,
+    )
+
+
+def _method(model_class: type) -> Method | None:
+    found = (method for method in methods().values() if method.class_name == model_class.__name__)
+    return next(found, None)
+
+
+def _write_results(
+    folder: Path, facts: dict[str, Any], fitted: Fitted, found: Evaluation, cost: dict[str, Any]
+) -> None:
+    """Write cost, histograms and, last, `metrics.json`."""
+    write_json(folder / COST, cost)
+    add_splits(folder / HISTOGRAMS, {k: v.pixels for k, v in found.splits.items()})
+    add_splits(folder / RULE_HISTOGRAMS, found.rule_scores)
+    metrics = {
+        **facts,
+        "format": FORMAT_VERSION,
+        "bit_depth": fitted.model.post_processor.calibration.bit_depth,
+        "expected_false_alarms": fitted.false_alarms,
+        "splits": {split: scores.result() for split, scores in found.splits.items()},
+    }
+    write_json(folder / METRICS, metrics)
