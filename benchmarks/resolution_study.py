@@ -18,8 +18,8 @@ from typing import Any
 
 import pandas as pd
 import yaml
-
 from zoo.benchmark.grid import plan, run_grid
+
 from zoo.recipes.files import find_recipe
 from zoo.runs.folder import COST
 from zoo.utils.plain_yaml import read_yaml

@@ -5,12 +5,24 @@ from typing import TYPE_CHECKING
 from zoo.utils.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from zoo.benchmark.bench import bench
     from zoo.results.table import table
+    from zoo.runs.fit_images import fit
     from zoo.runs.load import load
+    from zoo.runs.run import Run
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load", "table"]
+__all__ = ["Run", "__version__", "bench", "fit", "load", "table"]
 
 # Light verbs never import torch.
-__getattr__ = lazy_names(__name__, {"load": "zoo.runs.load", "table": "zoo.results.table"})
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Run": "zoo.runs.run",
+        "bench": "zoo.benchmark.bench",
+        "fit": "zoo.runs.fit_images",
+        "load": "zoo.runs.load",
+        "table": "zoo.results.table",
+    },
+)

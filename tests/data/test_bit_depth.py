@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from lightning import seed_everything
+from zoo.runs.execute import execute
 from zoo_plugins.patchcore import ZooPatchcore
 
 from zoo.data import ImageFolders, MVTecAD2Layout
@@ -20,7 +21,6 @@ from zoo.postprocess import Calibration, Quantile
 from zoo.predict.detector import TorchPredictor
 from zoo.predict.metadata import ExportMetadata
 from zoo.predict.scenes import scenes
-from zoo.runs.execute import execute
 from zoo.utils.errors import ZooError, ZooWarning
 
 

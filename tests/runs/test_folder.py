@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from zoo.runs.spec import RunSpec
 
 from zoo.runs.damage import damage
 from zoo.runs.folder import (
@@ -15,7 +16,6 @@ from zoo.runs.folder import (
     own_folder,
     write_json,
 )
-from zoo.runs.spec import RunSpec
 from zoo.utils.errors import ZooError
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from zoo.runs.spec import RunSpec
 
 from zoo.benchmark.outlook import EstimatedDuration, estimate_durations, lines, makespan
-from zoo.runs.spec import RunSpec
 
 
 def spec(out, recipe="a", name="x", seed=0, threads=1) -> RunSpec:

@@ -10,13 +10,13 @@ import time
 from types import SimpleNamespace
 
 import pytest
-
-from zoo.benchmark.executors import choose as module
 from zoo.benchmark.executors.choose import choose, visible_devices
-from zoo.benchmark.executors.processes import Processes
 from zoo.benchmark.executors.sequential import Sequential
 from zoo.benchmark.executors.worker import Setup
 from zoo.benchmark.grid import run_grid
+
+from zoo.benchmark.executors import choose as module
+from zoo.benchmark.executors.processes import Processes
 from zoo.utils.errors import ZooError
 from zoo.utils.progress import GridProgress
 

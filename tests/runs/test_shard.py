@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from zoo.benchmark.shard import Shard, plan_name
 from zoo.runs.spec import RunSpec
+
 from zoo.utils.errors import ZooError
 
 

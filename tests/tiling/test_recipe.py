@@ -9,6 +9,8 @@ import torch
 import yaml
 from anomalib.data import Folder
 from torchvision.transforms.v2 import CenterCrop, Compose, Normalize, Resize
+from zoo.recipes.command import ZooCLI
+from zoo.runs.train import train
 
 import zoo
 from zoo.data import MVTecAD2Layout
@@ -20,8 +22,6 @@ from zoo.postprocess import Calibration
 from zoo.predict import GraphPredictor
 from zoo.predict.detector import TorchPredictor
 from zoo.predict.scoring import score_split
-from zoo.recipes.command import ZooCLI
-from zoo.runs.train import train
 from zoo.utils.errors import ZooError
 
 STOCK = {

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from zoo.utils.errors import ZooError
-
-if TYPE_CHECKING:
-    from zoo.postprocess.score_maps import Scenes, ScoreMaps
-
-_SPLIT = "validation"
 
 HELP = "new thresholds for a run, from normal pictures, in seconds"
 EPILOG = (
@@ -42,36 +35,26 @@ def run(args: argparse.Namespace) -> int:
     """Calibrate anew or undo it, and print the old and the new thresholds."""
     from zoo.runs.check import check_run
 
-    metrics = check_run(args.run, with_model=False)
+    check_run(args.run, with_model=False)
     if not args.undo:
-        return _calibrate(args, metrics.get("bit_depth"))
+        return _calibrate(args)
     if args.good or args.rule:
         raise ZooError("--undo puts an older calibration back: it takes no --good and no --rule")
     return _undo(args.run, args.dry_run)
 
 
-def _calibrate(args: argparse.Namespace, bit_depth: int | None) -> int:
-    from zoo.postprocess.rules.text import parse_rule, rule_of
+def _calibrate(args: argparse.Namespace) -> int:
     from zoo.runs.history import replace
-    from zoo.runs.recalibrate import given_pictures, read_old, recalibrate, source_of
+    from zoo.runs.recalibrate import recalibrated
 
-    # Typing errors show before the seconds that the imports take.
-    rule = parse_rule(args.rule) if args.rule else None
-    old = read_old(args.run, required=rule is None)
-    rule = rule or rule_of(old)
-    good, said = given_pictures(args.good) if args.good else (None, [])
-    for line in said:
-        print(line, file=sys.stderr)
-    source = source_of(args.run, good, str(args.good))
-    with _score_maps(args.run, good, args.device, rule.needs) as score_maps:
-        before, after = recalibrate(rule, score_maps, source, old, bit_depth)
+    before, after = recalibrated(args.run, args.rule, args.good, args.device, _log)
     for line in before.lines("old") if before else ["old: this version cannot read it"]:
         print(line)
     for line in after.lines("new"):
         print(line)
     if args.dry_run:
         print("nothing was written")
-    elif after.calibration == old:
+    elif before and after.calibration == before.calibration:
         print("both are the same: nothing was written")
     else:
         kept = replace(args.run, after.calibration)
@@ -82,20 +65,8 @@ def _calibrate(args: argparse.Namespace, bit_depth: int | None) -> int:
     return 0
 
 
-def _score_maps(
-    folder: Path, good: list[Path] | None, device: str | None, needs: frozenset[str]
-) -> AbstractContextManager[Scenes | ScoreMaps]:
-    """Return the maps of the run's own images where it kept them, else make maps."""
-    from zoo.runs.folder import MAPS
-
-    if good is None and not needs and (folder / MAPS / _SPLIT).is_dir():
-        from zoo.runs.maps import SavedMaps
-
-        return nullcontext(SavedMaps(folder, _SPLIT))
-
-    from zoo.runs.normal_maps import normal_maps
-
-    return normal_maps(folder, good, device, needs)
+def _log(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _undo(folder: Path, dry_run: bool) -> int:

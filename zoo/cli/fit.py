@@ -57,37 +57,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, and say what came out and how to use it."""
+    from zoo.cli.train import with_progress
     from zoo.recipes.files import find_recipe
+    from zoo.runs.fit_images import fit
 
     # What would fail after minutes of fitting fails at once, before the seconds of the imports.
     recipe = find_recipe(args.recipe)
-    check_folders(args)
-
-    from zoo.cli.train import run_with_progress
-    from zoo.recipes.experiment import load
-    from zoo.recipes.trust.parser import names_in
-
-    folders = {key: getattr(args, key) for key in ("good", "bad", "masks")}
-    # Absolute: config.yaml replays from anywhere.
-    folders = {key: str(path.absolute()) for key, path in folders.items() if path is not None}
-    experiment = load(
-        recipe.path,
-        name=recipe.name,
-        data={
-            "class_path": "zoo.data.ImageFolders",
-            "init_args": {**folders, "max_good": args.max_good, "seed": args.seed},
-        },
-        seed=args.seed,
-        overrides=overrides(args.passed),
-        typed=names_in(args.passed),
-        folder=args.out,
-        keep=args.keep,
-        command=_command(args),
+    settings = overrides(args.passed)
+    made = with_progress(
+        f"{recipe.name} · {args.good.resolve().name} · seed {args.seed}",
+        lambda say: fit(
+            recipe.path,
+            normal=args.good,
+            anomalous=args.bad,
+            masks=args.masks,
+            out=args.out,
+            max_normal=args.max_good,
+            seed=args.seed,
+            keep=args.keep,
+            overrides=settings,
+            typed=typed_names(args.passed),
+            command=_command(args),
+            say=say,
+            log=print,
+        ),
     )
-    made = run_with_progress(experiment)
     for line in report(made.metrics, made.folder):
         print(line)
     return 0
+
+
+def typed_names(words: list[str]) -> frozenset[str]:
+    """Return the names of classes among some words."""
+    if not words:
+        return frozenset()
+    from zoo.recipes.trust.parser import names_in
+
+    return names_in(words)
 
 
 def overrides(words: list[str]) -> dict[str, Any]:
@@ -108,31 +114,6 @@ def overrides(words: list[str]) -> dict[str, Any]:
         is_structure = value[0] in "[{"
         found[option.removeprefix("--")] = parse_yaml(value, option) if is_structure else value
     return found
-
-
-def check_folders(args: argparse.Namespace) -> None:
-    """Check that there are pictures, and that nothing of somebody's is in the way of the run.
-
-    Raises:
-        ZooError: A folder is missing or empty, or the run would be written where it must not.
-    """
-    from zoo.data.pictures import object_name, pictures
-    from zoo.runs.folder import check_free, read_metrics
-
-    check_free(args.out)
-    for folder in filter(None, (args.good, args.bad, args.masks)):
-        if args.out.resolve().is_relative_to(folder.resolve()):
-            raise ZooError(
-                f"{args.out} lies in {folder}, and what is written there would count as pictures "
-                "the next time: give --out a folder elsewhere"
-            )
-        pictures(folder)
-    name, older = object_name(args.good), read_metrics(args.out)
-    if older is not None and older["object"] != name:
-        raise ZooError(
-            f"{args.out} holds a detector of '{older['object']}', this would be one of '{name}': "
-            "give --out another folder, or remove that one"
-        )
 
 
 def report(metrics: dict[str, Any], folder: Path) -> list[str]:

@@ -60,8 +60,8 @@ def hand_in(
     device: str | None = None,
 ) -> int:
     """Write the submission of some runs as a folder or an archive, and return the exit code."""
-    from zoo.vand.submission.runs import expected_of
     from zoo.vand.submission.expected import check_published
+    from zoo.vand.submission.runs import expected_of
     from zoo.vand.submission.staging import check_free
     from zoo.vand.submission.write import submit
 

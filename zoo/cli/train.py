@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import NoneType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from zoo.utils.errors import ZooError
+
+if TYPE_CHECKING:
+    from jsonargparse import Namespace
+
+    from zoo.recipes.experiment import Experiment
+    from zoo.runs.run import Run
 
 HELP = "anomalib's train: fit, calibrate and evaluate one method on one object, into a run folder"
 # Arguments of data that are texts, whatever they look like.
@@ -38,7 +44,7 @@ def run(words: Sequence[str]) -> int:
         keep=settings["keep"],
         typed=typed,
     )
-    made = run_with_progress(planned)
+    made = with_progress(planned.label, lambda say: run_or_fail(planned, say))
     metrics = made.metrics
     print(result_text(metrics))
     print(made.calibration.describe())
@@ -48,16 +54,29 @@ def run(words: Sequence[str]) -> int:
     return 0
 
 
-def run_with_progress(planned):
-    """Carry out one experiment with a display of its progress, and return the run."""
+def run_or_fail(planned: Experiment, say: Callable[[str], None]) -> Run:
+    """Carry out one experiment."""
     from zoo.runs.run import run as run_experiment
+
+    made = run_experiment(planned, say=say, log=print)
+    assert made is not None  # it was not told to leave out anything
+    return made
+
+
+def with_progress(label: str, work: Callable[[Callable[[str], None]], Run]) -> Run:
+    """Carry out one run with a display of its progress.
+
+    Args:
+        label: What the run is called.
+        work: Is given where to say what is being done.
+    """
     from zoo.utils.progress import GridProgress, duration
 
     progress = GridProgress(1)
-    progress.begin(0, planned.label)
+    progress.begin(0, label)
     begin = time.perf_counter()
     try:
-        made = run_experiment(planned, say=progress.say, log=print)
+        made = work(progress.say)
     except Exception:
         progress.end("failed")  # the error has a line of its own, also on a terminal
         raise
@@ -67,7 +86,7 @@ def run_with_progress(planned):
     return made
 
 
-def parse(words: Sequence[str]):
+def parse(words: Sequence[str]) -> tuple[Namespace, frozenset[str]]:
     """Return the settings of a command line, and the names of classes that were typed in it.
 
     Raises:

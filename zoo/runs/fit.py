@@ -16,10 +16,10 @@ from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.metrics import PixelScores, add_splits
 from zoo.postprocess.calibration import NO_THRESHOLD
-from zoo.postprocess.doubt import doubt
+from zoo.postprocess.calibration import doubt
 from zoo.postprocess.false_alarms import FalseAlarms, expected_false_alarms
 from zoo.postprocess.finish import finish
-from zoo.postprocess.spool import ScoreMapSpool
+from zoo.postprocess.score_maps import ScoreMapSpool
 from zoo.predict.detector import TorchPredictor
 from zoo.predict.scenes import scenes
 from zoo.predict.scoring import score_split

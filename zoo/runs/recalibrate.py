@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,19 +11,23 @@ import numpy as np
 
 from zoo.data.known_images import image_digest
 from zoo.data.pictures import pictures, without_copies
-from zoo.postprocess.calibration import Calibration, doubt
+from zoo.postprocess.calibration import Calibration
+from zoo.postprocess.calibration import doubt
 from zoo.postprocess.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
+from zoo.postprocess.rules.text import parse_rule, rule_of
 from zoo.postprocess.rules import Rule
-from zoo.postprocess.rules.text import rule_of
 from zoo.postprocess.score_maps import Scenes, ScoreMaps
-from zoo.runs.check import read_calibration
+from zoo.runs.check import check_run, read_calibration
 from zoo.runs.folder import CALIBRATION
 from zoo.runs.history import older
+from zoo.runs.maps import SavedMaps, kept_maps
 from zoo.utils.errors import ZooError
+
+VALIDATION = "validation"
 
 
 @dataclass(frozen=True)
-class Judged:
+class Assessed:
     """A calibration and its false alarms to expect; None where one image cannot tell.
 
     Attributes:
@@ -121,13 +125,53 @@ def given_pictures(folder: Path) -> tuple[list[Path], list[str]]:
     return images, [*found.notices(), *said]
 
 
+def recalibrated(
+    folder: Path,
+    rule: Rule | str | None = None,
+    normal: str | Path | None = None,
+    device: str | None = None,
+    log: Callable[[str], None] = lambda text: None,
+) -> tuple[Assessed | None, Assessed]:
+    """Return the calibration of a run, if it can be read, and a new one; nothing is written.
+
+    Args:
+        folder: Folder of the run.
+        rule: Of the new one, or its text; by default the same as before.
+        normal: Folder of normal images; by default the run's own calibration images.
+        device: Where the model runs.
+        log: Receives what a person should know.
+
+    Raises:
+        ZooError: The images are gone, too few, or ones that may set no threshold; or no rule is
+            known.
+    """
+    if isinstance(rule, str):
+        rule = parse_rule(rule)
+    old = read_old(folder, required=rule is None)
+    if rule is None:
+        assert old is not None
+        rule = rule_of(old)
+    given, notices = given_pictures(Path(normal)) if normal is not None else (None, [])
+    for notice in notices:
+        log(notice)
+    source = source_of(folder, given, str(normal))
+    bit_depth = check_run(folder, with_model=False).get("bit_depth")
+    if given is None and not rule.needs and kept_maps(folder, VALIDATION):
+        return recalibrate(rule, SavedMaps(folder, VALIDATION), source, old, bit_depth)
+
+    from zoo.runs.normal_maps import normal_maps  # needs torch, which maps that were kept do not
+
+    with normal_maps(folder, given, device, rule.needs) as maps:
+        return recalibrate(rule, maps, source, old, bit_depth)
+
+
 def recalibrate(
     rule: Rule,
     score_maps: Scenes | ScoreMaps,
     source: CalibrationSource,
     old: Calibration | None,
     bit_depth: int | None = None,
-) -> tuple[Judged | None, Judged]:
+) -> tuple[Assessed | None, Assessed]:
     """Derive a calibration, and judge the old one by the same maps.
 
     Args:
@@ -147,13 +191,13 @@ def recalibrate(
     doubted = doubt(calibration, scenes.clean)
     if old is not None and old.image_threshold is not None:
         # Verdicts stay with the image score, of which blobs say nothing.
-        return Judged(old, None), Judged(
+        return Assessed(old, None), Assessed(
             calibration.with_image_threshold(scenes.clean.scores), None, doubted
         )
-    new = Judged(calibration, expected_false_alarms(rule, scenes), doubted)
+    new = Assessed(calibration, expected_false_alarms(rule, scenes), doubted)
     if old is None:
         return None, new
-    return Judged(old, _expected(old, source, scenes)), new
+    return Assessed(old, _expected(old, source, scenes)), new
 
 
 def _expected(old: Calibration, source: CalibrationSource, scenes: Scenes) -> FalseAlarms | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from anomalib.models import AnomalibModule
 
@@ -19,6 +19,7 @@ from zoo.methods.admissibility import run_admissible
 from zoo.methods.registry import Method, methods
 from zoo.metrics import add_splits
 from zoo.postprocess.calibration import Calibration
+from zoo.postprocess.rules import Rule
 from zoo.predict.detector import TorchPredictor
 from zoo.recipes.experiment import Experiment, dump_header
 from zoo.runs.check import check_run, read_calibration
@@ -32,15 +33,17 @@ from zoo.runs.folder import (
     COST,
     FORMAT_VERSION,
     HISTOGRAMS,
+    MAPS,
     METRICS,
     MODEL,
     RULE_HISTOGRAMS,
     atomic_folder,
+    own_folder,
     write_json,
 )
 from zoo.runs.identity import Identity, identity
 from zoo.runs.load import load_run
-from zoo.runs.maps import FOLDER as MAPS
+from zoo.runs.recalibrate import recalibrated
 from zoo.runs.training.check import check_headers
 from zoo.runs.training.resume import ResumePoint
 from zoo.utils.lock import locked
@@ -82,6 +85,61 @@ class Run:
     def load(self, device: str | None = None, trust: bool = False) -> TorchPredictor:
         """Return the fitted model, ready to predict; see `zoo.load`."""
         return load_run(self.folder, device, trust)
+
+    def calibrate(
+        self,
+        rule: Rule | str | None = None,
+        normal: str | Path | None = None,
+        device: str | None = None,
+    ) -> Calibration:
+        """Give the run new thresholds; the old ones are kept in its `calibrations/`.
+
+        Args:
+            rule: Such as `Quantile(q=0.9999)` or the same as text; by default the one before.
+            normal: Folder of normal images that the run did not learn from; by default the images
+                that it was calibrated on when it was fitted.
+            device: Where the model runs.
+
+        Returns:
+            The calibration that holds now.
+
+        Raises:
+            ZooError: The images are gone, too few, or ones that may set no threshold.
+        """
+        from zoo.runs.history import replace as replace_calibration
+
+        _, after = recalibrated(self.folder, rule, normal, device)
+        if after.calibration != self.calibration:
+            replace_calibration(self.folder, after.calibration)
+        return after.calibration
+
+    def export(
+        self,
+        formats: Sequence[Literal["onnx", "openvino"]] = ("onnx",),
+        precisions: Sequence[Literal["fp32", "fp16", "int8"]] = ("fp32",),
+        out: str | Path | None = None,
+        input_size: tuple[int, int] | None = None,
+    ) -> list[Path]:
+        """Write the model as graphs that carry their calibration and need no torch.
+
+        Args:
+            formats: Of the files.
+            precisions: Of the weights; int8 computes in 8 bits, in ranges that normal images show.
+            out: Folder to write to; `exported` in the run's own by default.
+            input_size: (h, w) in pixels of models that keep the aspect of images.
+
+        Returns:
+            The files, for `zoo.load`.
+
+        Raises:
+            ZooError: A package is missing, or the model cannot be exported.
+        """
+        from zoo.runs.export import NormalPictures, export_run, graph_paths
+
+        place = Path(out) if out is not None else own_folder(self.folder, "exported")
+        suffixes = [{"onnx": ".onnx", "openvino": ".xml"}[name] for name in formats]
+        paths = graph_paths(place, suffixes, list(precisions))
+        return export_run(self.folder, paths, NormalPictures(self.folder), input_size)
 
 
 @dataclass

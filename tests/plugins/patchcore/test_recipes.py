@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import yaml
+from zoo.recipes.command import ZooCLI
+from zoo.runs.train import train
 
 import zoo
 from zoo.data import layout
 from zoo.postprocess.calibration import Calibration
 from zoo.predict.detector import TorchPredictor
-from zoo.recipes.command import ZooCLI
 from zoo.recipes.files import find_recipe, recipe_names
 from zoo.runs.folder import CALIBRATION
-from zoo.runs.train import train
 
 RECIPES = [name for name in recipe_names() if name.startswith("patchcore/")]
 
