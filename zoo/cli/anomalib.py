@@ -24,7 +24,8 @@ from zoo.export.graph import ONNX_OPTIONS, after_resize, calibration_of, metadat
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.methods.visualizer import set_scale
 from zoo.predict.graph_files import write_metadata
-from zoo.recipes.experiment import DEFAULT_OUT, DEFAULT_SEED, dump_header, import_methods
+from zoo.recipes.experiment import DEFAULT_OUT
+from zoo.recipes.language import DEFAULT_SEED, dump_header, import_methods
 from zoo.recipes.numbers import check_numbers
 from zoo.recipes.parse_errors import readable
 from zoo.recipes.trust import check_checkpoint

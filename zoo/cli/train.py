@@ -95,7 +95,8 @@ def parse(words: Sequence[str]) -> tuple[Namespace, frozenset[str]]:
     from anomalib.cli.utils import CustomHelpFormatter
     from jsonargparse import ActionConfigFile
 
-    from zoo.recipes.experiment import DEFAULT_OUT, add_settings, import_methods, readable_errors
+    from zoo.recipes.experiment import DEFAULT_OUT
+    from zoo.recipes.language import add_settings, import_methods, readable_errors
     from zoo.recipes.trust.parser import Parser, names_in
 
     import_methods()

@@ -11,14 +11,14 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from zoo.data.file_hashes import file_digests, folder_digest
-from zoo.recipes.experiment import Experiment
 from zoo.runs.code import code_facts
 from zoo.utils.paths import expand_path
+
+if TYPE_CHECKING:
+    from zoo.recipes.experiment import Experiment
 
 # Where something is read from, written to, cached or shown never changes a number.
 _WITHOUT_EFFECT = {
@@ -94,6 +94,8 @@ def identity(experiment: Experiment, data_fingerprint: str) -> Identity:
     Raises:
         ZooError: A file that a setting names cannot be read.
     """
+    import torch  # whose number of threads decides numbers; submissions compare settings without
+
     config = experiment.config
     facts = {
         "object": experiment.object_name,

@@ -20,7 +20,7 @@ from zoo.data.tiling.recipe import tiled
 from zoo.predict.detector import TorchPredictor
 from zoo.predict.graph import GraphPredictor
 from zoo.predict.predictor import Predictor
-from zoo.recipes.experiment import build_section, import_methods
+from zoo.recipes.language import build_section, import_methods
 from zoo.recipes.numbers import check_numbers
 from zoo.recipes.parse_errors import readable
 from zoo.recipes.trust import check_recipe, trusting

@@ -19,7 +19,7 @@ from zoo.postprocess.score_maps import Scenes, ScoreMapSpool
 from zoo.predict.detector import TorchPredictor
 from zoo.predict.predictor import Predictor
 from zoo.predict.scenes import scenes
-from zoo.recipes.experiment import build_section
+from zoo.recipes.language import build_section
 from zoo.runs.check import check_run
 from zoo.runs.load import load_model, read_config, reason
 from zoo.utils.errors import ZooError

@@ -21,7 +21,8 @@ from zoo.metrics import add_splits
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.rules import Rule
 from zoo.predict.detector import TorchPredictor
-from zoo.recipes.experiment import Experiment, dump_header
+from zoo.recipes.experiment import Experiment
+from zoo.recipes.language import dump_header
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.code import zoo_commit
 from zoo.runs.damage import damage

@@ -16,8 +16,9 @@ from zoo.data.batch import NativeBatch, NativeItem
 from zoo.data.sample import Sample
 from zoo.methods import registry
 from zoo.predict.scoring import Scored, score_batch
-from zoo.recipes.experiment import Experiment, parse
+from zoo.recipes.experiment import Experiment
 from zoo.recipes.experiment import experiment as experiment_of
+from zoo.recipes.language import parse
 from zoo.runs.engine import RunEngine
 from zoo.runs.run import Fitted, fit_here, run
 from zoo.testing.data import N_TRAIN, folder_settings, layout_settings, write_part

@@ -185,6 +185,8 @@ def evaluate_public(
         device: Where models run.
         log: Receives a line per object, and the mean.
     """
+    from zoo.runs.load import load_run  # imports torch
+
     scores: dict[str, float] = {}
     for run in runs:
         listed = layout.samples(root, run.object_name, "test_public")
