@@ -3,9 +3,9 @@
 import pytest
 import torch
 from jsonargparse._util import import_object
+from zoo.recipes.command import ZooCLI
 
 from zoo.postprocess.rules import MeanStd
-from zoo.recipes.command import ZooCLI
 from zoo.runs.training.precision import with_precision
 
 NAMES = ("embedded", "paper", "mvtec_ad_2_paper", "highres")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from zoo.recipes.command import ZooCLI, import_methods
 
 from zoo.cli import main
-from zoo.recipes.command import ZooCLI, import_methods
 from zoo.recipes.files import find_recipe, recipe_names
 from zoo.recipes.trust import allowed, check_recipe, is_trusting, trusting
 from zoo.recipes.trust.allowed import Refused, resolve

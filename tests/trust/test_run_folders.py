@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from zoo.recipes.command import ZooCLI
 
 import zoo
 from zoo.cli import main
-from zoo.recipes.command import ZooCLI
 from zoo.runs.checksums import write_checksums
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import read_yaml

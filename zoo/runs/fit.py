@@ -15,8 +15,7 @@ from zoo.data.known_images import image_digests
 from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.metrics import PixelScores, add_splits
-from zoo.postprocess.calibration import NO_THRESHOLD
-from zoo.postprocess.calibration import doubt
+from zoo.postprocess.calibration import NO_THRESHOLD, doubt
 from zoo.postprocess.false_alarms import FalseAlarms, expected_false_alarms
 from zoo.postprocess.finish import finish
 from zoo.postprocess.score_maps import ScoreMapSpool

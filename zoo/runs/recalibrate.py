@@ -11,11 +11,10 @@ import numpy as np
 
 from zoo.data.known_images import image_digest
 from zoo.data.pictures import pictures, without_copies
-from zoo.postprocess.calibration import Calibration
-from zoo.postprocess.calibration import doubt
+from zoo.postprocess.calibration import Calibration, doubt
 from zoo.postprocess.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
-from zoo.postprocess.rules.text import parse_rule, rule_of
 from zoo.postprocess.rules import Rule
+from zoo.postprocess.rules.text import parse_rule, rule_of
 from zoo.postprocess.score_maps import Scenes, ScoreMaps
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.folder import CALIBRATION

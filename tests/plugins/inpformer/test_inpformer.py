@@ -7,13 +7,13 @@ import torch
 from lightning.pytorch import Callback
 from safetensors.torch import save_file
 from torchvision.transforms.v2 import ColorJitter
+from zoo.recipes.command import ZooCLI
 from zoo_plugins.inpformer import ZooInpFormer
 from zoo_plugins.inpformer.schedule import learning_rate_factor
 from zoo_plugins.inpformer.torch_model import coherence_loss
 
 from zoo.data import MVTecAD2Layout
 from zoo.data.tiling import tiled
-from zoo.recipes.command import ZooCLI
 from zoo.recipes.files import find_recipe
 from zoo.runs.engine import RunEngine
 from zoo.runs.training import resume
