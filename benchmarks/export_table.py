@@ -31,7 +31,7 @@ from zoo.runs.agreement import check_graphs, standard_pictures
 from zoo.runs.check import check_run, runs_below
 from zoo.runs.export import NormalPictures, export_run, graph_paths
 from zoo.runs.load import load
-from zoo.runs.normal_maps import datamodule_of
+from zoo.runs.normal_images import datamodule_of
 from zoo.utils.errors import ZooError
 from zoo.utils.process import quiet
 from zoo.utils.progress import counted

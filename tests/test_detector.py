@@ -15,7 +15,7 @@ from zoo.data.tiling import Scaled, ScaledPreProcessor
 from zoo.postprocess import Calibration
 from zoo.predict.detector import TorchPredictor
 from zoo.predict.prediction import Scored
-from zoo.runs.training.check import check_headers
+from zoo.runs.check_data import check_headers
 from zoo.utils.errors import ZooError, ZooWarning
 
 

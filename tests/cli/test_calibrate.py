@@ -104,7 +104,7 @@ def test_the_same_rule_on_the_same_images_changes_nothing(run, calibrate):
 
 
 def test_kept_maps_need_neither_model_nor_images(run_with_maps, calibrate, monkeypatch):
-    from zoo.runs import normal_maps
+    from zoo.runs import normal_images as normal_maps
 
     monkeypatch.setattr(normal_maps, "load_model", pytest.fail)
     (run_with_maps / "model.ckpt").unlink()
@@ -209,7 +209,7 @@ def test_a_full_disk_leaves_the_old_calibration(run, lamp, calibrate, monkeypatc
     def full(*words):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("zoo.runs.history.put_file", full)
+    monkeypatch.setattr("zoo.runs.calibrations.put_file", full)
     code, _, error = calibrate(run, "--good", lamp)
     assert code == 1
     assert error.startswith("zoo: no space left for ")

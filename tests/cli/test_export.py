@@ -15,8 +15,8 @@ import zoo
 from zoo.cli import main
 from zoo.postprocess import Calibration
 from zoo.predict import read_metadata, write_metadata
+from zoo.runs import calibrations as history
 from zoo.runs import export as export_module
-from zoo.runs import history
 from zoo.runs.export import NormalPictures
 
 for _package in ("onnx", "onnxscript", "onnxruntime", "openvino"):
@@ -160,7 +160,7 @@ def test_anomalibs_own_verb_carries_the_calibration_that_holds_now(run, tmp_path
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
     newer = Calibration(12.5, 3, rule="fixed")
-    history.replace(copy, newer)
+    history.set_calibration(copy, newer)
     options = [f"--model.{key}={value}" for key, value in MODEL.items()]
     words = ["export", "--model", "ZooPatchcore", *options, "--export_type", "onnx"]
     root = ["--export_root", str(tmp_path / "out"), "--default_root_dir", str(tmp_path)]

@@ -202,7 +202,7 @@ def test_a_test_split_beyond_the_depth_is_one_line(runs, tmp_path, write_object)
     widen(tmp_path / "part", 12)
     for path in sorted((tmp_path / "part/test_public/good").glob("*.png")):
         cv2.imwrite(str(path), np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) * 20)
-    from zoo.runs.training.check import warn_of_depths
+    from zoo.runs.check_data import warn_of_depths
 
     with pytest.warns(ZooWarning, match="1 more: each holds values of 16 bits") as said:
         warn_of_depths(MVTecAD2Layout(tmp_path, "part"), "test_public")

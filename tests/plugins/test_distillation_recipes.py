@@ -6,7 +6,7 @@ from jsonargparse._util import import_object
 from zoo.recipes.command import ZooCLI
 
 from zoo.postprocess.rules import MeanStd
-from zoo.runs.training.precision import with_precision
+from zoo.runs.training import with_precision
 
 NAMES = ("embedded", "paper", "mvtec_ad_2_paper", "highres")
 

@@ -13,8 +13,8 @@ from zoo.data.batch import NativeBatch
 from zoo.methods import BlobPostProcessor
 from zoo.postprocess import Calibration, Quantile, finish
 from zoo.postprocess.score_maps import ScoreMapSpool
+from zoo.runs.calibrations import CalibrationSource, recalibrate
 from zoo.runs.evaluate import SplitEvaluation
-from zoo.runs.recalibrate import CalibrationSource, recalibrate
 from zoo.utils.errors import ZooError
 
 SQUARE = np.zeros((8, 8), np.float32)

@@ -7,7 +7,7 @@ import pytest
 
 from zoo.postprocess import Quantile
 from zoo.postprocess.calibration import doubt
-from zoo.runs.recalibrate import CalibrationSource, recalibrate
+from zoo.runs.calibrations import CalibrationSource, recalibrate
 
 RULE = Quantile(q=0.99, min_area_px=1)
 

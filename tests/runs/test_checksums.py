@@ -8,9 +8,8 @@ import pytest
 
 from zoo.postprocess.calibration import Calibration
 from zoo.runs import checksums, history
-from zoo.runs.check import check_run, read_calibration
+from zoo.runs.check import check_run, damage, read_calibration
 from zoo.runs.checksums import verify_all
-from zoo.runs.damage import damage
 from zoo.runs.folder import atomic_folder, write_json
 from zoo.utils.errors import ZooError
 
@@ -61,11 +60,11 @@ def test_a_calibration_of_another_run_is_none_of_this_one(run):
 
 
 def test_a_new_calibration_is_the_runs_own_and_so_is_an_older_one(run):
-    history.replace(run, Calibration(0.75, given=True))
+    history.set_calibration(run, Calibration(0.75, given=True))
     verify_all(run)
     assert read_calibration(run).threshold == 0.75
     assert check_run(run)["vand4_admissible"].startswith("no: ")  # metrics were written again
-    history.put_back(run)
+    history.undo_calibration(run)
     verify_all(run)
     assert read_calibration(run).threshold == 0.5
     assert check_run(run)["vand4_admissible"] == "yes"
@@ -73,7 +72,7 @@ def test_a_new_calibration_is_the_runs_own_and_so_is_an_older_one(run):
 
 def test_an_older_calibration_is_checked_as_well(run):
     (run / "calibration.json").write_text(Calibration(0.1).to_text())  # damaged before it is kept
-    history.replace(run, Calibration(0.75))
+    history.set_calibration(run, Calibration(0.75))
     with pytest.raises(ZooError, match=r"0001.json is not the file that the run wrote"):
         read_calibration(run, "calibrations/0001.json")
 
@@ -113,7 +112,10 @@ def test_a_link_leads_nobody_out_of_a_run(run, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/0001.json").write_text("mine")
     (run / "calibrations").symlink_to(tmp_path / "elsewhere")
-    for work in (lambda: history.replace(run, Calibration(0.75)), lambda: history.put_back(run)):
+    for work in (
+        lambda: history.set_calibration(run, Calibration(0.75)),
+        lambda: history.undo_calibration(run),
+    ):
         with pytest.raises(ZooError, match=r"calibrations is a link to .*: remove the link"):
             work()
     assert [path.read_text() for path in (tmp_path / "elsewhere").iterdir()] == ["mine"]

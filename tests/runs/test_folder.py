@@ -7,7 +7,7 @@ import shutil
 import pytest
 from zoo.runs.spec import RunSpec
 
-from zoo.runs.damage import damage
+from zoo.runs.check import damage
 from zoo.runs.folder import (
     atomic_folder,
     check_free,

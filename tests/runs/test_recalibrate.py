@@ -12,7 +12,7 @@ from zoo.cli import main
 from zoo.data.known_images import image_digests
 from zoo.postprocess import Quantile
 from zoo.postprocess.false_alarms import count_false_alarms, expected_false_alarms
-from zoo.runs.recalibrate import CalibrationSource, given_pictures, recalibrate
+from zoo.runs.calibrations import CalibrationSource, given_pictures, recalibrate
 from zoo.utils.errors import ZooError
 
 RULE = Quantile(q=0.99, min_area_px=1)

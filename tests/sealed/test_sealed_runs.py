@@ -10,8 +10,8 @@ from small_recipes import STFPM
 
 from zoo.benchmark.sealed import landlock
 from zoo.cli import main
+from zoo.runs import resume as resume
 from zoo.runs.checksums import write_checksums
-from zoo.runs.training import resume
 from zoo.utils.hashes import file_sha256
 
 RECIPE = """
@@ -42,7 +42,7 @@ class Cheat(ZooPatchcore):
 HALTS = """
 import os
 from anomalib.models import Stfpm
-from zoo.runs.training import resume
+from zoo.runs import resume as resume
 
 resume.BLOCK_SECONDS, resume._SAVING_SHARE = 0.0, 1e9  # a state after every step
 

@@ -14,7 +14,7 @@ from small_recipes import STFPM
 from zoo_plugins.patchcore import ZooPatchcore
 
 from zoo.cli import main
-from zoo.runs.training import resume as resume_module
+from zoo.runs import resume as resume_module
 
 # A stock model with augmented images: what is drawn at random must come again, too.
 RECIPE = f"""{STFPM}data:

@@ -5,11 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from zoo.methods.progress import SayProgress, batches
-from zoo.runs.training.callbacks import learns_long
-from zoo.runs.training.check import check_data
-from zoo.runs.training.divergence import StopAtDivergence, is_finite, loss_of
-from zoo.runs.training.precision import with_precision
+from zoo.methods.progress import SayProgress, batches, loss_of
+from zoo.runs.check_data import check_data
+from zoo.runs.resume import is_finite
+from zoo.runs.training import StopAtDivergence, learns_long, with_precision
 from zoo.utils.errors import ZooError
 
 

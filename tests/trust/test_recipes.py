@@ -84,7 +84,7 @@ NO_PARTS = [
     "zoo.cli.main",
     "zoo.recipes.command.Path",
     "zoo.recipes.command.ZooCLI",
-    "zoo.runs.training.resume.KeepState",
+    "zoo.runs.resume.KeepState",
 ]
 STRANGE = ["os.system", "subprocess.Popen", "builtins.exec", "unittest.__main__.png", "a.b.c"]
 

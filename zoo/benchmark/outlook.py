@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from zoo.benchmark.attempt import Attempt
 from zoo.recipes.experiment import Experiment
-from zoo.runs.damage import damage
+from zoo.runs.check import damage
 from zoo.runs.documents import METRICS, read_cost, read_metrics
 from zoo.runs.folder import ATTESTATION
 from zoo.runs.identity import identity

@@ -44,8 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _calibrate(args: argparse.Namespace) -> int:
-    from zoo.runs.history import replace
-    from zoo.runs.recalibrate import recalibrated
+    from zoo.runs.calibrations import recalibrated, set_calibration
 
     before, after = recalibrated(args.run, args.rule, args.good, args.device, _log)
     for line in before.lines("old") if before else ["old: this version cannot read it"]:
@@ -57,7 +56,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     elif before and after.calibration == before.calibration:
         print("both are the same: nothing was written")
     else:
-        kept = replace(args.run, after.calibration)
+        kept = set_calibration(args.run, after.calibration)
         print(f"the new one holds; the old one is {kept}, --undo puts it back")
         print("metrics.json and cases tell of the calibration that they were made with, as before")
         if after.calibration.given:
@@ -70,17 +69,19 @@ def _log(text: str) -> None:
 
 
 def _undo(folder: Path, dry_run: bool) -> int:
+    from zoo.runs.calibrations import last_calibration, read_old, undo_calibration
     from zoo.runs.check import read_calibration
-    from zoo.runs.history import last, put_back
-    from zoo.runs.recalibrate import read_old
 
-    old, older = read_old(folder), read_calibration(folder, last(folder).relative_to(folder))
+    old, older = (
+        read_old(folder),
+        read_calibration(folder, last_calibration(folder).relative_to(folder)),
+    )
     print(f"old: {old.describe() if old else 'cannot be read'}")
     print(f"new: {older.describe()}")
     if dry_run:
         print("nothing was written")
     else:
-        put_back(folder)
+        undo_calibration(folder)
         print("the new one, which is the last older one, holds again; the old one is gone")
     return 0
 

@@ -90,7 +90,7 @@ def _rows(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
     from zoo.results.robustness.seen import seen_families
     from zoo.runs.check import check_run
     from zoo.runs.load import load_run, read_config
-    from zoo.runs.normal_maps import datamodule_of
+    from zoo.runs.normal_images import datamodule_of
 
     metrics, config = check_run(folder), read_config(folder)
     if args.root is not None:

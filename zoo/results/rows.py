@@ -16,7 +16,7 @@ from typing_extensions import NotRequired
 
 from zoo.results.aggregate import HERE, SERVER
 from zoo.results.published import SERVER_FILE, read_server
-from zoo.runs.damage import check_sound
+from zoo.runs.check import check_sound
 from zoo.runs.documents import (
     FAILED,
     Cost,

@@ -1,24 +1,23 @@
-"""Whether a folder is a run that this version can read; light, so that typing errors show at once.
-
-Nothing here imports torch.
-"""
+"""Whether a folder is a run that this version can read, with the files that it wrote."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from zoo import __version__
-from zoo.postprocess.calibration import MEND, Calibration
-from zoo.runs.checksums import verify
-from zoo.runs.damage import check_sound
-from zoo.runs.documents import Metrics, check_metrics
+from zoo.postprocess.calibration import MEND as MEND_CALIBRATION
+from zoo.postprocess.calibration import Calibration
+from zoo.runs.checksums import CHECKSUMS, has_checksums, verify, verify_all
+from zoo.runs.documents import COST, MEND, METRICS, Metrics, check_metrics, read_cost
 from zoo.runs.folder import (
     CALIBRATION,
     CONFIG,
     FORMAT_VERSION,
-    METRICS,
+    HISTOGRAMS,
     MODEL,
+    RULE_HISTOGRAMS,
     UNFINISHED,
+    has_metrics_of_ours,
     read_metrics,
 )
 from zoo.utils.errors import ZooError
@@ -75,7 +74,7 @@ def read_calibration(folder: Path, name: str | Path = CALIBRATION) -> Calibratio
         ZooError: It is missing, damaged or of another version.
     """
     calibration = Calibration.load(Path(folder) / name)
-    verify(folder, name, MEND)
+    verify(folder, name, MEND_CALIBRATION)
     return calibration
 
 
@@ -84,3 +83,36 @@ def _hint(folder: Path) -> str:
     if inner:
         return f"; did you mean {inner.parent}?"
     return "; `zoo fit` and `zoo bench` make one"
+
+
+def damage(folder: Path) -> str | None:
+    """Return what is wrong with a run's files, or None for a sound run and where there is none."""
+    if not has_metrics_of_ours(folder):
+        return None
+    try:
+        check_sound(folder)
+        verify_all(folder)
+    except ZooError as error:
+        return str(error)
+    return None
+
+
+def check_sound(folder: Path, with_model: bool = True) -> None:
+    """Raise for a damaged run.
+
+    Only files are looked at that are there: which ones a run must have is another question.
+
+    Args:
+        folder: Of the run.
+        with_model: Whether model and histograms count, which numbers and tables do without.
+
+    Raises:
+        ZooError: A file is not what the run wrote.
+    """
+    folder = Path(folder)
+    check_metrics(folder)
+    read_cost(folder)
+    if with_model and not has_checksums(folder):
+        raise ZooError(f"run {folder} has no {CHECKSUMS}, so that nobody can tell damage: {MEND}")
+    for name in (METRICS, COST, *((HISTOGRAMS, RULE_HISTOGRAMS, MODEL) * with_model)):
+        verify(folder, name)

@@ -6,16 +6,14 @@ edited while a grid runs does not pass for the one that made the later runs.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import inspect
 import re
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -88,10 +86,8 @@ def libraries() -> dict[str, str]:
 def class_code(found: type) -> list[str]:
     """Return what changes with the code or the data files of a class's packages.
 
-    A package counts with its sub-packages and data files, short of the folders of other methods
-    that nothing in it imports. So do the packages and modules beside it that it imports, and
-    what the class inherits from elsewhere. Of packages that its distribution requires, the
-    versions count.
+    Every file of a package counts, short of the folders of other methods; so do the packages that
+    the class inherits from. Of packages that its distribution requires, the versions count.
 
     Args:
         found: A class that is neither zoo's nor a library's.
@@ -106,24 +102,26 @@ def _sources(found: type) -> tuple[str, list[tuple[str, Path]], dict[str, str]]:
     whole = inspect.getmro(found) if isinstance(found, type) else (found,)
     bases = [base for base in whole if _top(base) not in _KNOWN]
     homes = [Path(inspect.getfile(base)) for base in bases]
-    waiting = {_top(base): _home(_top(base)) for base in bases}
     files: dict[str, Path] = {}
     required: set[str] = set()
-    seen: set[str] = set()
-    while waiting:
-        top, root = waiting.popitem()
-        seen.add(top)
+    for top in {_top(base) for base in bases}:
+        root = _home(top)
         own = _files_of_package(root, homes)
         files |= {path.relative_to(root.parent).as_posix(): path for path in own}
         dist = _distribution(top)
         if dist and dist.name != "anomalib-zoo":
             required |= {dist.name, *(Requirement(text).name for text in dist.requires or ())}
-        names = {text.partition(".")[0] for path in own for text in _imported(path)}
-        names -= seen | _KNOWN | {""}
-        waiting |= {name: place for name in names if (place := _beside(name, root.parent, dist))}
+            files |= {str(file): Path(dist.locate_file(file)) for file in _modules(dist)}
     code = [(name, path) for name, path in files.items() if path.suffix == ".py"]
     data = [(name, path) for name, path in files.items() if path.suffix != ".py"]
     return _hash(code), data, _versions(required)
+
+
+def _modules(dist: Distribution) -> Iterator[PackagePath]:
+    """Yield the Python files that a distribution brings, wherever they lie."""
+    for file in dist.files or ():
+        if file.suffix == ".py" and ".." not in file.parts:
+            yield file
 
 
 def _class_paths(value: Any) -> Iterator[str]:
@@ -151,15 +149,16 @@ def _home(top: str) -> Path:
 
 def _files_of_package(root: Path, homes: Iterable[Path]) -> list[Path]:
     """Return the files of a package, or one module, that count for classes in the files `homes`."""
-    files = [path for path in _below(root) if path.name not in _SAYS_NOTHING]
-    others = {card.parent for card in root.rglob("card.yaml")} - {root}
-    others = {each for each in others if not any(home.is_relative_to(each) for home in homes)}
-    while True:
-        kept = [p for p in files if not any(p.is_relative_to(other) for other in others)]
-        words = {word for path in kept for text in _imported(path) for word in text.split(".")}
-        if not (used := {each for each in others if each.name in words}):
-            return kept
-        others -= used
+    methods = {card.parent for card in root.rglob("card.yaml")} - {root}
+    others = [
+        folder for folder in methods if not any(home.is_relative_to(folder) for home in homes)
+    ]
+    return [
+        path
+        for path in _below(root)
+        if path.name not in _SAYS_NOTHING
+        and not any(path.is_relative_to(folder) for folder in others)
+    ]
 
 
 def _below(path: Path) -> list[Path]:
@@ -172,34 +171,6 @@ def _below(path: Path) -> list[Path]:
         if file.is_file() and not any(p == "__pycache__" or p.startswith(".") for p in parts):
             found.append(file)
     return sorted(found)
-
-
-def _imported(path: Path) -> set[str]:
-    """Return the dotted names that a Python file imports; relative ones begin with a dot."""
-    if path.suffix != ".py":
-        return set()
-    found = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
-            found |= {f"{module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def _beside(name: str, folder: Path, dist: Distribution | None) -> Path | None:
-    """Return the package or module of that name beside another one, if it comes with it."""
-    if name == _BUNDLED:
-        return _home(name)
-    package = folder / name
-    place = package if (package / "__init__.py").is_file() else folder / f"{name}.py"
-    if not place.exists():
-        return None
-    if folder in map(Path, sysconfig.get_paths().values()):  # where anybody's packages lie
-        files = (dist.files if dist else None) or ()
-        return place if any(file.parts[0] == place.name for file in files) else None
-    return place
 
 
 def _distribution(top: str) -> Distribution | None:

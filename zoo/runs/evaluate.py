@@ -23,12 +23,12 @@ from zoo.predict.prediction import Scored
 from zoo.predict.scoring import score_batch, score_split
 from zoo.recipes.experiment import Keep
 from zoo.runs.cases import CaseCollector
+from zoo.runs.check_data import warn_of_depths
 from zoo.runs.documents import NO_MASKS, NO_TRUTH
 from zoo.runs.fit import Say
 from zoo.runs.folder import CASES
 from zoo.runs.maps import MapWriter
 from zoo.runs.rule_scores import RuleScores
-from zoo.runs.training.check import warn_of_depths
 from zoo.utils.errors import ZooWarning
 from zoo.utils.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
 

@@ -37,11 +37,11 @@ from zoo.predict.graph import GraphPredictor, at_graph_size
 from zoo.predict.graph_files import read_metadata, write_metadata
 from zoo.predict.metadata import ExportMetadata
 from zoo.predict.scenes import evenly
+from zoo.runs.calibrations import CalibrationSource, recalibrate, source_of
 from zoo.runs.check import read_calibration
 from zoo.runs.folder import CALIBRATION, MODEL
 from zoo.runs.load import load_run, read_config
-from zoo.runs.normal_maps import datamodule_of, maps_of, normal_pictures
-from zoo.runs.recalibrate import CalibrationSource, recalibrate, source_of
+from zoo.runs.normal_images import datamodule_of, maps_of, normal_pictures
 from zoo.utils.errors import ZooError
 from zoo.utils.hashes import file_sha256
 

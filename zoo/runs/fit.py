@@ -24,14 +24,13 @@ from zoo.predict.scenes import scenes
 from zoo.predict.scoring import score_split
 from zoo.recipes.experiment import Keep
 from zoo.runs.cases import CaseCollector
+from zoo.runs.check_data import check_data, check_headers, warn_of_depths
 from zoo.runs.engine import RunEngine
 from zoo.runs.folder import CALIBRATION, CASES, HISTOGRAMS, MODEL, RULE_HISTOGRAMS
 from zoo.runs.maps import MapWriter
+from zoo.runs.resume import ResumePoint
 from zoo.runs.rule_scores import RuleScores
-from zoo.runs.training.callbacks import learns_long, training_callbacks
-from zoo.runs.training.check import check_data, check_headers, warn_of_depths
-from zoo.runs.training.precision import with_precision
-from zoo.runs.training.resume import ResumePoint
+from zoo.runs.training import learns_long, training_callbacks, with_precision
 from zoo.utils.errors import ZooWarning
 from zoo.utils.timing import Stopwatch
 

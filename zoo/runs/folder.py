@@ -29,7 +29,7 @@ ROBUSTNESS = "robustness"  # see `zoo relight`
 # What a run writes; whatever else lies in its folder is somebody's own.
 _OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS)
 _OURS += (RULE_HISTOGRAMS, ATTESTATION, ROBUSTNESS, CHECKSUMS)
-_OURS += ("calibrations",)  # older ones, see `zoo.runs.history`: they are of that run's model
+_OURS += ("calibrations",)  # older ones, see `zoo.runs.calibrations`: they are of that run's model
 UNFINISHED = ".unfinished"
 _HEADER = b"# anomalib-zoo=="  # what our configurations begin with
 

@@ -23,9 +23,10 @@ from zoo.postprocess.rules import Rule
 from zoo.predict.detector import TorchPredictor
 from zoo.recipes.experiment import Experiment
 from zoo.recipes.language import dump_header
-from zoo.runs.check import check_run, read_calibration
+from zoo.runs.calibrations import recalibrated
+from zoo.runs.check import check_run, damage, read_calibration
+from zoo.runs.check_data import check_headers
 from zoo.runs.code import zoo_commit
-from zoo.runs.damage import damage
 from zoo.runs.documents import Cost, Metrics, read_cost, read_metrics
 from zoo.runs.evaluate import Evaluation, evaluate, measure_cost
 from zoo.runs.fit import Say, fit_and_calibrate
@@ -44,9 +45,7 @@ from zoo.runs.folder import (
 )
 from zoo.runs.identity import Identity, identity
 from zoo.runs.load import load_run
-from zoo.runs.recalibrate import recalibrated
-from zoo.runs.training.check import check_headers
-from zoo.runs.training.resume import ResumePoint
+from zoo.runs.resume import ResumePoint
 from zoo.utils.lock import locked
 from zoo.utils.plain_yaml import dump_yaml
 from zoo.utils.timing import PeakMemory, Stopwatch
@@ -107,11 +106,11 @@ class Run:
         Raises:
             ZooError: The images are gone, too few, or ones that may set no threshold.
         """
-        from zoo.runs.history import replace as replace_calibration
+        from zoo.runs.calibrations import set_calibration
 
         _, after = recalibrated(self.folder, rule, normal, device)
         if after.calibration != self.calibration:
-            replace_calibration(self.folder, after.calibration)
+            set_calibration(self.folder, after.calibration)
         return after.calibration
 
     def export(

@@ -15,8 +15,8 @@ from zoo_plugins.inpformer.torch_model import coherence_loss
 from zoo.data import MVTecAD2Layout
 from zoo.data.tiling import tiled
 from zoo.recipes.files import find_recipe
+from zoo.runs import resume as resume
 from zoo.runs.engine import RunEngine
-from zoo.runs.training import resume
 from zoo.utils.errors import ZooError
 from zoo.utils.seeding import apply_seed
 

@@ -9,8 +9,8 @@ from zoo_plugins.rdpp.pseudo_anomalies import NoiseBlocks
 
 from zoo.data import MVTecAD2Layout
 from zoo.runs.engine import RunEngine
-from zoo.runs.training.callbacks import training_callbacks
-from zoo.runs.training.resume import ResumePoint
+from zoo.runs.resume import ResumePoint
+from zoo.runs.training import training_callbacks
 from zoo.utils.seeding import apply_seed
 
 SMALL = {"image_size": 64, "decoder_depths": (1, 1, 1), "visualizer": False}
@@ -88,8 +88,8 @@ def test_an_interrupted_training_goes_on_with_the_same_noise(mini, tmp_path, mon
         return real(self, batch, batch_idx)
 
     resume = ResumePoint(tmp_path / "state", "key")
-    monkeypatch.setattr("zoo.runs.training.resume.BLOCK_SECONDS", 0.0)
-    monkeypatch.setattr("zoo.runs.training.resume._SAVING_SHARE", 1e9)
+    monkeypatch.setattr("zoo.runs.resume.BLOCK_SECONDS", 0.0)
+    monkeypatch.setattr("zoo.runs.resume._SAVING_SHARE", 1e9)
     with monkeypatch.context() as patch:
         patch.setattr(ReverseDistillationPlusPlus, "training_step", failing)
         with pytest.raises(RuntimeError, match="interrupted"):

@@ -13,7 +13,6 @@ import pytest
 from zoo.cli import main
 from zoo.metrics import load_splits, save_splits
 from zoo.postprocess import Calibration
-from zoo.runs.history import replace
 
 VOID = {"meta", "link", "input", "img", "wbr"}
 

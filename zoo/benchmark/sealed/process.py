@@ -58,7 +58,7 @@ def _fit(job: dict[str, Any]) -> dict[str, Any]:
     from zoo.recipes.experiment import Experiment
     from zoo.recipes.trust import trusting
     from zoo.runs.fit import fit_and_calibrate
-    from zoo.runs.training.resume import ResumePoint
+    from zoo.runs.resume import ResumePoint
     from zoo.utils.hashes import file_sha256
     from zoo.utils.timing import PeakMemory, Stopwatch
 

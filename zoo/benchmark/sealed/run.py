@@ -24,8 +24,8 @@ from zoo.runs.check import read_calibration
 from zoo.runs.fit import Say
 from zoo.runs.folder import ATTESTATION, write_json
 from zoo.runs.load import rebuild
+from zoo.runs.resume import ResumePoint
 from zoo.runs.run import Fitted, is_layout
-from zoo.runs.training.resume import ResumePoint
 from zoo.utils.errors import ZooError
 from zoo.utils.hashes import file_sha256
 from zoo.utils.paths import CACHE_VARIABLE

@@ -11,11 +11,11 @@ from zoo.metrics import PixelScores, load_splits
 from zoo.postprocess.calibration import Calibration
 from zoo.results.report.curves import Limit, score_chart, score_range, share_above
 from zoo.results.report.pictures import Case, chosen, kept_cases
+from zoo.runs.calibrations import older_calibrations
 from zoo.runs.check import read_calibration
 from zoo.runs.checksums import verify
 from zoo.runs.documents import Metrics, check_metrics, read_cost
 from zoo.runs.folder import CALIBRATION, HISTOGRAMS, RULE_HISTOGRAMS
-from zoo.runs.history import older
 from zoo.utils.errors import ZooError
 from zoo.utils.markdown import Table, percent, whole
 
@@ -114,7 +114,7 @@ def short_split(name: str) -> str:
 
 def _calibration(folder: Path, missing: list[str]) -> Calibration | None:
     """Return the calibration that figures and pictures were made with."""
-    earlier = older(folder)
+    earlier = older_calibrations(folder)
     if earlier:
         missing.append("calibrated again since: all shown here is of the first calibration")
     try:

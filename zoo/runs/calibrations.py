@@ -1,4 +1,4 @@
-"""New thresholds for a finished run, and what to expect of the old and the new ones."""
+"""New thresholds for a finished run, and those that it had before."""
 
 from __future__ import annotations
 
@@ -11,16 +11,75 @@ import numpy as np
 
 from zoo.data.known_images import image_digest
 from zoo.data.pictures import pictures, without_copies
+from zoo.methods.admissibility import with_calibration
 from zoo.postprocess.calibration import Calibration, doubt
 from zoo.postprocess.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
 from zoo.postprocess.rules import Rule
 from zoo.postprocess.rules.text import parse_rule, rule_of
 from zoo.postprocess.score_maps import Scenes, ScoreMaps
 from zoo.runs.check import check_run, read_calibration
-from zoo.runs.folder import CALIBRATION
-from zoo.runs.history import older
+from zoo.runs.checksums import keep_copy, put_file, remove_file
+from zoo.runs.folder import CALIBRATION, METRICS, json_text, own_folder
 from zoo.runs.maps import SavedMaps, kept_maps
 from zoo.utils.errors import ZooError
+from zoo.utils.schema import read_json
+
+HISTORY = "calibrations"
+
+
+def older_calibrations(folder: Path) -> list[Path]:
+    """Return the files of the calibrations that a run had before, oldest first."""
+    return sorted(path for path in (folder / HISTORY).glob("*.json") if path.stem.isdigit())
+
+
+def last_calibration(folder: Path) -> Path:
+    """Return the file of the calibration that held before the present one.
+
+    Raises:
+        ZooError: There is none.
+    """
+    kept = older_calibrations(folder)
+    if not kept:
+        raise ZooError(f"run {folder} has no older calibration: there is nothing to put back")
+    return kept[-1]
+
+
+def set_calibration(folder: Path, calibration: Calibration) -> Path:
+    """Give a run a new calibration and return where the old one is kept.
+
+    Both files appear whole or not at all; in between the old calibration holds.
+    """
+    kept = older_calibrations(folder)
+    number = int(kept[-1].stem) + 1 if kept else 1
+    place = own_folder(folder, HISTORY) / f"{number:04d}.json"
+    keep_copy(folder, CALIBRATION, f"{HISTORY}/{place.name}")
+    put_file(folder, CALIBRATION, calibration.to_text().encode())
+    _note_admissible(folder, calibration)
+    return place
+
+
+def undo_calibration(folder: Path) -> None:
+    """Let the last older calibration of a run hold again; the present one is gone.
+
+    Raises:
+        ZooError: There is none.
+    """
+    own_folder(folder, HISTORY)
+    kept = last_calibration(folder)
+    put_file(folder, CALIBRATION, kept.read_bytes())
+    remove_file(folder, f"{HISTORY}/{kept.name}")
+    _note_admissible(folder, read_calibration(folder))
+
+
+def _note_admissible(folder: Path, calibration: Calibration) -> None:
+    """Let the run's metrics say whether VAND 4.0 admits it with this calibration."""
+    metrics = read_json(folder / METRICS)  # as it is: only this one value changes
+    noted = metrics.get("vand4_admissible")
+    said = noted and with_calibration(noted, calibration.given)
+    if said != noted:
+        text = json_text({**metrics, "vand4_admissible": said})
+        put_file(folder, METRICS, text.encode())
+
 
 VALIDATION = "validation"
 
@@ -99,7 +158,7 @@ def source_of(
 
 
 def _own_source(folder: Path) -> CalibrationSource:
-    first = next(iter(older(folder)), folder / CALIBRATION)
+    first = next(iter(older_calibrations(folder)), folder / CALIBRATION)
     try:
         fitted = read_calibration(folder, first.relative_to(folder))
     except ZooError:  # damaged, or of another version
@@ -158,7 +217,7 @@ def recalibrated(
     if given is None and not rule.needs and kept_maps(folder, VALIDATION):
         return recalibrate(rule, SavedMaps(folder, VALIDATION), source, old, bit_depth)
 
-    from zoo.runs.normal_maps import normal_maps  # needs torch, which maps that were kept do not
+    from zoo.runs.normal_images import normal_maps  # needs torch, which maps that were kept do not
 
     with normal_maps(folder, given, device, rule.needs) as maps:
         return recalibrate(rule, maps, source, old, bit_depth)

@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from zoo.runs.training.divergence import is_finite
 from zoo.utils.atomic import atomic_path, write_text
 from zoo.utils.seeding import generator_states, restore_generators
 
@@ -156,3 +155,8 @@ def _learns(trainer: Trainer, module: LightningModule) -> bool:
     own = {id(parameter) for parameter in module.parameters()}
     groups = (group for optimizer in trainer.optimizers for group in optimizer.param_groups)
     return any(id(parameter) in own for group in groups for parameter in group["params"])
+
+
+def is_finite(module: LightningModule) -> bool:
+    """Whether no parameter holds NaN or infinity."""
+    return all(bool(value.isfinite().all()) for value in module.parameters())
