@@ -157,7 +157,7 @@ def _files_of_package(root: Path, homes: Iterable[Path]) -> list[Path]:
         path
         for path in _below(root)
         if path.name not in _SAYS_NOTHING
-        and not any(path.is_relative_to(folder) for folder in others)
+        and not any(path.is_relative_to(folder) for folder in methods - own)
     ]
 
 

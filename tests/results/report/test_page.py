@@ -120,7 +120,7 @@ def test_half_a_run_is_shown_as_far_as_it_goes(runs):
 
 def test_figures_are_of_the_calibration_that_made_them(runs):
     folder = runs / "m-quick" / "cup" / "seed0"
-    replace(folder, Calibration(77.0, rule="Maximum"))
+    set_calibration(folder, Calibration(77.0, rule="Maximum"))
     text = report(runs)
     assert "calibrated again since" in text
     assert "threshold 77" not in text
