@@ -30,7 +30,7 @@ from zoo.data.images import read_image
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.sample import Sample
 from zoo.metrics.ranking import auroc_from_counts
-from zoo.predict.detector import TorchPredictor
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.files import find_recipe
 from zoo.runs.folder import run_folder
 from zoo.utils.plain_yaml import read_yaml

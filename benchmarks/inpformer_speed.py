@@ -169,7 +169,7 @@ def memory(args: argparse.Namespace) -> list[dict]:
     """Score one large image in tiles, with the network of the recipe inpformer/highres."""
     from zoo.data.tiling import tiled
     from zoo.postprocess.calibration import Calibration
-    from zoo.predict.detector import TorchPredictor
+    from zoo.predict.torch_predictor import TorchPredictor
 
     backbone = "vit_base_patch14_reg4_dinov2.lvd142m"
     pixels = np.random.default_rng(0).integers(0, 256, (2048, 2448, 3), dtype=np.uint8)

@@ -73,7 +73,7 @@ def differing_in_threads(runtime: str, folder: str, n_each: int) -> int:
         for step in range(n_each):
             index = (thread * 5 + step) % len(pictures)
             found, expected = detector.predict(pictures[index]), alone[index]
-            same = np.array_equal(found.score_map, expected.score_map)
+            same = np.array_equal(found.anomaly_map, expected.anomaly_map)
             same &= np.array_equal(found.mask, expected.mask) and found.score == expected.score
             differing += not same
         return differing
@@ -112,7 +112,7 @@ def _detector(runtime: str, folder: Path) -> Any:
     import torch
     from zoo_plugins.patchcore import ZooPatchcore
 
-    from zoo.predict.detector import TorchPredictor
+    from zoo.predict.torch_predictor import TorchPredictor
 
     torch.manual_seed(0)
     model = ZooPatchcore(weights="random", image_size=_SIDE, bank_size=500, visualizer=False)

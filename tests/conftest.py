@@ -159,3 +159,36 @@ def real_data() -> Path:
     if not root or not Path(root).is_dir():
         pytest.skip("real photographs are not here: set ZOO_DATA to a data set in the layout")
     return Path(root)
+
+
+@pytest.fixture(scope="session")
+def graph(fitted, tmp_path_factory):
+    """Return a function that gives the path of the fitted PatchCore's graph by its suffix."""
+    from zoo.export import export_model
+
+    made, runtimes = {}, {".onnx": "onnxruntime", ".xml": "openvino"}
+
+    def get(suffix: str):
+        for package in ("onnx", "onnxscript", runtimes[suffix]):
+            pytest.importorskip(package, reason="the extra `export` is not installed")
+        if suffix not in made:
+            folder = tmp_path_factory.mktemp("graph")
+            made[suffix] = export_model(fitted.model, folder / f"model{suffix}")
+        return made[suffix]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def exported(graph):
+    """Return a function that gives the loaded graph by its suffix."""
+    from zoo.predict import GraphPredictor
+
+    made = {}
+
+    def get(suffix: str) -> GraphPredictor:
+        if suffix not in made:
+            made[suffix] = GraphPredictor(graph(suffix), threads=1)
+        return made[suffix]
+
+    return get

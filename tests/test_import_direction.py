@@ -35,7 +35,7 @@ LIGHT += _files(
     "export/cost.py", "export/precision.py", "export/scope.py", "benchmark/pick/budget.py"
 )
 LIGHT += _files("benchmark/pick/candidates.py", "cli/*.py")
-HEAVY_ONES = {"results/efficiency.py", "predict/detector.py", "predict/scoring.py"}
+HEAVY_ONES = {"results/efficiency.py", "predict/torch_predictor.py"}
 HEAVY_ONES |= {
     "vand/reproduction/estimate.py",
     "benchmark/sealed/repeat.py",

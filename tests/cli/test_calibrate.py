@@ -155,7 +155,7 @@ def test_new_pictures_keep_the_rule_and_judge_the_old_thresholds(run, lamp, cali
     assert (new.rule, new.parameters) == (old.rule, old.parameters)
     assert (new.n_images, new.n_pixels, new.split) == (6, 6 * 48 * 64, str(lamp))
     detector = zoo.load(run)
-    maps = [detector.predict(path).score_map for path in sorted(lamp.iterdir())]
+    maps = [detector.predict(path).anomaly_map for path in sorted(lamp.iterdir())]
     derived = Quantile(q=0.99, min_area_px=4)(maps, str(lamp))
     assert new == replace(derived, images=image_digests(lamp.iterdir()), given=True)
     alarms = sum(bool((each > old.threshold).any()) for each in maps)

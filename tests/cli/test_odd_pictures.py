@@ -17,9 +17,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from zoo.predict.predictor import Predictor
+from zoo.predict import Predictor, TorchPredictor
 from zoo.predict.sources import BLOBS, LINES, Sources
-from zoo.predict.stream import PredictionWriter
+from zoo.predict.writer import PredictionWriter
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
 LONG = "n" * 246
@@ -142,8 +142,6 @@ def shots(tmp_path, texture, monkeypatch) -> Path:
 
 @pytest.fixture(scope="module")
 def detector(fitted) -> Predictor:
-    from zoo.predict.detector import TorchPredictor
-
     return TorchPredictor(fitted.model.eval(), fitted.model.post_processor.calibration)
 
 
@@ -174,7 +172,7 @@ def test_every_readable_picture_is_judged_and_every_other_named(
     assert set(judged) == paths(readable(np.zeros((2, 2, 3), np.uint8)))
     assert set(errors) - closed == paths(unreadable(np.zeros((2, 2, 3), np.uint8)))
     assert all(reason and "\n" not in reason for reason in errors.values())
-    assert "not judged" in said
+    assert "failed" in said
 
     # Every result is a file of its own, as large as its picture.
     for key in ("mask", "overlay"):
@@ -218,13 +216,13 @@ def test_one_result_that_cannot_be_written_is_that_pictures_error(
     paths = [write_image(shots / f"{index}.png", texture(index)) for index in range(3)]
     (out / "masks" / "1.png").mkdir(parents=True)  # in the way of that result
     with RecordFile(out / LINES) as lines, RecordFile(out / BLOBS) as table:
-        predictor = PredictionWriter(detector, Sources([shots], out), out, lines, table)
-        predictor.run(paths)
+        writer = PredictionWriter(detector, Sources([shots], out), out, lines, table)
+        writer.run(paths)
     written = records((out / LINES).read_text())
     assert [Path(line["path"]).name for line in written] == ["0.png", "1.png", "2.png"]
     assert ["error" in line for line in written] == [False, True, False]
     assert str(out / "masks" / "1.png") in written[1]["error"]
-    assert (predictor.n_pictures, predictor.n_failed) == (2, 1)
+    assert (writer.n_images, writer.n_failed) == (2, 1)
 
 
 def test_a_full_disk_ends_the_command_and_leaves_no_empty_file(
@@ -261,7 +259,7 @@ def test_a_full_disk_ends_the_command_and_leaves_no_empty_file(
 def test_a_picture_overwritten_at_equal_size_and_time_is_judged_again(
     tmp_path, texture, write_image, monkeypatch
 ):
-    from zoo.predict import watch
+    from zoo.predict import sources
 
     shots = tmp_path / "shots"
     path = write_image(shots / "1.bmp", texture(1))
@@ -276,8 +274,8 @@ def test_a_picture_overwritten_at_equal_size_and_time_is_judged_again(
         )
 
     steps = iter([lambda: None, lambda: None, overwrite, lambda: None])
-    monkeypatch.setattr(watch.time, "sleep", lambda seconds: next(steps)())
-    looks = watch.watch_new_images(Sources([shots], tmp_path / "out"), 1.0)
+    monkeypatch.setattr(sources.time, "sleep", lambda seconds: next(steps)())
+    looks = Sources([shots], tmp_path / "out").new_images(1.0)
     assert [len(next(looks)) for _ in range(5)] == [0, 1, 0, 0, 1]
 
 
@@ -286,8 +284,8 @@ def test_what_cannot_be_judged_is_named_once_while_watching(tmp_path, texture, w
     write_image(shots / "1.png", texture(1))
     sources = Sources([shots], tmp_path / "out")
     os.mkfifo(shots / "pipe.png")
-    sources.found(may_be_empty=True)
-    assert sources.unread == {shots / "pipe.png": "a named pipe"}
+    sources.images(may_be_empty=True)
+    assert sources.unreadable == {shots / "pipe.png": "a named pipe"}
     (shots / "1.png").unlink()
-    assert sources.found(may_be_empty=True) == []
-    assert sources.unread == {shots / "pipe.png": "a named pipe"}
+    assert sources.images(may_be_empty=True) == []
+    assert sources.unreadable == {shots / "pipe.png": "a named pipe"}

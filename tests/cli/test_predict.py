@@ -17,7 +17,7 @@ from PIL import Image
 
 import zoo
 from zoo.cli import main
-from zoo.predict import watch as watch_module
+from zoo.predict import Prediction, sources
 
 RECIPE = {
     "model": {
@@ -103,8 +103,8 @@ def test_each_picture_is_a_line_a_mask_and_an_overlay(run, shots, predict):
     assert files(Path("predictions/overlays")) == ["2.jpg", *_in_folders("{}/1.jpg")]
     n_anomalous = sum(line["is_anomalous"] for line in lines)
     assert n_anomalous >= 1
-    assert f"3 pictures, {n_anomalous} anomalous, " in said
-    assert "pictures per second, written to predictions" in said
+    assert f"3 images, {n_anomalous} anomalous, " in said
+    assert "images per second, written to predictions" in said
     assert said.count("\n") == 1
 
 
@@ -186,8 +186,8 @@ def test_a_damaged_picture_is_a_line_and_the_others_go_on(shots, predict):
         assert list(errors) == [str(shots / "0.png"), str(shots / "1.jpg")]
         assert "is empty (0 bytes)" in errors[str(shots / "0.png")]
         assert sum("mask" in line for line in lines) == 3
-        assert "3 pictures, " in said
-        assert ", 2 not judged, " in said
+        assert "3 images, " in said
+        assert ", 2 failed, " in said
 
 
 def test_pictures_of_one_name_do_not_overwrite_each_other(shots, predict, tmp_path):
@@ -232,8 +232,8 @@ def test_what_is_left_out_is_said_and_not_judged(shots, predict):
     }
     assert len(lines) == 1 + 3
     assert "left out clip.mp4" in said
-    assert "3 pictures, " in said
-    assert ", 1 not judged, " in said
+    assert "3 images, " in said
+    assert ", 1 failed, " in said
 
 
 def test_a_much_larger_picture_is_said_once(shots, predict, texture, write_image):
@@ -242,21 +242,19 @@ def test_a_much_larger_picture_is_said_once(shots, predict, texture, write_image
     _, lines, said = predict(shots)
     assert len(lines) == 5
     assert said.count("16 times larger than those of the calibration") == 1
-    assert f"picture {shots / 'large0.png'} is 16 times" in said
+    assert f"image {shots / 'large0.png'} is 16 times" in said
     assert Image.open(Path("predictions", lines[1]["mask"])).size == (256, 192)
 
 
 def test_nothing_of_a_picture_is_kept(shots, predict, monkeypatch):
-    from zoo.predict.stream import PredictionWriter
+    alive, most, real = [], [], Prediction.overlay
 
-    alive, most, real = [], [], PredictionWriter._write
-
-    def write(self, prediction):
-        alive.append(weakref.ref(prediction.image))
+    def overlay(self):
+        alive.append(weakref.ref(self.image))
         most.append(sum(ref() is not None for ref in alive))
-        real(self, prediction)
+        return real(self)
 
-    monkeypatch.setattr(PredictionWriter, "_write", write)
+    monkeypatch.setattr(Prediction, "overlay", overlay)
     for index in range(20):
         shutil.copy(shots / "2.png", shots / f"copy{index}.png")
     assert predict(shots)[0] == 0
@@ -275,7 +273,7 @@ def watched(monkeypatch, *steps) -> None:
             raise KeyboardInterrupt
         step()
 
-    monkeypatch.setattr(watch_module.time, "sleep", sleep)
+    monkeypatch.setattr(sources.time, "sleep", sleep)
 
 
 def nothing() -> None:
@@ -305,7 +303,7 @@ def test_watching_judges_what_comes_once_it_is_whole(shots, bad, predict, monkey
     assert names == ["2.png", "monday/1.png", "tuesday/1.png", "new.png", "new.png", "new.png"]
     assert not any("error" in line for line in lines)
     assert lines == kept()
-    assert "6 pictures, " in said
+    assert "6 images, " in said
     assert "interrupted; what was finished is kept" in said
 
 
@@ -341,20 +339,19 @@ def test_a_watch_goes_on_with_the_log(shots, predict, monkeypatch):
 
 
 def test_an_interrupted_command_keeps_what_it_wrote(shots, predict, monkeypatch):
-    from zoo.predict.stream import PredictionWriter
+    real, written = Prediction.to_dict, []
 
-    real = PredictionWriter._write
-
-    def write(self, prediction):
-        real(self, prediction)
-        if self.n_pictures == 2:
+    def to_dict(self):
+        if len(written) == 2:
             raise KeyboardInterrupt
+        written.append(self)
+        return real(self)
 
-    monkeypatch.setattr(PredictionWriter, "_write", write)
+    monkeypatch.setattr(Prediction, "to_dict", to_dict)
     code, lines, said = predict(shots)
     assert code == 130
     assert len(lines) == len(kept()) == 2
-    assert "2 pictures" in said
+    assert "2 images" in said
 
 
 @pytest.mark.parametrize(
@@ -363,7 +360,7 @@ def test_an_interrupted_command_keeps_what_it_wrote(shots, predict, monkeypatch)
         (["nowhere", "x.png"], "no such folder at nowhere"),
         (["."], "the following arguments are required: PICTURE"),
         ([".", "x.png"], "no finished run at ."),
-        (["RUN", "nothing.png"], "no picture and no folder at nothing.png"),
+        (["RUN", "nothing.png"], "no image and no folder at nothing.png"),
         (["RUN", "empty"], "no picture in empty"),
         (["RUN", "empty", "--interval", "0"], "--interval must be greater than 0"),
         (["RUN", "empty", "--batch-size", "0"], "--batch-size at least 1"),

@@ -18,9 +18,9 @@ from zoo.data.cache import ImageCache
 from zoo.data.images import as_rgb, read_image, to_8_bits
 from zoo.methods import BlobPostProcessor
 from zoo.postprocess import Calibration, Quantile
-from zoo.predict.detector import TorchPredictor
 from zoo.predict.metadata import ExportMetadata
 from zoo.predict.scenes import scenes
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.utils.errors import ZooError, ZooWarning
 
 

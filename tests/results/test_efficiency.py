@@ -13,7 +13,7 @@ from torch import nn
 from torchvision.transforms.v2 import Normalize, Resize
 
 from zoo.cli import main
-from zoo.predict.detector import TorchPredictor
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.results.efficiency import measure, operations, unscaled
 from zoo.utils.errors import ZooError
 

@@ -17,7 +17,7 @@ from zoo.cli import main
 from zoo.postprocess import Calibration
 from zoo.postprocess.calibration import Sweep
 from zoo.predict import ExportMetadata, ImageResize
-from zoo.predict.scoring import Scored
+from zoo.predict.predictor import Scored
 from zoo.runs.documents import CASES_LIST
 from zoo.runs.folder import write_json
 from zoo.runs.maps import MapWriter

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoo.postprocess.score_maps import to_native
-from zoo.predict.scoring import Scored
+from zoo.predict.predictor import Scored
 from zoo.runs.maps import MapWriter, SavedMaps
 from zoo.utils.errors import ZooError
 from zoo.utils.hashes import file_sha256

@@ -10,7 +10,7 @@ from torchvision.tv_tensors import Image, Mask
 
 from zoo.data.batch import NativeBatch
 from zoo.data.tiling import Layout, Scaled, ScaledPreProcessor, Tiling, TilingPreProcessor, tiled
-from zoo.predict.scoring import predict_batch
+from zoo.predict.torch_predictor import predict_batch
 from zoo.utils.errors import ZooError
 
 NORMALIZE = Normalize([0.5] * 3, [0.25] * 3)

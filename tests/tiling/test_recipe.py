@@ -20,8 +20,7 @@ from zoo.export import export_model
 from zoo.methods.method import whole_image
 from zoo.postprocess import Calibration
 from zoo.predict import GraphPredictor
-from zoo.predict.detector import TorchPredictor
-from zoo.predict.scoring import score_split
+from zoo.predict.torch_predictor import TorchPredictor, score_split
 from zoo.utils.errors import ZooError
 
 STOCK = {
@@ -81,7 +80,7 @@ def test_a_run_in_tiles_is_loaded_in_tiles(mini, tmp_path, model):
         assert one.score_map.shape == (64, 85)  # 48 x 64 px, 24 of which the network sees as 32
         np.testing.assert_allclose(one.score_map, other.score_map, rtol=1e-4, atol=1e-5)
     prediction = detector.predict(scored[0].path)
-    assert prediction.mask.shape == prediction.score_map.shape == (48, 64)
+    assert prediction.mask.shape == prediction.anomaly_map.shape == (48, 64)
 
 
 @pytest.mark.parametrize("as_array", [True, False])
@@ -91,7 +90,7 @@ def test_a_detector_gives_the_picture_back_where_the_method_does(mini, brightnes
     pixels = read_image(path)
     result = TorchPredictor(model, Calibration(threshold=9.0)).predict(pixels if as_array else path)
     expected = torch.from_numpy(pixels).float().div(255).permute(2, 0, 1).mean(0)
-    assert np.array_equal(result.score_map, expected.numpy())
+    assert np.array_equal(result.anomaly_map, expected.numpy())
 
 
 def test_the_stock_engine_trains_tests_and_predicts_in_tiles(mini, brightness, engine):
@@ -196,7 +195,7 @@ def test_an_exported_model_cuts_pictures_itself(mini, tmp_path, brightness, suff
     picture = mini / "part/test_public/bad/000_regular.png"
     found = GraphPredictor(path).predict(picture)
     expected = TorchPredictor(model, calibration).predict(picture)
-    np.testing.assert_allclose(found.score_map, expected.score_map, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.anomaly_map, expected.anomaly_map, rtol=0, atol=1e-6)
     assert found.score == pytest.approx(expected.score, abs=1e-6)
-    border = np.abs(expected.score_map - 0.5) < 2 / 255
+    border = np.abs(expected.anomaly_map - 0.5) < 2 / 255
     assert np.array_equal(found.mask | border, expected.mask | border)

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export, print what was written, and compare if that is wanted."""
     from zoo.export.agreement import parse_tolerance
-    from zoo.predict.graph_files import runtime
+    from zoo.predict.graph_files import require
     from zoo.runs.check import check_run, read_calibration
 
     # Typing errors and missing packages show before the seconds that the imports take.
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     check_run(args.run)
     read_calibration(args.run)
     for package in _packages(args):
-        runtime(package)
+        require(package)
     good, images = _pictures(args.good), _pictures(args.images)
 
     from zoo.runs.export import NormalPictures, export_run, graph_paths

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     from zoo.benchmark.pick.candidates import candidates
     from zoo.data.known_images import check_no_test_folder
     from zoo.data.pictures import pictures, without_copies
-    from zoo.predict.graph_files import runtime
+    from zoo.predict.graph_files import require
 
     # Typing errors and missing packages show before the seconds that the imports take.
     budget = Budget.parse(args.budget)
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     check_no_test_folder(good)
     packages = ("onnx", "onnxscript", "openvino", *(["nncf"] if "int8" in args.precision else []))
     for package in packages:
-        runtime(package)
+        require(package)
 
     from zoo.benchmark.pick.choice import ranked, with_front
     from zoo.benchmark.pick.search import prepare

@@ -59,44 +59,41 @@ def run(args: argparse.Namespace) -> int:
     is_graph = args.predictor.suffix in (".onnx", ".xml")
     _check(args.predictor, is_graph)
     sources = Sources(args.images, args.out)
-    found = sources.found(may_be_empty=args.watch)
+    found = sources.images(may_be_empty=args.watch)
 
-    from zoo.predict.stream import PredictionWriter, say
-    from zoo.predict.watch import watch_new_images
+    from zoo.predict.writer import PredictionWriter, log
     from zoo.utils.atomic import RecordFile
     from zoo.utils.progress import counted
 
-    say(*sources.notices)
-    detector = _load(args.predictor, is_graph, args.device)
+    log(*sources.notices)
+    predictor = _load(args.predictor, is_graph, args.device)
     args.out.mkdir(parents=True, exist_ok=True)
     # Watching writes a log, which goes on; otherwise the lines are those of this command.
     with (
         RecordFile(args.out / LINES, keep=args.watch) as lines,
         RecordFile(args.out / BLOBS, keep=args.watch) as table,
     ):
-        predictor = PredictionWriter(
-            detector, sources, args.out, lines, table, not args.no_overlays
-        )
+        writer = PredictionWriter(predictor, sources, args.out, lines, table, not args.no_overlays)
         try:
             if args.watch:
-                say(f"watching; Ctrl-C ends it ({detector.calibration.describe()})")
-                for paths in watch_new_images(sources, args.interval):
-                    predictor.pass_over(sources.unread)
-                    predictor.run(paths, args.batch_size)
-            predictor.pass_over(sources.unread)
+                log(f"watching; Ctrl-C ends it ({predictor.calibration.describe()})")
+                for paths in sources.new_images(args.interval):
+                    writer.report_unreadable(sources.unreadable)
+                    writer.run(paths, args.batch_size)
+            writer.report_unreadable(sources.unreadable)
             quiet = sys.stdout.isatty()  # the lines themselves say how far it is
-            predictor.run(found if quiet else counted(found, len(found), "judged"), args.batch_size)
+            writer.run(found if quiet else counted(found, len(found), "judged"), args.batch_size)
         finally:
-            say(predictor.summary())
-    return 1 if predictor.n_failed else 0
+            log(writer.summary())
+    return 1 if writer.n_failed else 0
 
 
 def _check(path: Path, is_graph: bool) -> None:
-    from zoo.predict.graph_files import checked
+    from zoo.predict.graph_files import check_graph
     from zoo.runs.check import check_run, read_calibration
 
     if is_graph:
-        checked(path)
+        check_graph(path)
         return
     check_run(path)
     read_calibration(path)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from zoo.export.scope import full_precision_onnx, full_precision_openvino, has_attention
-from zoo.predict.graph_files import ONNX, runtime
+from zoo.predict.graph_files import ONNX, require
 from zoo.utils.errors import ZooError, one_line
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -54,7 +54,7 @@ def convert(
 def _convert_onnx(
     source: Path, target: Path, precision: str, images: Sequence[np.ndarray] | None
 ) -> None:
-    onnx = runtime("onnx")
+    onnx = require("onnx")
     graph = onnx.load(source)
     if precision == "fp16":
         _halve(graph, onnx)
@@ -76,7 +76,7 @@ def _convert_onnx(
 def _convert_openvino(
     source: Path, target: Path, precision: str, images: Sequence[np.ndarray] | None
 ) -> None:
-    openvino = runtime("openvino")
+    openvino = require("openvino")
     graph = openvino.convert_model(source)
     if precision == "int8":
         graph = _quantised(
@@ -106,7 +106,7 @@ def _quantised(
     """
     if not inputs:
         raise ZooError("int8 needs normal images: its ranges are what they show")
-    nncf = runtime("nncf")
+    nncf = require("nncf")
     from nncf.quantization.advanced_parameters import QuantizationParameters
 
     nncf.set_log_level("ERROR")

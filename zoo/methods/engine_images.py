@@ -21,7 +21,7 @@ from zoo.data.calibration_images import CalibrationImages, choose, without
 from zoo.data.dataset import LayoutDataset
 from zoo.data.native import NativeDataModule, leading_resize
 from zoo.data.stock_samples import listed, lists_pictures, samples
-from zoo.predict.scoring import Scored, score_batch
+from zoo.predict.torch_predictor import Scored, score_batch
 
 _NOT_TRAINED = {LearningType.ZERO_SHOT, LearningType.FEW_SHOT}
 

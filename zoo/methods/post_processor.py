@@ -24,12 +24,12 @@ from anomalib.data import Batch, InferenceBatch
 from anomalib.models import AnomalibModule
 from anomalib.post_processing import PostProcessor
 
-from zoo.data.batch import native_sizes
 from zoo.methods.engine_images import EngineImages
 from zoo.postprocess.calibration import Calibration, doubt
 from zoo.postprocess.finish import Finished, finish
 from zoo.postprocess.rules import Adaptive, Rule
 from zoo.postprocess.score_maps import ScoreMapSpool
+from zoo.predict.torch_predictor import scored_images
 from zoo.utils.errors import ZooError, ZooWarning, nearest
 
 Verdict = Literal["blobs", "image_score"]
@@ -99,9 +99,10 @@ class BlobPostProcessor(PostProcessor):
         """Collect the maps of the calibration images of a validation batch."""
         if self._spool is None or getattr(outputs, "anomaly_map", None) is None:
             return
-        for admitted, entry in zip(self._images.admits(outputs), _maps(outputs), strict=True):
+        scored = scored_images(outputs)
+        for admitted, each in zip(self._images.admits(outputs), scored, strict=True):
             if admitted:
-                self._spool.append(*entry)
+                self._spool.append(each.score_map, each.native_size, each.score)
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Derive the calibration from the collected maps."""
@@ -169,8 +170,8 @@ class BlobPostProcessor(PostProcessor):
             )
         size = tuple(batch.anomaly_map.shape[-2:])
         labels, previews = [], []
-        for score_map, native_size, score in _maps(batch):
-            finished = finish(score_map, native_size, self.calibration, score)
+        for scored in scored_images(batch):
+            finished = finish(scored.score_map, scored.native_size, self.calibration, scored.score)
             labels.append(finished.is_anomalous)
             previews.append(_preview(finished, size))
         device = batch.anomaly_map.device
@@ -199,13 +200,3 @@ def _preview(finished: Finished, size: tuple[int, int]) -> np.ndarray:
         if not part.any():  # a blob that is smaller than a pixel of the model
             part.flat[covered[rows, columns].argmax()] = True
     return preview
-
-
-def _maps(batch: Batch) -> list[tuple[np.ndarray, tuple[int, int], float]]:
-    """Return each score map of a batch, (h, w) float32, with its image's native size and score."""
-    score_maps = batch.anomaly_map.detach().float().cpu().numpy()
-    score_maps = score_maps.reshape(-1, *score_maps.shape[-2:])  # (B, 1, h, w) or (B, h, w)
-    scores = score_maps.max(axis=(1, 2))
-    if getattr(batch, "pred_score", None) is not None:
-        scores = batch.pred_score.detach().float().cpu().numpy().reshape(-1)
-    return list(zip(score_maps, native_sizes(batch), scores.tolist(), strict=True))

@@ -1,8 +1,4 @@
-"""An exported graph as a detector: pictures in, masks at their own size out, without torch.
-
-The mask is made by `zoo.postprocess.finish`, with the calibration that the graph carries, as in
-runs.
-"""
+"""An exported graph as a predictor, without torch."""
 
 from __future__ import annotations
 
@@ -14,16 +10,15 @@ import numpy as np
 
 from zoo.data.resize import resize_picture
 from zoo.data.tiling.exported import score_in_tiles, to_scale
-from zoo.predict.graph_files import checked
+from zoo.predict.graph_files import check_graph
 from zoo.predict.metadata import ExportMetadata
-from zoo.predict.prediction import Scored
-from zoo.predict.predictor import FROM_MEMORY, Predictor, check_finite
+from zoo.predict.predictor import FROM_MEMORY, Predictor, Scored
 from zoo.predict.runtimes import Graph, load_graph
 from zoo.utils.errors import ZooError
 
 
 class GraphPredictor(Predictor):
-    """An exported graph with its calibration; it judges pictures and streams as a run does.
+    """An exported graph with its calibration; its masks are those of the run.
 
     Args:
         path: A graph, `.onnx` or `.xml`, that `zoo export` wrote.
@@ -31,25 +26,24 @@ class GraphPredictor(Predictor):
         threads: How many to compute with; 0 leaves it to the runtime.
 
     Attributes:
-        metadata: What the graph carries along.
-        calibration: That of the metadata; give another one to try it.
+        metadata: What the graph carries along, its calibration among it.
 
     Raises:
         ZooError: No such graph, one without calibration, or its runtime is not installed.
 
     Example:
-        >>> model = GraphPredictor("model.onnx")  # doctest: +SKIP
-        >>> model.predict("7.jpg").is_anomalous  # doctest: +SKIP
+        >>> predictor = GraphPredictor("model.onnx")  # doctest: +SKIP
+        >>> predictor.predict("7.jpg").is_anomalous  # doctest: +SKIP
         True
     """
 
     def __init__(self, path: str | Path, device: str = "CPU", threads: int = 0) -> None:
-        self.path = checked(path)
+        self.path = check_graph(path)
         self._use(load_graph(self.path, device, threads))
 
     @classmethod
-    def around(cls, graph: Graph, path: Path) -> GraphPredictor:
-        """Return the detector of a graph that is loaded; `path` is what errors call it."""
+    def from_graph(cls, graph: Graph, path: Path) -> GraphPredictor:
+        """Return the predictor of a graph that is loaded; `path` names it in errors."""
         made = cls.__new__(cls)
         made.path = path
         made._use(graph)
@@ -74,49 +68,50 @@ class GraphPredictor(Predictor):
         native_sizes: Sequence[tuple[int, int]] | None = None,
         paths: Sequence[Path] | None = None,
     ) -> list[Scored]:
-        """See `Predictor`; without native sizes the images are the pictures themselves."""
-        if self.metadata.tiling is not None:
-            found = [score_in_tiles(each, self.metadata.tiling, self._run) for each in images]
+        """See `Predictor`; by default the native sizes are those of the images."""
+        sizes = native_sizes or [(image.shape[0], image.shape[1]) for image in images]
+        tiling = self.metadata.tiling
+        if tiling is not None:
+            scored = [score_in_tiles(image, tiling, self._run) for image in images]
         else:
             for image in images:
-                self._check(image)
+                self._check_image(image)
             stacked = np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
             score_maps, scores = self._run(stacked)
-            found = list(zip(score_maps, scores.tolist(), strict=True))
-        sizes = native_sizes or [image.shape[:2] for image in images]
+            scored = list(zip(score_maps, scores.tolist(), strict=True))
         names = paths or [FROM_MEMORY] * len(images)
-        return [self._scored_as(*each) for each in zip(names, sizes, found, strict=True)]
+        return [
+            Scored(path, size, self._reduced(score_map, size), score)
+            for path, size, (score_map, score) in zip(names, sizes, scored, strict=True)
+        ]
 
-    def _scored_as(
-        self, path: Path, native_size: tuple[int, int], found: tuple[np.ndarray, float]
-    ) -> Scored:
-        score_map, score = found
-        check_finite(path, score_map, score)
-        if (factor := self.metadata.map_reduction) > 1:
-            height, width = (max(1, side // factor) for side in native_size)
-            score_map = cv2.resize(score_map, (width, height), interpolation=cv2.INTER_LINEAR)
-        return Scored(path, native_size, score_map, score)
+    def _reduced(self, score_map: np.ndarray, native_size: tuple[int, int]) -> np.ndarray:
+        factor = self.metadata.map_reduction
+        if factor == 1:
+            return score_map
+        height, width = (max(1, side // factor) for side in native_size)
+        return cv2.resize(score_map, (width, height), interpolation=cv2.INTER_LINEAR)
 
     def _run(self, stacked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return maps (n, h, w) and scores (n,) of images, float32 (n, 3, H, W) in [0, 1]."""
         self.check_process()
-        size = self._graph.shape[0] or len(stacked)  # a traced graph may be frozen at one number
+        size = self._graph.shape[0] or len(stacked)  # a traced graph may have a fixed batch size
         score_maps, scores = [], []
         for start in range(0, len(stacked), size):
             part = stacked[start : start + size]
-            room = np.repeat(part[-1:], size - len(part), axis=0)
-            outputs = self._graph.run(np.ascontiguousarray(np.concatenate([part, room])))
-            found = outputs["anomaly_map"].reshape(size, *outputs["anomaly_map"].shape[-2:])
-            score_maps.append(found[: len(part)])
+            padding = np.repeat(part[-1:], size - len(part), axis=0)
+            outputs = self._graph.run(np.ascontiguousarray(np.concatenate([part, padding])))
+            maps = outputs["anomaly_map"].reshape(size, *outputs["anomaly_map"].shape[-2:])
+            score_maps.append(maps[: len(part)])
             scores.append(outputs["pred_score"].reshape(size)[: len(part)])
         return np.concatenate(score_maps), np.concatenate(scores)
 
-    def _check(self, image: np.ndarray) -> None:
-        wanted = self._graph.shape[2:]
-        fits = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
-        sides = zip(image.shape, wanted, strict=False)
-        if not fits or any(need not in (None, have) for have, need in sides):
-            size = "x".join(str(side or "any") for side in wanted)
+    def _check_image(self, image: np.ndarray) -> None:
+        expected = self._graph.shape[2:]
+        is_image = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+        sides = zip(image.shape, expected, strict=False)
+        if not is_image or any(side not in (None, own) for own, side in sides):
+            size = "x".join(str(side or "any") for side in expected)
             raise ZooError(
                 f"{self.path} takes uint8 images of height and width {size} and 3 channels, this "
                 f"one is {image.dtype} of shape {image.shape}: resize it first"
@@ -124,23 +119,30 @@ class GraphPredictor(Predictor):
 
 
 def at_graph_size(pixels: np.ndarray, metadata: ExportMetadata) -> np.ndarray:
-    """Return a picture, uint8 (H, W, 3), at the size of the input, or at which tiles are cut.
+    """Return an image, uint8 (H, W, 3), at the size of the input, or at the scale of its tiles.
 
     The pixels are those that the run's network sees, see `zoo.data.resize`.
 
     Raises:
-        ZooError: The run keeps the aspect of pictures, and this one would have another size.
+        ZooError: The model keeps the aspect of images, and this one would have another size.
+
+    Example:
+        >>> from zoo.postprocess import Calibration
+        >>> from zoo.predict import ImageResize
+        >>> metadata = ExportMetadata(Calibration(0.5), ImageResize((256, 320)))
+        >>> at_graph_size(np.zeros((1024, 768, 3), np.uint8), metadata).shape
+        (256, 320, 3)
     """
     if metadata.tiling is not None:
         return to_scale(pixels, metadata.tiling)
     if (resize := metadata.resize) is None:
         return pixels
-    if not resize.fits(pixels.shape[:2]):
-        (height, width), (rows, columns) = pixels.shape[:2], resize.size
-        own_rows, own_columns = resize.aspect.size_of((height, width))
+    height, width = pixels.shape[:2]
+    if not resize.fits((height, width)):
+        (rows, columns), (own_rows, own_columns) = resize.size, resize.model_size((height, width))
         raise ZooError(
-            f"a picture of {width}x{height} px is {own_columns}x{own_rows} to the model, which "
+            f"an image of {width}x{height} px is {own_columns}x{own_rows} to the model, which "
             f"keeps its aspect, and this graph takes {columns}x{rows} only: export the run again "
-            "with --good DIR that has pictures of every shape"
+            "with --good DIR that has images of every shape"
         )
     return resize_picture(pixels, resize.size, resize.interpolation)

@@ -1,44 +1,32 @@
 """Metadata inside the files of exported graphs: `metadata_props` of ONNX, `rt_info` of OpenVINO.
 
-Written after the graph, so that whatever made or compressed it need not know of it, and so that
-new thresholds can be put into a graph that stands. No torch is needed.
+It is written after the graph, so that new thresholds can be put into an existing one. It holds the
+SHA-256 of the graph and its weights, since damage would change masks without an error. The digest
+is a part of the file that it is of, and so it is computed with zeros in its own place.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from zoo.predict.intact import check_intact, sign, weights_of
-from zoo.predict.metadata import KEY, UNSIGNED, ExportMetadata
+from zoo.predict.metadata import KEY, MEND, UNSIGNED, ExportMetadata
 from zoo.predict.openvino_core import openvino_core
 from zoo.utils.atomic import atomic_path
 from zoo.utils.errors import ZooError, one_line
 
 ONNX, OPENVINO = ".onnx", ".xml"
-
-
-def write_metadata(path: str | Path, metadata: ExportMetadata) -> None:
-    """Put metadata into an exported graph, in the place of what it had.
-
-    Args:
-        path: A graph, `.onnx` or `.xml`; weights beside it are left as they are.
-        metadata: What to write.
-
-    Raises:
-        ZooError: No such graph, another kind of file, or its package is not installed.
-    """
-    path = checked(path)
-    metadata = replace(metadata, sha256=UNSIGNED, weights=None)
-    try:
-        _write_onnx(path, metadata) if path.suffix == ONNX else _write_openvino(path, metadata)
-    except ZooError:
-        raise
-    except Exception as error:  # a foreign file may fail in any way
-        raise _unreadable(path, error) from error
+_BLOCK = 1 << 20
+# As JSON has it in ONNX, and with the quotes that XML wants.
+_DIGEST = re.compile(rb"sha256(?:\"|&quot;): (?:\"|&quot;)([0-9a-f]{64})")
 
 
 def read_metadata(path: str | Path) -> ExportMetadata:
@@ -51,30 +39,60 @@ def read_metadata(path: str | Path) -> ExportMetadata:
         ZooError: No such graph, a damaged one, one without metadata, or its package is not
             installed.
     """
-    path = checked(path)
-    try:
-        text = _read_onnx(path) if path.suffix == ONNX else _read_openvino(path)
-    except ZooError:
-        raise
-    except Exception as error:
-        raise _unreadable(path, error) from error
+    path = check_graph(path)
+    with unreadable_as_error(path):
+        if path.suffix == ONNX:
+            model = require("onnx").load(path, load_external_data=False)
+            text = {entry.key: entry.value for entry in model.metadata_props}.get(KEY)
+        else:
+            require("openvino")
+            text = metadata_text(openvino_core().read_model(path))
     return parse_metadata(text, path)
 
 
-def parse_metadata(text: str | None, path: Path) -> ExportMetadata:
-    """Return the metadata of a text found in a graph; None is a graph that has none.
+def write_metadata(path: str | Path, metadata: ExportMetadata) -> None:
+    """Write metadata into an exported graph, in place of what it had.
+
+    Args:
+        path: A graph, `.onnx` or `.xml`; weights beside it are left as they are.
+        metadata: What to write.
 
     Raises:
-        ZooError: There is none, or it is damaged, or the graph or its weights are.
+        ZooError: No such graph, another kind of file, or its package is not installed.
+    """
+    path = check_graph(path)
+    metadata = replace(metadata, sha256=UNSIGNED, weights=None)
+    with unreadable_as_error(path):
+        if path.suffix == ONNX:
+            _write_onnx(path, metadata)
+        else:
+            _write_openvino(path, metadata)
+
+
+def parse_metadata(text: str | None, path: Path) -> ExportMetadata:
+    """Return the metadata of a graph by the text that it holds, or None.
+
+    Raises:
+        ZooError: There is no text, or the metadata, the graph or its weights are damaged.
     """
     if text is None:
         raise ZooError(f"{path} carries no calibration: export the run again with `zoo export`")
     metadata = ExportMetadata.from_text(text, str(path))
-    check_intact(path, metadata)
+    weights = _weights_of(path, metadata)
+    data = path.read_bytes()
+    place = _digest_place(data)
+    if place is None or _digest(data, place, weights) != metadata.sha256:
+        beside = f" or {weights.name}" if weights else ""
+        raise ZooError(f"{path}{beside} is damaged, the SHA-256 is another one: {MEND}")
     return metadata
 
 
-def checked(path: str | Path) -> Path:
+def metadata_text(model: Any) -> str | None:
+    """Return the text of the metadata in an `openvino.Model`, or None."""
+    return str(model.get_rt_info([KEY]).value) if model.has_rt_info([KEY]) else None
+
+
+def check_graph(path: str | Path) -> Path:
     """Return the path of a graph.
 
     Raises:
@@ -85,12 +103,16 @@ def checked(path: str | Path) -> Path:
         raise ZooError(f"{path} is no exported graph: give a {ONNX} or {OPENVINO} file")
     if not path.is_file():
         raise ZooError(f"no exported graph at {path}: the file does not exist")
-    weights_of(path)
+    _weights_of(path)
     return path
 
 
-def runtime(package: str) -> ModuleType:
-    """Import a package of the extra `export`, or say how to install it."""
+def require(package: str) -> ModuleType:
+    """Import a package of the extra `export`.
+
+    Raises:
+        ZooError: It is not installed.
+    """
     try:
         return import_module(package)
     except ImportError as error:
@@ -99,44 +121,78 @@ def runtime(package: str) -> ModuleType:
         ) from error
 
 
+@contextmanager
+def unreadable_as_error(path: Path) -> Iterator[None]:
+    """Turn whatever a library raises about a foreign or damaged graph into a `ZooError`."""
+    try:
+        yield
+    except ZooError:
+        raise
+    except Exception as error:
+        raise ZooError(
+            f"graph {path} cannot be read ({one_line(error, 300)}): export it again"
+        ) from error
+
+
 def _write_onnx(path: Path, metadata: ExportMetadata) -> None:
-    onnx = runtime("onnx")
-    graph = onnx.load(path, load_external_data=False)
-    kept = {entry.key: entry.value for entry in graph.metadata_props}
-    located = [each for part in graph.graph.initializer for each in part.external_data]
-    names = {entry.value for entry in located if entry.key == "location"}
-    metadata = replace(metadata, weights=min(names, default=None))
-    onnx.helper.set_model_props(graph, {**kept, KEY: metadata.to_text()})
+    onnx = require("onnx")
+    model = onnx.load(path, load_external_data=False)
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    external = [entry for tensor in model.graph.initializer for entry in tensor.external_data]
+    weights = min((entry.value for entry in external if entry.key == "location"), default=None)
+    metadata = replace(metadata, weights=weights)
+    onnx.helper.set_model_props(model, {**entries, KEY: metadata.to_text()})
     with atomic_path(path) as aside:
-        onnx.save(graph, aside)
-        sign(aside, metadata)
-
-
-def _read_onnx(path: Path) -> str | None:
-    graph = runtime("onnx").load(path, load_external_data=False)
-    return next((entry.value for entry in graph.metadata_props if entry.key == KEY), None)
+        onnx.save(model, aside)
+        _sign(aside, metadata)
 
 
 def _write_openvino(path: Path, metadata: ExportMetadata) -> None:
-    openvino = runtime("openvino")
+    openvino = require("openvino")
     core = openvino_core()
     core.set_property({"ENABLE_MMAP": False})  # its weights are about to be replaced
-    graph = core.read_model(path)
-    graph.set_rt_info(metadata.to_text(), [KEY])
+    model = core.read_model(path)
+    model.set_rt_info(metadata.to_text(), [KEY])
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
         aside = Path(folder, path.name)
         # Weights keep the precision that they have.
-        openvino.save_model(graph, aside, compress_to_fp16=False)
-        sign(aside, metadata)
+        openvino.save_model(model, aside, compress_to_fp16=False)
+        _sign(aside, metadata)
         for new in (aside.with_suffix(".bin"), aside):
             new.replace(path.with_name(new.name))
 
 
-def _read_openvino(path: Path) -> str | None:
-    runtime("openvino")
-    graph = openvino_core().read_model(path)
-    return str(graph.get_rt_info([KEY]).value) if graph.has_rt_info([KEY]) else None
+def _sign(path: Path, metadata: ExportMetadata) -> None:
+    """Write the digest into a graph whose metadata was just written, unsigned."""
+    data = bytearray(path.read_bytes())
+    place = _digest_place(data)
+    assert place is not None
+    data[place] = _digest(data, place, _weights_of(path, metadata)).encode()
+    path.write_bytes(data)
 
 
-def _unreadable(path: Path, error: Exception) -> ZooError:
-    return ZooError(f"graph {path} cannot be read ({one_line(error, 120)}): export it again")
+def _weights_of(path: Path, metadata: ExportMetadata | None = None) -> Path | None:
+    """Return the file of weights beside a graph, if it has one; raise where it is missing."""
+    weights = path.with_suffix(".bin") if path.suffix == OPENVINO else None
+    if metadata is not None and metadata.weights is not None:
+        weights = path.with_name(metadata.weights)
+    if weights is not None and not weights.is_file():
+        raise ZooError(f"{weights} is missing, the weights of {path.name}: copy both files")
+    return weights
+
+
+def _digest_place(data: bytes | bytearray) -> slice | None:
+    """Return where the digest stands; metadata comes last in both formats."""
+    field = _DIGEST.match(data, data.rfind(b"sha256"))
+    return slice(*field.span(1)) if field else None
+
+
+def _digest(data: bytes | bytearray, place: slice, weights: Path | None) -> str:
+    digest = hashlib.sha256(memoryview(data)[: place.start])
+    digest.update(UNSIGNED.encode())
+    digest.update(memoryview(data)[place.stop :])
+    if weights is not None:
+        with weights.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()

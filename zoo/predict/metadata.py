@@ -1,7 +1,6 @@
-"""What an exported graph carries along: calibration, the resizes on both sides of it, tiling.
+"""What an exported graph carries along: calibration, the resizes before and after it, tiling.
 
-It is one text of JSON under one key, the same in every format of graph, so that another format
-needs a place for one text and nothing else.
+It is one JSON text under one key, the same in every format of graph.
 """
 
 from __future__ import annotations
@@ -20,12 +19,9 @@ from zoo.utils.errors import ZooError
 from zoo.utils.schema import Count, Digest, Flag, Length, Name, Number, Text, parse_json, validated
 
 KEY = "anomalib_zoo"  # in `metadata_props` of ONNX and in `rt_info` of OpenVINO
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4  # also stands for the way of `zoo.postprocess.to_native`
 MEND = "export again with `zoo export`"
-# The way of `zoo.postprocess.to_native`; an older reader refuses another one that comes later.
-NATIVE_RESIZE = "bilinear, pixel centres at one half"
-
-UNSIGNED = "0" * 64  # what stands for a graph's SHA-256 while it is worked out
+UNSIGNED = "0" * 64  # in the place of a graph's SHA-256 while it is computed
 
 Side = Annotated[Count, Field(ge=1, le=1 << 14)]  # of what a network sees, in pixels
 Factor = Annotated[Number, Field(gt=0, le=64)]
@@ -50,7 +46,7 @@ class TileLayout(TypedDict):
 
 
 class Tiling(TypedDict):
-    """How pictures are cut and maps stitched."""
+    """How images are cut and maps stitched."""
 
     resize: Scale
     layout: TileLayout
@@ -59,7 +55,7 @@ class Tiling(TypedDict):
 
 @dataclass(frozen=True)
 class KeptAspect:
-    """By what a model that keeps the aspect of pictures resizes them.
+    """How a model that keeps the aspect of images resizes them.
 
     Attributes:
         scale: Factor of both sides.
@@ -76,9 +72,10 @@ class KeptAspect:
     longer_side: Side | None = None
 
     def size_of(self, native_size: tuple[int, int]) -> tuple[int, int]:
-        """Return (h, w) of a picture of (H, W) pixels, as `Scaled` or torchvision's `Resize`."""
+        """Return (h, w) of an image of (H, W) pixels, as `Scaled` or torchvision's `Resize`."""
         if self.multiple is not None:
             return scaled_size(native_size, self.scale, self.shorter_side, self.multiple)
+        assert self.shorter_side is not None
         shorter, longer = sorted(native_size)
         small, large = self.shorter_side, int(self.shorter_side * longer / shorter)
         if self.longer_side is not None and large > self.longer_side:
@@ -88,49 +85,49 @@ class KeptAspect:
 
 @dataclass(frozen=True)
 class ImageResize:
-    """How a picture gets to the size of the graph's input; what it is there is 8-bit again.
+    """How an image gets to the size of the graph's input: antialiased, and 8-bit again.
 
     Attributes:
         size: (h, w) in pixels.
         interpolation: Name of torchvision's mode.
-        antialias: Shrinking averages all pixels, always.
-        aspect: The model gives pictures this size, and the graph only takes those that have `size`
-            then; None resizes all of them to `size`, as the model does.
+        aspect: How the model resizes images, if it keeps their aspect: the graph takes only those
+            that have `size` then. None resizes all of them to `size`.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     size: tuple[Side, Side]
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
-    antialias: Flag = True
     aspect: KeptAspect | None = None
 
+    def model_size(self, native_size: tuple[int, int]) -> tuple[int, int]:
+        """Return (h, w) that the model gives an image of (H, W) pixels."""
+        return self.size if self.aspect is None else self.aspect.size_of(native_size)
+
     def fits(self, native_size: tuple[int, int]) -> bool:
-        """Whether the model brings a picture of (H, W) pixels to the size of the graph's input."""
-        return self.aspect is None or self.aspect.size_of(native_size) == self.size
+        """Whether the model brings an image of (H, W) pixels to the size of the graph's input."""
+        return self.model_size(native_size) == self.size
 
 
 @dataclass(frozen=True)
 class ExportMetadata:
-    """What turns a picture into a graph's input, and its output into a mask.
+    """What turns an image into a graph's input, and its output into a mask.
 
-    The input is float32 (B, 3, h, w), RGB in [0, 1]: what else the network wants is in the graph.
+    The input is float32 (B, 3, h, w), RGB in [0, 1]: what else the network needs is in the graph.
     Outputs are `anomaly_map`, (B, 1, h, w) or (B, h, w), and `pred_score`, both raw.
 
     Attributes:
         calibration: Thresholds and blob limits for `zoo.postprocess.finish`.
-        resize: What a picture goes through first; None if the graph takes any size.
-        tiling: How pictures larger than the graph are cut and maps stitched; None for whole ones.
+        resize: What an image goes through first; None if the graph takes any size.
+        tiling: How images larger than the graph are cut and maps stitched; None for whole ones.
         map_reduction: Score maps get the native size divided by this first; 1 leaves them.
         precision: fp32; fp16, whose weights are kept in half precision; or int8.
-        made_from: Names the model and the calibration that the graph was made from.
-        is_cut: Pictures of several sizes are cut into tiles, where the run sees them whole.
-        native_resize: How a score map gets to the picture's own size, see
-            `zoo.postprocess.to_native`.
+        made_from: Identifies the model and the calibration that the graph was made from.
+        is_cut: Images of several sizes are cut into tiles, where the run sees them whole.
         method: Name of the model's class.
         versions: {package: version} that the graph was made with.
         weights: Name of the file of weights beside an ONNX graph that is too large for one file.
-        sha256: Of the graph's files, see `zoo.predict.intact`.
+        sha256: Of the graph's files, see `zoo.predict.graph_files`.
         version: Version of this format.
 
     Example:
@@ -148,7 +145,6 @@ class ExportMetadata:
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     made_from: Text = ""
     is_cut: Flag = False
-    native_resize: Text = NATIVE_RESIZE
     method: Text = ""
     versions: dict[Text, Text] = field(default_factory=dict)
     weights: Name | None = None
@@ -161,11 +157,7 @@ class ExportMetadata:
 
     @classmethod
     def from_text(cls, text: str, source: str = "the graph") -> ExportMetadata:
-        """Rebuild the metadata from `to_text`.
-
-        Args:
-            text: One text of JSON.
-            source: What an error calls the file.
+        """Rebuild the metadata from `to_text`; `source` names the file in errors.
 
         Raises:
             ZooError: The text is damaged, or another version wrote it.
@@ -173,34 +165,30 @@ class ExportMetadata:
         data = parse_json(text, source, MEND)
         if not isinstance(data, dict):
             raise ZooError(f"{source}: its metadata is damaged: {MEND}")
-        found = data.get("version"), data.get("native_resize")
-        if found != (FORMAT_VERSION, NATIVE_RESIZE):
+        if (version := data.get("version")) != FORMAT_VERSION:
             raise ZooError(
-                f"{source}: metadata of format {found[0]} ({str(found[1])[:60]}), this version "
-                f"reads {FORMAT_VERSION} ({NATIVE_RESIZE}): {MEND}"
+                f"{source}: metadata of format {version}, this version reads {FORMAT_VERSION}: "
+                f"{MEND}"
             )
         calibration = Calibration.from_dict(data.get("calibration"), f"{source}: calibration", MEND)
         made = validated(cls, {**data, "calibration": calibration}, source, MEND)
-        if made.tiling is not None:
-            _check_tiling(made.tiling, source)
-        if made.resize is not None and made.resize.aspect is not None:
-            _check_aspect(made.resize.aspect, source)
+        made._check(source)
         return made
 
-
-def _check_tiling(tiling: Tiling, source: object) -> None:
-    """Raise where numbers that are fine by themselves make no tiles together."""
-    resize = tiling["resize"]
-    if (resize["scale"] is None) == (resize["shorter_side"] is None):
-        raise ZooError(f"{source}: tiling.resize needs a scale or a shorter_side: {MEND}")
-    try:
-        Layout(**tiling["layout"])
-    except ZooError as error:
-        raise ZooError(f"{source}: {error}; {MEND}") from error
-
-
-def _check_aspect(aspect: KeptAspect, source: object) -> None:
-    if (aspect.scale is None) == (aspect.shorter_side is None) or (
-        aspect.multiple is None and aspect.shorter_side is None
-    ):
-        raise ZooError(f"{source}: resize.aspect needs a scale or a shorter_side: {MEND}")
+    def _check(self, source: str) -> None:
+        """Raise where numbers that are valid by themselves contradict each other."""
+        aspect = self.resize and self.resize.aspect
+        if aspect and (
+            (aspect.scale is None) == (aspect.shorter_side is None)
+            or (aspect.multiple is None and aspect.shorter_side is None)
+        ):
+            raise ZooError(f"{source}: resize.aspect needs a scale or a shorter_side: {MEND}")
+        if self.tiling is None:
+            return
+        scale = self.tiling["resize"]
+        if (scale["scale"] is None) == (scale["shorter_side"] is None):
+            raise ZooError(f"{source}: tiling.resize needs a scale or a shorter_side: {MEND}")
+        try:
+            Layout(**self.tiling["layout"])
+        except ZooError as error:
+            raise ZooError(f"{source}: {error}; {MEND}") from error

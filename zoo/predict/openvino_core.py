@@ -12,6 +12,8 @@ import os
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from zoo.utils.errors import ZooError
 
 # Graphics cards and newer CPUs would compute in half precision: a mask must not depend on it.
@@ -44,8 +46,8 @@ def _core() -> tuple[Any, int]:
 class Requests:
     """A compiled graph that threads may share: each call has an infer request of its own.
 
-    A compiled graph that is called has a single one, and says that it is busy, or gives one thread
-    what belongs to another. There are never more requests than calls at one time.
+    A compiled graph that is called has one request only: it reports that it is busy, or gives one
+    thread the outputs of another. There are never more requests than calls at one time.
 
     Args:
         compiled: An `openvino.CompiledModel` with one input.
@@ -55,13 +57,13 @@ class Requests:
         self._compiled = compiled
         self._idle: list[Any] = []
 
-    def __call__(self, array: Any) -> list[Any]:
-        """Return the outputs for a numpy array, in their order; they are the caller's own."""
+    def __call__(self, array: np.ndarray) -> list[np.ndarray]:
+        """Return the outputs in their order, as copies that belong to the caller."""
         try:
             request = self._idle.pop()
         except IndexError:
             request = self._compiled.create_infer_request()
         # Copied before the next call can have the request, which writes to the same memory.
-        found = request.infer([array], share_inputs=True, share_outputs=False)
+        outputs = request.infer([array], share_inputs=True, share_outputs=False)
         self._idle.append(request)
-        return [found[output] for output in self._compiled.outputs]
+        return [outputs[output] for output in self._compiled.outputs]

@@ -10,14 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from zoo.predict.graph_files import ONNX, parse_metadata, runtime
+from zoo.predict.graph_files import (
+    ONNX,
+    metadata_text,
+    parse_metadata,
+    require,
+    unreadable_as_error,
+)
 from zoo.predict.metadata import KEY, ExportMetadata
 from zoo.predict.openvino_core import SETTINGS, Requests, openvino_core
-from zoo.utils.errors import ZooError, one_line
+from zoo.utils.errors import ZooError
 
 # Of OpenVINO's operations that are compiled for one size of image; it would keep 5000, at some
 # 50 KB each. A network has 50 to 200 of them: images of a few sizes find theirs again.
-_KEPT_PRIMITIVES = 200
+_CACHED_PRIMITIVES = 200
 
 
 @dataclass(frozen=True)
@@ -37,11 +43,7 @@ class Graph:
     process: int = field(default_factory=os.getpid)
 
     def check_process(self) -> None:
-        """Raise in a process that was forked: the threads of the runtime stayed behind.
-
-        Raises:
-            ZooError: It would wait for them.
-        """
+        """Raise a `ZooError` in a forked process: the threads of the runtime stayed behind."""
         if os.getpid() != self.process:
             raise ZooError(
                 "this process was forked after the graph was loaded, and would wait for threads "
@@ -61,62 +63,57 @@ def load_graph(path: Path, device: str = "CPU", threads: int = 0) -> Graph:
     Raises:
         ZooError: The runtime is not installed, or cannot read the file.
     """
-    load = _load_onnx if path.suffix == ONNX else _load_openvino
-    try:
-        return load(path, device, threads)
-    except ZooError:
-        raise
-    except Exception as error:  # a foreign file may fail in any way
-        raise ZooError(
-            f"graph {path} cannot be loaded ({one_line(error, 300)}): export it again"
-        ) from error
+    with unreadable_as_error(path):
+        if path.suffix == ONNX:
+            return _load_onnx(path, threads)
+        return _load_openvino(path, device, threads)
 
 
-def _load_onnx(path: Path, device: str, threads: int) -> Graph:
-    onnxruntime = runtime("onnxruntime")
+def _load_onnx(path: Path, threads: int) -> Graph:
+    onnxruntime = require("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # Threads that wait shall sleep: spinning ones starve whatever shares the cores.
+    # Waiting threads shall sleep: spinning ones starve whatever shares the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
 
-    def session_of() -> Any:
+    def create_session() -> Any:
         return onnxruntime.InferenceSession(
             str(path), sess_options=options, providers=["CPUExecutionProvider"]
         )
 
-    session = session_of()
-    if not all(isinstance(side, int) for side in session.get_inputs()[0].shape[2:]):
+    session = create_session()
+    [entry] = session.get_inputs()
+    shape = tuple(side if isinstance(side, int) else None for side in entry.shape)
+    if None in shape[2:]:
         # What it plans and keeps for one size of image, it would plan and keep for every size.
         options.enable_mem_pattern = options.enable_cpu_mem_arena = False
-        session = session_of()
-    [entry] = session.get_inputs()
+        session = create_session()
     names = [output.name for output in session.get_outputs()]
 
     def run(images: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(names, session.run(names, {entry.name: images}), strict=True))
 
-    shape = tuple(side if isinstance(side, int) else None for side in entry.shape)
     text = session.get_modelmeta().custom_metadata_map.get(KEY)
     return Graph(run, shape, parse_metadata(text, path))
 
 
 def _load_openvino(path: Path, device: str, threads: int) -> Graph:
-    runtime("openvino")
+    require("openvino")
     core = openvino_core()
-    graph = core.read_model(path)
-    text = str(graph.get_rt_info([KEY]).value) if graph.has_rt_info([KEY]) else None
+    model = core.read_model(path)
+    metadata = parse_metadata(metadata_text(model), path)
+    sides = model.input(0).get_partial_shape()
+    shape = tuple(side.get_length() if side.is_static else None for side in sides)
     settings: dict[str, Any] = dict(SETTINGS)
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads
-    shape = graph.input(0).get_partial_shape()
-    sides = tuple(side.get_length() if side.is_static else None for side in shape)
-    if device == "CPU" and None in sides[2:]:
-        settings["CPU_RUNTIME_CACHE_CAPACITY"] = _KEPT_PRIMITIVES
-    compiled = core.compile_model(graph, device, settings)
+    if device == "CPU" and None in shape[2:]:
+        settings["CPU_RUNTIME_CACHE_CAPACITY"] = _CACHED_PRIMITIVES
+    compiled = core.compile_model(model, device, settings)
     requests = Requests(compiled)
     names = [output.get_any_name() for output in compiled.outputs]
 
     def run(images: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(names, requests(images), strict=True))
 
-    return Graph(run, sides, parse_metadata(text, path))
+    return Graph(run, shape, metadata)

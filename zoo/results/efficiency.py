@@ -20,7 +20,7 @@ from torchvision.transforms.v2 import Compose
 from zoo.data.dataset import size_at
 from zoo.data.native import leading_resize, parts_of
 from zoo.data.tiling import Scaled, ScaledPreProcessor, TilingPreProcessor
-from zoo.predict.detector import TorchPredictor
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.runs.check import check_run
 from zoo.runs.load import load_run
 from zoo.utils.errors import ZooError

@@ -131,7 +131,7 @@ def _in_torch(model: AnomalibModule, path: Path, metadata: ExportMetadata) -> Gr
             found = model(torch.from_numpy(tiles))
         return {name: getattr(found, name).numpy() for name in ("anomaly_map", "pred_score")}
 
-    return GraphPredictor.around(Graph(run, (None, 3, side, side), metadata), path)
+    return GraphPredictor.from_graph(Graph(run, (None, 3, side, side), metadata), path)
 
 
 def _judged(

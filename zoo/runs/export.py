@@ -32,11 +32,11 @@ from zoo.export.precision import FILE_NAMES, MOST_IMAGES, as_inputs, convert
 from zoo.export.sizes import in_tiles, input_sizes
 from zoo.postprocess.calibration import NO_THRESHOLD
 from zoo.postprocess.rules.text import rule_of
-from zoo.predict.detector import TorchPredictor
 from zoo.predict.graph import GraphPredictor, at_graph_size
 from zoo.predict.graph_files import read_metadata, write_metadata
 from zoo.predict.metadata import ExportMetadata
 from zoo.predict.scenes import evenly
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.runs.calibrations import CalibrationSource, recalibrate, source_of
 from zoo.runs.check import read_calibration
 from zoo.runs.folder import CALIBRATION, MODEL

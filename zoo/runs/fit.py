@@ -19,9 +19,8 @@ from zoo.postprocess.calibration import NO_THRESHOLD, doubt
 from zoo.postprocess.false_alarms import FalseAlarms, expected_false_alarms
 from zoo.postprocess.finish import finish
 from zoo.postprocess.score_maps import ScoreMapSpool
-from zoo.predict.detector import TorchPredictor
 from zoo.predict.scenes import scenes
-from zoo.predict.scoring import score_split
+from zoo.predict.torch_predictor import TorchPredictor, score_split
 from zoo.recipes.experiment import Keep
 from zoo.runs.cases import CaseCollector
 from zoo.runs.check_data import check_data, check_headers, warn_of_depths

@@ -17,9 +17,9 @@ from jsonargparse import ArgumentError
 
 from zoo import __version__
 from zoo.data.tiling.recipe import tiled
-from zoo.predict.detector import TorchPredictor
 from zoo.predict.graph import GraphPredictor
 from zoo.predict.predictor import Predictor
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.language import build_section, import_methods
 from zoo.recipes.numbers import check_numbers
 from zoo.recipes.parse_errors import readable

@@ -23,7 +23,7 @@ from zoo.utils.errors import ZooError, one_line
 from zoo.utils.hashes import file_sha256
 
 if TYPE_CHECKING:  # reading maps needs no torch
-    from zoo.predict.scoring import Scored
+    from zoo.predict.predictor import Scored
 
 _INDEX = "index.json"
 

@@ -16,9 +16,9 @@ from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
 from zoo.data.stock import adopt
 from zoo.postprocess.calibration import NO_THRESHOLD
 from zoo.postprocess.score_maps import Scenes, ScoreMapSpool
-from zoo.predict.detector import TorchPredictor
 from zoo.predict.predictor import Predictor
 from zoo.predict.scenes import scenes
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.language import build_section
 from zoo.runs.check import check_run
 from zoo.runs.load import load_model, read_config, reason

@@ -20,7 +20,7 @@ from zoo.methods.registry import Method, methods
 from zoo.metrics import add_splits
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.rules import Rule
-from zoo.predict.detector import TorchPredictor
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.experiment import Experiment
 from zoo.recipes.language import dump_header
 from zoo.runs.calibrations import recalibrated

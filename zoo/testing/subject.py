@@ -15,7 +15,7 @@ from zoo.data import MVTecAD2Layout
 from zoo.data.batch import NativeBatch, NativeItem
 from zoo.data.sample import Sample
 from zoo.methods import registry
-from zoo.predict.scoring import Scored, score_batch
+from zoo.predict.torch_predictor import Scored, score_batch
 from zoo.recipes.experiment import Experiment
 from zoo.recipes.experiment import experiment as experiment_of
 from zoo.recipes.language import parse

@@ -9,7 +9,7 @@ from zoo.runs.train import train
 import zoo
 from zoo.data import layout
 from zoo.postprocess.calibration import Calibration
-from zoo.predict.detector import TorchPredictor
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.files import find_recipe, recipe_names
 from zoo.runs.folder import CALIBRATION
 

@@ -46,7 +46,7 @@ def test_masks_and_maps_are_those_of_the_detector(grid):
             with PIL.open(folder / MASKS / f"{place}.png") as image:
                 assert np.array_equal(np.asarray(image) == 255, prediction.mask)
             maps.append(tifffile.imread(folder / MAPS / f"{place}.tiff").ravel())
-            scores.append(prediction.score_map.ravel())
+            scores.append(prediction.anomaly_map.ravel())
     maps, scores = np.concatenate(maps), np.concatenate(scores)
     low, high = detector.calibration.normal_min, detector.calibration.normal_max
     np.testing.assert_allclose(maps, (scores - low) / (high - low), rtol=1e-3, atol=1e-4)

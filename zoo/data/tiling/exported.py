@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from zoo.data.tiling.stitch import cut, stitch
 Graph = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def to_scale(pixels: np.ndarray, tiling: dict[str, Any]) -> np.ndarray:
+def to_scale(pixels: np.ndarray, tiling: Mapping[str, Any]) -> np.ndarray:
     """Return a picture, uint8 (H, W, 3), at the scale at which tiles are cut.
 
     Args:
@@ -32,7 +32,7 @@ def to_scale(pixels: np.ndarray, tiling: dict[str, Any]) -> np.ndarray:
 
 
 def score_in_tiles(
-    scaled: np.ndarray, tiling: dict[str, Any], graph: Graph, tiles_per_step: int = 16
+    scaled: np.ndarray, tiling: Mapping[str, Any], graph: Graph, tiles_per_step: int = 16
 ) -> tuple[np.ndarray, float]:
     """Return the raw score map and the score of one picture, as runs score it.
 

@@ -15,8 +15,8 @@ from zoo.data.relight import Light, relight_image
 from zoo.data.sample import Sample
 from zoo.metrics import PixelCounts
 from zoo.postprocess.finish import finish
-from zoo.predict.detector import TorchPredictor
 from zoo.predict.scenes import evenly
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.utils.errors import ZooError
 from zoo.utils.progress import counted
 

@@ -9,7 +9,7 @@ import torch
 
 from zoo.data.batch import NativeBatch
 from zoo.postprocess import to_native
-from zoo.predict.scoring import Scored, predict_batch
+from zoo.predict.torch_predictor import Scored, predict_batch
 from zoo.testing.subject import MethodUnderTest, score
 
 # Of the range of scores: what sums in another order make of float32, with a wide margin.

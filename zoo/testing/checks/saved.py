@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from zoo.predict.detector import TorchPredictor
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.runs.folder import MODEL
 from zoo.runs.load import load_run
 from zoo.testing.subject import MethodUnderTest

@@ -31,7 +31,7 @@ from zoo.vand.submission.expected import Image
 from zoo.vand.submission.runs import ObjectRun
 
 if TYPE_CHECKING:  # kept maps need no torch
-    from zoo.predict.detector import TorchPredictor
+    from zoo.predict.torch_predictor import TorchPredictor
 
 LARGEST = float(np.finfo(np.float16).max)  # 65504
 VALIDATION = "validation"

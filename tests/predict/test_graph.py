@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from zoo.postprocess import Calibration
-from zoo.predict.detector import TorchPredictor
+from zoo.predict import ExportMetadata, ImageResize, TorchPredictor, at_graph_size
 from zoo.utils.errors import ZooError
 
 SUFFIXES = [".onnx", ".xml"]
 
 
 @pytest.fixture(scope="module")
-def pictures(fitted):
+def images(fitted):
     return [
         path
         for split in ("test_public/good", "test_public/bad", "test_private_mixed")
@@ -23,21 +27,21 @@ def pictures(fitted):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("q", [0.5, 0.9, 0.99])
-def test_masks_are_those_of_torch(suffix, q, exported, fitted, pictures):
-    scored = list(TorchPredictor(fitted.model, Calibration(0.0)).scored(pictures))
+def test_masks_are_those_of_torch(suffix, q, exported, fitted, images):
+    scored = list(TorchPredictor(fitted.model, Calibration(0.0)).scored(images))
     threshold = float(np.quantile([each.score_map for each in scored], q))
     calibration = Calibration(threshold, 5, fill_holes_px=9, close_px=2)
-    detector, model = TorchPredictor(fitted.model, calibration), exported(suffix)
+    predictor, model = TorchPredictor(fitted.model, calibration), exported(suffix)
     model.calibration = calibration
     n_marked = 0
-    for path in pictures:
-        ours, theirs = model.predict(path), detector.predict(path)
+    for path in images:
+        ours, theirs = model.predict(path), predictor.predict(path)
         np.testing.assert_array_equal(ours.mask, theirs.mask)
-        np.testing.assert_allclose(ours.score_map, theirs.score_map, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(ours.anomaly_map, theirs.anomaly_map, rtol=1e-4, atol=1e-4)
         assert ours.score == pytest.approx(theirs.score, rel=1e-4)
         assert [b.box for b in ours.blobs] == [b.box for b in theirs.blobs]
         n_marked += np.count_nonzero(theirs.mask)
-    n_pixels = len(pictures) * theirs.mask.size
+    n_pixels = len(images) * theirs.mask.size
     assert 0.2 * (1 - q) < n_marked / n_pixels < 2 * (1 - q)
 
 
@@ -54,16 +58,16 @@ def test_any_number_of_images_may_be_scored_at_once(suffix, exported, texture):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_scores_are_raw(suffix, exported, pictures):
-    scores = [exported(suffix).predict(path).score for path in pictures]
+def test_scores_are_raw(suffix, exported, images):
+    scores = [exported(suffix).predict(path).score for path in images]
     assert max(scores) > 2  # distances, far outside [0, 1]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (333, 5)])
-def test_pictures_of_any_size_are_judged_at_their_own(suffix, size, exported, texture):
+def test_images_of_any_size_are_predicted_at_their_own(suffix, size, exported, texture):
     found = exported(suffix).predict(texture(3, size))
-    assert found.mask.shape == found.score_map.shape == size
+    assert found.mask.shape == found.anomaly_map.shape == size
     assert found.is_anomalous == bool(found.mask.any())
 
 
@@ -74,10 +78,26 @@ def test_images_that_do_not_fit_the_graph_are_refused(suffix, exported, texture)
             exported(suffix).score_images([image])
 
 
-def test_the_verdict_may_be_left_to_the_image_score(exported, pictures):
+def test_the_verdict_may_be_left_to_the_image_score(exported, images):
     model = exported(".onnx")
-    score = model.predict(pictures[0]).score
+    score = model.predict(images[0]).score
     for threshold, anomalous in ((score - 1, True), (score + 1, False)):
         calibration = Calibration(1e9).with_image_threshold([threshold])
         model.calibration = calibration
-        assert model.predict(pictures[0]).is_anomalous is anomalous
+        assert model.predict(images[0]).is_anomalous is anomalous
+
+
+def test_an_exported_model_needs_no_torch(graph):
+    code = (
+        "import sys; from zoo.predict import GraphPredictor; import numpy as np;"
+        f"m = GraphPredictor({str(graph('.onnx'))!r});"
+        "m.predict(np.zeros((30, 40, 3), np.uint8)); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+
+
+def test_an_image_gets_to_the_graphs_size(texture):
+    pixels, plain = texture(1, (300, 200)), ExportMetadata(Calibration(1.0))
+    assert at_graph_size(pixels, plain) is pixels
+    small = at_graph_size(pixels, replace(plain, resize=ImageResize((64, 96))))
+    assert (small.shape, small.dtype) == ((64, 96, 3), np.uint8)

@@ -1,34 +1,36 @@
-"""`TorchPredictor`: every way to hand in a picture gives one prediction; streams are lazy."""
+"""`TorchPredictor`: every way to hand in an image gives one prediction; streams are lazy."""
 
 from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torchvision.transforms.v2 import Normalize, Resize
 
 from zoo.data import MVTecAD2Layout
 from zoo.data.tiling import Scaled, ScaledPreProcessor
 from zoo.postprocess import Calibration
-from zoo.predict.detector import TorchPredictor
-from zoo.predict.prediction import Scored
+from zoo.predict import TorchPredictor
+from zoo.predict.predictor import Scored
 from zoo.runs.check_data import check_headers
 from zoo.utils.errors import ZooError, ZooWarning
 
 
 @pytest.fixture(scope="module")
-def detector(fitted):
+def predictor(fitted):
     return TorchPredictor(fitted.model, Calibration(threshold=0.5, min_area_px=1))
 
 
 @pytest.fixture
-def picture(tmp_path, texture, write_image) -> Path:
+def image(tmp_path, texture, write_image) -> Path:
     pixels = texture(7, (37, 53))
     pixels[10:20, 20:30] = 255
-    return write_image(tmp_path / "picture.png", pixels)
+    return write_image(tmp_path / "image.png", pixels)
 
 
 @pytest.fixture
@@ -38,49 +40,49 @@ def folder(tmp_path, texture, write_image) -> list[Path]:
 
 
 def same(one, other) -> bool:
-    arrays = ("image", "mask", "score_map")
+    arrays = ("image", "mask", "anomaly_map")
     equal = all(np.array_equal(getattr(one, a), getattr(other, a)) for a in arrays)
     return equal and one.score == other.score and one.blobs == other.blobs
 
 
-def test_a_prediction_has_the_size_of_the_picture(detector, picture):
-    found = detector.predict(picture)
-    assert found.path == picture
+def test_a_prediction_has_the_size_of_the_picture(predictor, image):
+    found = predictor.predict(image)
+    assert found.path == image
     assert found.image.shape == (37, 53, 3)
-    assert found.mask.shape == found.score_map.shape == (37, 53)
-    assert (found.mask.dtype, found.score_map.dtype) == (bool, np.float32)
+    assert found.mask.shape == found.anomaly_map.shape == (37, 53)
+    assert (found.mask.dtype, found.anomaly_map.dtype) == (bool, np.float32)
     assert found.is_anomalous
     assert sum(blob.area_px for blob in found.blobs) == found.mask.sum()
     assert found.overlay().shape == (37, 53, 3)
     assert found.overlay().dtype == np.uint8
 
 
-def test_a_prediction_is_plain_data_without_its_arrays(detector, picture):
+def test_a_prediction_is_plain_data_without_its_arrays(predictor, image):
     import json
 
-    found = detector.predict(str(picture))
+    found = predictor.predict(str(image))
     data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert data["path"] == str(picture)
+    assert data["path"] == str(image)
     assert (data["width"], data["height"]) == (53, 37)
     assert data["flagged_fraction"] == pytest.approx(found.mask.mean())
     assert [tuple(blob["box"]) for blob in data["blobs"]] == [blob.box for blob in found.blobs]
     assert len(repr(found)) < 2000 + 300 * len(found.blobs)
 
 
-def test_path_pil_and_array_are_the_same_picture(detector, picture):
-    opened = Image.open(picture)
+def test_path_pil_and_array_are_the_same_picture(predictor, image):
+    opened = Image.open(image)
     pixels = np.asarray(opened)
-    ways = [picture, str(picture), opened, pixels, pixels[..., ::-1][..., ::-1]]
-    first, *others = [detector.predict(way) for way in ways]
+    ways = [image, str(image), opened, pixels, pixels[..., ::-1][..., ::-1]]
+    first, *others = [predictor.predict(way) for way in ways]
     assert all(same(first, other) for other in others)
-    assert [other.path for other in others] == [picture, None, None, None]
+    assert [other.path for other in others] == [image, None, None, None]
 
 
-def test_grey_16_bit_and_transparent_pictures(detector, tmp_path, texture):
+def test_grey_16_bit_and_transparent_pictures(predictor, tmp_path, texture):
     grey = texture(1)[..., 0]
     rgb = np.repeat(grey[..., None], 3, axis=2)
     rgba = np.dstack([rgb, np.full_like(grey, 9)])
-    expected = detector.predict(rgb)
+    expected = predictor.predict(rgb)
     deep = grey.astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
     Image.fromarray(rgba, "RGBA").save(tmp_path / "clear.png")
@@ -88,18 +90,18 @@ def test_grey_16_bit_and_transparent_pictures(detector, tmp_path, texture):
     files = [tmp_path / "deep.png", tmp_path / "clear.png"]
     images = [Image.fromarray(grey), Image.fromarray(rgba, "RGBA"), Image.open(files[0])]
     for way in [*arrays, *files, *images]:
-        assert same(detector.predict(way), expected)
+        assert same(predictor.predict(way), expected)
 
 
-def test_a_camera_may_use_its_buffer_again(detector, texture):
+def test_a_camera_may_use_its_buffer_again(predictor, texture):
     buffer = texture(3)
-    found = detector.predict(buffer)
+    found = predictor.predict(buffer)
     buffer[:] = 0
     assert found.image.any()
 
 
 @pytest.mark.parametrize(
-    ("picture", "says"),
+    ("image", "message"),
     [
         (np.zeros((8, 8, 3), np.float32), "or uint16, this array holds float32"),
         (np.zeros((8, 8, 3), bool), "this array holds bool"),
@@ -110,66 +112,66 @@ def test_a_camera_may_use_its_buffer_again(detector, texture):
         (Path(), "is a folder: give its images"),
     ],
 )
-def test_what_is_no_picture_is_named(detector, picture, says):
-    with pytest.raises(ZooError, match=says):
-        detector.predict(picture)
+def test_what_is_no_picture_is_named(predictor, image, message):
+    with pytest.raises(ZooError, match=message):
+        predictor.predict(image)
 
 
 @pytest.mark.parametrize("thing", [5, None, b"bytes", [5], [["nested.png"]]])
-def test_other_types_are_named(detector, thing):
-    with pytest.raises(ZooError, match="a picture is a path, a PIL image or an array, not of type"):
-        list(detector.predict(thing))
+def test_other_types_are_named(predictor, thing):
+    with pytest.raises(ZooError, match="an image is a path, a PIL image or an array, not of type"):
+        list(predictor.predict(thing))
 
 
-def test_a_batch_size_below_one_would_judge_nothing(detector, folder):
+def test_a_batch_size_below_one_is_refused(predictor, folder):
     with pytest.raises(ZooError, match="batch_size is 0"):
-        list(detector.predict(folder, batch_size=0))
+        list(predictor.predict(folder, batch_size=0))
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 4, 100])
-def test_a_stream_gives_what_single_pictures_give(detector, folder, batch_size):
-    streamed = list(detector.predict(iter(folder), batch_size=batch_size))
+def test_a_stream_gives_what_single_pictures_give(predictor, folder, batch_size):
+    streamed = list(predictor.predict(iter(folder), batch_size=batch_size))
     assert [each.path for each in streamed] == folder
     for each, path in zip(streamed, folder, strict=True):
-        alone = detector.predict(path)
+        alone = predictor.predict(path)
         # Larger batches round differently; distances of nearest neighbours show it most.
-        np.testing.assert_allclose(each.score_map, alone.score_map, rtol=0.01)
+        np.testing.assert_allclose(each.anomaly_map, alone.anomaly_map, rtol=0.01)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_nothing_is_read_ahead_of_the_batch(detector, folder, batch_size):
+def test_nothing_is_read_ahead_of_the_batch(predictor, folder, batch_size):
     read = []
 
-    def pictures():
+    def images():
         for path in folder:
             read.append(path)
             yield path
 
-    stream = detector.predict(pictures(), batch_size=batch_size)
+    stream = predictor.predict(images(), batch_size=batch_size)
     assert not read
     for index, _ in enumerate(stream):
         assert len(read) <= batch_size * (index // batch_size + 1)
     assert read == folder
 
 
-def test_a_stream_may_be_endless_and_mixed(detector, picture):
-    def pictures():
+def test_a_stream_may_be_endless_and_mixed(predictor, image):
+    def images():
         while True:
-            yield picture
+            yield image
             yield np.zeros((9, 9), np.uint8)
-            yield Image.open(picture)
+            yield Image.open(image)
 
-    stream = detector.predict(pictures())
+    stream = predictor.predict(images())
     sizes = [next(stream).mask.shape for _ in range(7)]
     assert sizes == [(37, 53), (9, 9), (37, 53)] * 2 + [(37, 53)]
 
 
-def test_a_stream_does_not_keep_its_pictures(detector, texture):
+def test_a_stream_does_not_keep_its_pictures(predictor, texture):
     import gc
     import weakref
 
     kept = []
-    for found in detector.predict((texture(i) for i in range(6)), batch_size=2):
+    for found in predictor.predict((texture(i) for i in range(6)), batch_size=2):
         kept.append(weakref.ref(found.image))
         del found
     gc.collect()
@@ -177,19 +179,19 @@ def test_a_stream_does_not_keep_its_pictures(detector, texture):
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_one_bad_picture_stops_a_stream_unless_somebody_listens(detector, folder, batch_size):
+def test_one_bad_picture_stops_a_stream_unless_errors_are_handled(predictor, folder, batch_size):
     folder[1].write_bytes(b"")
     with pytest.raises(ZooError, match=r"1\.png is empty"):
-        list(detector.predict(folder, batch_size))
+        list(predictor.predict(folder, batch_size))
     errors = []
-    found = detector.predict(folder, batch_size, on_error=lambda *said: errors.append(said))
+    found = predictor.predict(folder, batch_size, on_error=lambda *args: errors.append(args))
     assert [each.path for each in found] == [folder[0], *folder[2:]]
     assert [path for path, _ in errors] == [folder[1]]
     assert "empty" in str(errors[0][1])
 
 
-def test_scores_that_are_not_finite_are_blamed_on_their_picture(detector, folder, monkeypatch):
-    real = detector.model.test_step
+def test_scores_that_are_not_finite_are_blamed_on_their_picture(predictor, folder, monkeypatch):
+    real = predictor.model.test_step
 
     def diverges(batch, *args):
         batch = real(batch, *args)
@@ -198,17 +200,17 @@ def test_scores_that_are_not_finite_are_blamed_on_their_picture(detector, folder
                 batch.anomaly_map[index] *= float("nan")
         return batch
 
-    monkeypatch.setattr(detector.model, "test_step", diverges)
+    monkeypatch.setattr(predictor.model, "test_step", diverges)
     errors = []
-    found = detector.predict(folder, 4, on_error=lambda *said: errors.append(said))
+    found = predictor.predict(folder, 4, on_error=lambda *args: errors.append(args))
     assert len(list(found)) == 4
     assert [path for path, _ in errors] == [folder[2]]
     with pytest.raises(ZooError, match=r"2\.png holds NaN"):
-        detector.predict(folder[2])
+        predictor.predict(folder[2])
 
 
 def test_methods_without_a_resize_take_several_sizes_in_one_batch(fitted, folder, monkeypatch):
-    detector = TorchPredictor(fitted.model, Calibration(threshold=0.5))
+    predictor = TorchPredictor(fitted.model, Calibration(threshold=0.5))
     seen = []
 
     def echo(batch, *args):
@@ -219,19 +221,19 @@ def test_methods_without_a_resize_take_several_sizes_in_one_batch(fitted, folder
 
     monkeypatch.setitem(fitted.model._modules, "pre_processor", None)
     monkeypatch.setattr(fitted.model, "test_step", echo)
-    monkeypatch.setattr(detector, "_resize", None)
-    found = list(detector.predict([folder[1], folder[4], folder[0]], batch_size=3))
+    monkeypatch.setattr(predictor, "_resize", None)
+    found = list(predictor.predict([folder[1], folder[4], folder[0]], batch_size=3))
     assert seen == [(2, 3, 48, 64), (1, 3, 37, 53)]
     for each in found:
-        np.testing.assert_allclose(each.score_map, each.image.mean(2) / 255, atol=1e-6)
-        assert each.score == pytest.approx(each.score_map.max())
+        np.testing.assert_allclose(each.anomaly_map, each.image.mean(2) / 255, atol=1e-6)
+        assert each.score == pytest.approx(each.anomaly_map.max())
 
 
 @pytest.fixture
-def keeping_aspect(detector):
-    model = copy.deepcopy(detector.model)
+def keeping_aspect(predictor):
+    model = copy.deepcopy(predictor.model)
     model.pre_processor = ScaledPreProcessor(Scaled(shorter_side=64), Normalize([0.5], [0.5]))
-    return TorchPredictor(model, detector.calibration)
+    return TorchPredictor(model, predictor.calibration)
 
 
 @pytest.mark.parametrize("size", [(8, 16400), (1, 5000), (5000, 1)])
@@ -262,30 +264,66 @@ def test_a_strip_of_a_fit_is_named_before_anything_is_computed(
         check_headers(data, ("train", "validation"))
 
 
-def test_what_fails_in_the_network_ends_no_stream(detector, folder, monkeypatch):
-    score_images = detector.score_images
+def test_what_fails_in_the_network_ends_no_stream(predictor, folder, monkeypatch):
+    score_images = predictor.score_images
 
     def without_memory(images, native_sizes, paths=None):
         if folder[1] in paths:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 GB")
         return score_images(images, native_sizes, paths)
 
-    monkeypatch.setattr(detector, "score_images", without_memory)
+    monkeypatch.setattr(predictor, "score_images", without_memory)
     failed = []
-    found = detector.predict(folder, batch_size=3, on_error=lambda path, error: failed.append(path))
+    found = predictor.predict(
+        folder, batch_size=3, on_error=lambda path, error: failed.append(path)
+    )
     assert [each.path for each in found] == [folder[0], *folder[2:]]
     assert failed == [folder[1]]
 
 
-def test_an_image_of_one_colour_is_said(detector):
-    with pytest.warns(ZooWarning, match="a picture from memory is of one colour throughout"):
-        detector.predict(np.full((20, 20, 3), (7, 200, 30), np.uint8))
+def test_an_image_of_one_colour_is_warned_of(predictor):
+    with pytest.warns(ZooWarning, match="an image in memory is of one colour throughout"):
+        predictor.predict(np.full((20, 20, 3), (7, 200, 30), np.uint8))
 
 
-def test_a_score_map_that_is_the_same_everywhere_is_said(detector, folder, monkeypatch):
+def test_a_score_map_that_is_the_same_everywhere_is_warned_of(predictor, folder, monkeypatch):
     def blank(images, native_sizes, paths=None):
         return [Scored(paths[0], native_sizes[0], np.full((8, 8), 0.25, np.float32), 0.25)]
 
-    monkeypatch.setattr(detector, "score_images", blank)
+    monkeypatch.setattr(predictor, "score_images", blank)
     with pytest.warns(ZooWarning, match=r"the score map of .*0\.png is the same everywhere"):
-        detector.predict(folder[0])
+        predictor.predict(folder[0])
+
+
+class Model(SimpleNamespace):
+    """A model whose step is given, which nobody fitted."""
+
+    __hash__ = object.__hash__  # as modules have it
+
+    def eval(self):
+        return self
+
+
+def predictor_of(test_step):
+    model = Model(device=torch.device("cpu"), pre_processor=None, test_step=test_step)
+    return TorchPredictor(model, Calibration(0.5))
+
+
+def test_a_batch_is_laid_out_as_a_data_loader_lays_it_out():
+    def flattening(batch, index):
+        rows = batch.image.view(len(batch.image), -1)  # fails unless laid out row by row
+        batch.anomaly_map = batch.image.mean(dim=1, keepdim=True)
+        batch.pred_score = rows.amax(dim=1)
+        return batch
+
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 6, 3), dtype=np.uint8)
+    scored = predictor_of(flattening).score_images(list(images), [(80, 60)] * 3)
+    for image, each in zip(images, scored, strict=True):
+        np.testing.assert_allclose(each.score_map, image.mean(axis=2) / 255, rtol=1e-5)
+        assert each.score == pytest.approx(image.max() / 255)
+        assert each.native_size == (80, 60)
+
+
+def test_a_method_without_a_map_is_one_line():
+    with pytest.raises(ZooError, match="image scores but no score map"):
+        predictor_of(lambda batch, index: batch).score(np.zeros((4, 4, 3), np.uint8))

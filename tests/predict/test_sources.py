@@ -1,4 +1,4 @@
-"""Results have names that fit on a disk, and no two pictures share one."""
+"""Results have names that fit on a disk, and no two images share one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def named(*places: str) -> list[str]:
     return made
 
 
-def test_a_result_has_the_stem_of_its_picture():
+def test_a_result_has_the_stem_of_its_image():
     assert named("7.jpg", "a/7.jpg", "no_suffix", "x.y.png") == ["7", "a/7", "no_suffix", "x.y"]
 
 
-def test_pictures_of_one_stem_do_not_share_a_name():
+def test_images_of_one_stem_do_not_share_a_name():
     assert named("7.bmp", "7.jpg", "7.JPG") == ["7", "7.jpg", "7.JPG.2"]
 
 
