@@ -7,7 +7,8 @@ import json
 import pytest
 
 from zoo.postprocess.calibration import Calibration
-from zoo.runs import checksums, history
+from zoo.runs import calibrations as history
+from zoo.runs import checksums
 from zoo.runs.check import check_run, damage, read_calibration
 from zoo.runs.checksums import verify_all
 from zoo.runs.folder import atomic_folder, write_json

@@ -150,9 +150,7 @@ def _home(top: str) -> Path:
 def _files_of_package(root: Path, homes: Iterable[Path]) -> list[Path]:
     """Return the files of a package, or one module, that count for classes in the files `homes`."""
     methods = {card.parent for card in root.rglob("card.yaml")} - {root}
-    others = [
-        folder for folder in methods if not any(home.is_relative_to(folder) for home in homes)
-    ]
+    own = {folder for folder in methods for home in homes if home.is_relative_to(folder)}
     return [
         path
         for path in _below(root)

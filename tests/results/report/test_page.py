@@ -13,6 +13,7 @@ import pytest
 from zoo.cli import main
 from zoo.metrics import load_splits, save_splits
 from zoo.postprocess import Calibration
+from zoo.runs.calibrations import set_calibration
 
 VOID = {"meta", "link", "input", "img", "wbr"}
 
