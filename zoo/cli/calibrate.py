@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import expand_home
 
 HELP = "new thresholds for a run, from normal pictures, in seconds"
 EPILOG = (
@@ -19,8 +20,12 @@ EPILOG = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument("run", type=_path, metavar="RUN", help="folder of a run, see `zoo fit`")
-    parser.add_argument("--good", type=_path, metavar="DIR", help="good pictures to calibrate on")
+    parser.add_argument(
+        "run", type=expand_home, metavar="RUN", help="folder of a run, see `zoo fit`"
+    )
+    parser.add_argument(
+        "--good", type=expand_home, metavar="DIR", help="good pictures to calibrate on"
+    )
     parser.add_argument(
         "--rule",
         metavar="RULE",
@@ -84,7 +89,3 @@ def _undo(folder: Path, dry_run: bool) -> int:
         undo_calibration(folder)
         print("the new one, which is the last older one, holds again; the old one is gone")
     return 0
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

@@ -8,13 +8,13 @@ import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-from zoo.benchmark.executors.worker import Setup
+from zoo.benchmark.executors import Setup
 from zoo.recipes.trust import is_trusting, trusting
 from zoo.utils.atomic import write_text
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import expand_home
 
 HELP = "time, memory, parameters and operations of runs by picture size, as CSV"
 EPILOG = (
@@ -27,7 +27,7 @@ EPILOG = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument("runs", nargs="+", type=_path, metavar="RUN")
+    parser.add_argument("runs", nargs="+", type=expand_home, metavar="RUN")
     parser.add_argument(
         "--sizes", nargs="+", type=_size, metavar="HxW", help="default: 256x256 512x512 1024x1224"
     )
@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--passes", type=int, default=20, metavar="N", help="timed, at least")
     parser.add_argument("--seconds", type=float, default=30.0, metavar="S", help="at least")
-    parser.add_argument("--out", type=_path, metavar="FILE", help="a new CSV; default: printed")
+    parser.add_argument(
+        "--out", type=expand_home, metavar="FILE", help="a new CSV; default: printed"
+    )
     parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
 
 
@@ -105,7 +107,3 @@ def _size(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"'{text}' is no size, write it as 512x512")
     height, width = text.split("x")
     return int(height), int(width)
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import expand_home
 
 HELP = "a run as ONNX or OpenVINO that carries its calibration; --check compares them with it"
 EPILOG = (
@@ -24,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from zoo.export.precision import PRECISIONS
 
     parser.epilog = f"{EPILOG} What --check allows: {describe(ALLOWED)}."
-    parser.add_argument("run", type=_path, metavar="RUN", help="folder of a run, see `zoo fit`")
+    parser.add_argument(
+        "run", type=expand_home, metavar="RUN", help="folder of a run, see `zoo fit`"
+    )
     parser.add_argument(
         "--format", nargs="+", choices=list(SUFFIXES), default=["onnx"], help="default onnx"
     )
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision", nargs="+", choices=PRECISIONS, default=["fp32"], help="default fp32"
     )
     parser.add_argument(
-        "--out", type=_path, metavar="DIR", help="where to write; default RUN/exported"
+        "--out", type=expand_home, metavar="DIR", help="where to write; default RUN/exported"
     )
     parser.add_argument(
         "--input-size",
@@ -44,10 +47,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "they have several",
     )
     parser.add_argument(
-        "--data.root", dest="root", type=_path, metavar="DIR", help="where the run's data is now"
+        "--data.root",
+        dest="root",
+        type=expand_home,
+        metavar="DIR",
+        help="where the run's data is now",
     )
     parser.add_argument(
-        "--good", type=_path, metavar="DIR", help="good pictures for int8 instead of the run's own"
+        "--good",
+        type=expand_home,
+        metavar="DIR",
+        help="good pictures for int8 instead of the run's own",
     )
     parser.add_argument(
         "--check",
@@ -57,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--images",
-        type=_path,
+        type=expand_home,
         metavar="DIR",
         help="pictures for --check; default: some of the run's validation images, and the same "
         "with synthetic defects",
@@ -132,7 +142,3 @@ def _pictures(folder: Path | None) -> list[Path] | None:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import expand_home
 
 HELP = "your own pictures: learn from a folder of good ones, calibrate, judge the bad ones"
 EPILOG = (
@@ -25,20 +26,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipes = "name or YAML file, see `zoo list --recipes`"
     parser.add_argument("recipe", metavar="RECIPE", help=recipes)
     parser.add_argument(
-        "--good", type=_folder, required=True, metavar="DIR", help="good pictures, any names"
+        "--good", type=expand_home, required=True, metavar="DIR", help="good pictures, any names"
     )
     parser.add_argument(
         "--bad",
-        type=_folder,
+        type=expand_home,
         metavar="DIR",
         help="bad ones, only to measure with; 15 %% of the good ones are then held out to test "
         "beside them, and not learnt from",
     )
     parser.add_argument(
-        "--masks", type=_folder, metavar="DIR", help="masks of the bad ones: 7.png marks 7.jpg"
+        "--masks", type=expand_home, metavar="DIR", help="masks of the bad ones: 7.png marks 7.jpg"
     )
     parser.add_argument(
-        "--out", type=_folder, default=Path("detector"), metavar="DIR", help="default: detector"
+        "--out", type=expand_home, default=Path("detector"), metavar="DIR", help="default: detector"
     )
     parser.add_argument(
         "--max-good",
@@ -161,7 +162,3 @@ def _command(args: argparse.Namespace) -> str:
         value = getattr(args, key)
         words += [] if value is None else [f"--{key.replace('_', '-')}", str(value)]
     return shlex.join([*words, *args.passed])
-
-
-def _folder(text: str) -> Path:
-    return Path(text).expanduser()

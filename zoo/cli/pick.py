@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,14 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from zoo.export.precision import PRECISIONS
 
     parser.epilog = EPILOG
-    parser.add_argument("--good", type=_path, required=True, metavar="DIR", help="good pictures")
+    parser.add_argument(
+        "--good", type=expand_home, required=True, metavar="DIR", help="good pictures"
+    )
     parser.add_argument(
         "--budget", required=True, metavar="MAX", help="of one picture, such as 50ms,2GB"
     )
     parser.add_argument(
         "--device", default="cpu", metavar="D", help="that it is for, as OpenVINO names it"
     )
-    parser.add_argument("--out", type=_path, default=Path("picked"), metavar="DIR")
+    parser.add_argument("--out", type=expand_home, default=Path("picked"), metavar="DIR")
     parser.add_argument(
         "--recipes", nargs="+", metavar="RECIPE", help="default: every recipe called embedded"
     )
@@ -172,7 +175,7 @@ def _finish(out: Path, rows: Sequence[Row], best: Row, found: Difference) -> Non
         f"defects decide; masks differ from torch in {100 * found.mask_in_all:.2g} % of pixels, "
         f"verdicts on {100 * found.verdict_in_all:.0f} % of pictures"
     )
-    print(f"written to {out / 'model.xml'}; next: zoo predict --exported {out / 'model.xml'} DIR")
+    print(f"written to {out / 'model.xml'}; next: zoo predict {out / 'model.xml'} DIR")
 
 
 def _table(rows: Sequence[Row]) -> Iterator[str]:
@@ -203,7 +206,3 @@ def _said(row: Row) -> str:
 def _say(*lines: str) -> None:
     for line in lines:
         print(line, file=sys.stderr, flush=True)
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

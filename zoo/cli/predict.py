@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from zoo.predict.predictor import Predictor
@@ -26,14 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument(
         "predictor",
-        type=_path,
+        type=expand_home,
         metavar="RUN",
         help="folder of a run, see `zoo fit`; or a graph of `zoo export`, which needs no torch",
     )
     parser.add_argument(
-        "images", type=_path, nargs="+", metavar="IMAGE", help="images, or folders of them"
+        "images", type=expand_home, nargs="+", metavar="IMAGE", help="images, or folders of them"
     )
-    parser.add_argument("--out", type=_path, default=Path("predictions"), metavar="DIR")
+    parser.add_argument("--out", type=expand_home, default=Path("predictions"), metavar="DIR")
     parser.add_argument(
         "--watch", action="store_true", help="go on with new and overwritten pictures until Ctrl-C"
     )
@@ -108,7 +109,3 @@ def _load(path: Path, is_graph: bool, device: str | None) -> Predictor:
     from zoo.runs.load import load_run
 
     return load_run(path, device)
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

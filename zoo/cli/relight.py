@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.utils.atomic import atomic_path, write_text
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +26,10 @@ EPILOG = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument("source", type=_path, metavar="SOURCE", help="runs or pictures, see below")
-    parser.add_argument("--out", type=_path, metavar="DIR", help="a new folder")
+    parser.add_argument(
+        "source", type=expand_home, metavar="SOURCE", help="runs or pictures, see below"
+    )
+    parser.add_argument("--out", type=expand_home, metavar="DIR", help="a new folder")
     parser.add_argument("--families", nargs="+", metavar="NAME", help="default: all six")
     parser.add_argument("--severities", nargs="+", type=int, metavar="N", help="default: 1 to 5")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws the lamps")
@@ -35,7 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--images", type=int, metavar="N", help="runs: at most N of each object")
     parser.add_argument(
-        "--data.root", dest="root", type=_path, metavar="DIR", help="the data set, if it has moved"
+        "--data.root",
+        dest="root",
+        type=expand_home,
+        metavar="DIR",
+        help="the data set, if it has moved",
     )
     parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
 
@@ -153,7 +160,3 @@ def _copies(args: argparse.Namespace) -> int:
 def _check_new(out: Path) -> None:
     if os.path.lexists(out):  # a link that leads nowhere, too
         raise ZooError(f"{out} exists: move it, or give another folder with --out")
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

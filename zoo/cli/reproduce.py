@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from zoo.utils.atomic import copy_file
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from zoo.recipes.files import Recipe
@@ -27,13 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("method", nargs="?", metavar="METHOD", help="a method, or a recipe file")
     parser.add_argument(
-        "--data.root", dest="root", type=_path, metavar="DIR", help="the data set, to run"
+        "--data.root", dest="root", type=expand_home, metavar="DIR", help="the data set, to run"
     )
-    parser.add_argument("--out", type=_path, default=Path("runs"), metavar="DIR")
+    parser.add_argument("--out", type=expand_home, default=Path("runs"), metavar="DIR")
     parser.add_argument(
-        "--archive", type=_path, metavar="FILE", help="default: <out>/<recipe>.tar.gz"
+        "--archive", type=expand_home, metavar="FILE", help="default: <out>/<recipe>.tar.gz"
     )
-    parser.add_argument("--server", type=_path, metavar="FILE", help="what the server said, as CSV")
+    parser.add_argument(
+        "--server", type=expand_home, metavar="FILE", help="what the server said, as CSV"
+    )
     parser.add_argument("--row", metavar="NAME", help="the published row, if the name does not say")
     parser.add_argument("--dry-run", action="store_true", help="say hours and GB, and stop")
 
@@ -151,7 +154,3 @@ def _status(recipe: Recipe, row: Entry, out: Path) -> str:
         state = outcome(differences(read_server(kept), row, published_au_pro(row)))
     means = " / ".join(percent(row.mean(split)) for split in row.published)
     return f"{row.method}: published {means}, recipe {recipe.name}: {state}"
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from zoo.vand.submission.expected import Expected
@@ -24,13 +25,21 @@ EPILOG = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument("runs", type=_path, nargs="*", metavar="RUN", help="runs, see below")
+    parser.add_argument("runs", type=expand_home, nargs="*", metavar="RUN", help="runs, see below")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--out", type=_path, metavar="OUT", help="a new folder, or NAME.tar.gz")
-    what.add_argument("--check", type=_path, metavar="PATH", help="check a folder or an archive")
-    what.add_argument("--kit", type=_path, metavar="DIR", help="make a repository for VAND 4.0")
+    what.add_argument("--out", type=expand_home, metavar="OUT", help="a new folder, or NAME.tar.gz")
+    what.add_argument(
+        "--check", type=expand_home, metavar="PATH", help="check a folder or an archive"
+    )
+    what.add_argument(
+        "--kit", type=expand_home, metavar="DIR", help="make a repository for VAND 4.0"
+    )
     parser.add_argument(
-        "--data.root", dest="root", type=_path, metavar="DIR", help="the data set, if it has moved"
+        "--data.root",
+        dest="root",
+        type=expand_home,
+        metavar="DIR",
+        help="the data set, if it has moved",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="which runs, if there are several")
     parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
@@ -153,7 +162,3 @@ def _is_submission(given: list[Path]) -> bool:
     from zoo.vand.submission.expected import MAPS, MASKS
 
     return len(given) == 1 and any((given[0] / tree).is_dir() for tree in (MAPS, MASKS))
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

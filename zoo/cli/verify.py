@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from zoo.utils.paths import expand_home
+
 HELP = "check a sealed run against its attestation, and repeat it for one object"
 EPILOG = (
     "RUN is the folder of one run, or one that holds several: then the first in alphabetical order "
@@ -15,9 +17,13 @@ EPILOG = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument("run", type=_path, metavar="RUN", help="see `zoo bench --sealed`")
+    parser.add_argument("run", type=expand_home, metavar="RUN", help="see `zoo bench --sealed`")
     parser.add_argument(
-        "--data.root", dest="root", type=_path, metavar="DIR", help="the data set, if it has moved"
+        "--data.root",
+        dest="root",
+        type=expand_home,
+        metavar="DIR",
+        help="the data set, if it has moved",
     )
     parser.add_argument("--object", metavar="NAME", help="which one, where RUN holds several")
     parser.add_argument("--no-repeat", action="store_true", help="compare hashes only")
@@ -98,7 +104,3 @@ def _data_root(folder: Path) -> Path | None:
 
     root = (read_yaml(folder / CONFIG)["data"].get("init_args") or {}).get("root")
     return Path(root) if root and Path(root).is_dir() else None
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

@@ -186,11 +186,11 @@ def test_how_many_cases_is_up_to_people(runs):
 def test_the_demo_ends_with_a_report(runs, monkeypatch, capsys):
     demo = runs.parent / "demo"
     monkeypatch.setattr("zoo.data.tiny.write_tiny", lambda out, **words: out)
-    monkeypatch.setattr("zoo.cli.bench.bench", lambda *words: 1)
+    monkeypatch.setattr("zoo.cli.bench.bench_and_tabulate", lambda **options: 1)
     assert main(["demo", "--out", str(demo)]) == 1
     assert not (demo / "report.html").exists()  # nothing finished, nothing to show
     shutil.copytree(runs, demo / "runs")
-    monkeypatch.setattr("zoo.cli.bench.bench", lambda *words: 0)
+    monkeypatch.setattr("zoo.cli.bench.bench_and_tabulate", lambda **options: 0)
     assert main(["demo", "--out", str(demo)]) == 0
     assert "m/quick · cup · seed 1" in (demo / "report.html").read_text("utf-8")
     assert f"{demo / 'report.html'}: " in capsys.readouterr().out
