@@ -18,8 +18,7 @@ from zoo.results import catalogue
 from zoo.results.card_page import MEASURED, card_page
 from zoo.results.rows import read_rows
 from zoo.results.table import render
-from zoo.utils.generated_blocks import with_block
-from zoo.utils.markdown import grid
+from zoo.utils.markdown import grid, with_block
 
 ROOT = Path(__file__).resolve().parents[1]
 README, DOCS = ROOT / "README.md", ROOT / "docs"

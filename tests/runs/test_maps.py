@@ -11,7 +11,7 @@ from zoo.postprocess.score_maps import to_native
 from zoo.predict.predictor import Scored
 from zoo.runs.maps import MapWriter, SavedMaps
 from zoo.utils.errors import ZooError
-from zoo.utils.hashes import file_sha256
+from zoo.utils.paths import file_sha256
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from zoo.benchmark.sealed import landlock
 from zoo.cli import main
 from zoo.runs import resume as resume
 from zoo.runs.checksums import write_checksums
-from zoo.utils.hashes import file_sha256
+from zoo.utils.paths import file_sha256
 
 RECIPE = """
 model:

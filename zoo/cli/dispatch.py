@@ -14,8 +14,7 @@ from zoo.cli.interrupts import INTERRUPTED, MESSAGE, interruptible
 from zoo.recipes.trust import trusting
 from zoo.utils.atomic import unwritable
 from zoo.utils.errors import ZooError, nearest, one_line
-from zoo.utils.process import give_home, quiet, return_memory, share_cores
-from zoo.utils.streams import print_any_text
+from zoo.utils.process import give_home, print_any_text, quiet, return_memory, share_cores
 from zoo.utils.text import printable
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zoo.utils.atomic import write_text
 from zoo.utils.errors import ZooError
-from zoo.utils.generated_blocks import markers, with_block
+from zoo.utils.markdown import markers, with_block
 
 HELP = "print results: SegF1, drop, ranks and cost, beside the published VAND rows"
 BLOCK = "zoo table"

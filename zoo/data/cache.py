@@ -24,8 +24,7 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from zoo.utils.hashes import file_stamp
-from zoo.utils.paths import CACHE_VARIABLE
+from zoo.utils.paths import CACHE_VARIABLE, file_stamp
 
 DEFAULT_BUDGET_MB = 4096
 

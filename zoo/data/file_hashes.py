@@ -19,7 +19,7 @@ from pathlib import Path
 
 from zoo.data.cache import cache_folder
 from zoo.utils.errors import ZooError
-from zoo.utils.hashes import file_sha256, file_stamp
+from zoo.utils.paths import file_sha256, file_stamp
 from zoo.utils.schema import Digest, FileName, read_json, validated
 
 _Entry = tuple[int, int, int, int, int, Digest]  # a stamp, see `file_stamp`, and the SHA-256

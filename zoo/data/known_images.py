@@ -16,7 +16,7 @@ from zoo.data.images import image_size, read_pixels
 from zoo.data.listing import files_below
 from zoo.data.splits import TEST_SPLITS
 from zoo.utils.errors import ZooError
-from zoo.utils.hashes import file_sha256
+from zoo.utils.paths import file_sha256
 
 _DIGITS = 16
 _TEST_FOLDERS = {*TEST_SPLITS, "test"}  # of MVTec AD 2, and of MVTec AD and its likes

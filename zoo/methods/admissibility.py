@@ -13,8 +13,7 @@ from typing import Any
 
 from zoo.data.splits import TEST_SPLITS
 from zoo.methods.card import Card, vand4_admissible
-from zoo.utils.hashes import file_sha256
-from zoo.utils.paths import expand_path
+from zoo.utils.paths import expand_path, file_sha256
 
 YES, NO = "yes", "no: "
 # The rules let a fit, and what normal data decides, see train/good and validation/good only.

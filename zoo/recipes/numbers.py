@@ -7,10 +7,10 @@ before anything is built with it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import leaves
 
 _SIDE = 1 << 16  # pixels
 _MANY = 1 << 40
@@ -72,7 +72,9 @@ def check_numbers(data: Any, source: object = "") -> None:
     Raises:
         ZooError: The first such number, with its place and its range.
     """
-    for key, value in _numbers(data):
+    for key, value in leaves(data):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
         if problem := _problem(key.rpartition(".")[2].partition("[")[0], value):
             where = f"{source}: " if source else ""
             raise ZooError(f"{where}{key} is {value}, which is not in bounds: {problem}")
@@ -89,15 +91,3 @@ def _problem(name: str, value: float) -> str:
     ending = name[name.rfind("_") :] if "_" in name else name
     least, most = _RANGES.get(name) or _ENDINGS.get(ending) or (-math.inf, math.inf)
     return "" if least <= value <= most else f"write a number from {least:,} to {most:,}"
-
-
-def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
-    """Yield every number among the values of nested data with its dotted key."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _numbers(item, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _numbers(item, f"{key}[{index}]")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield key, value

@@ -17,7 +17,7 @@ from pydantic import Field
 from zoo.runs.documents import MEND
 from zoo.utils.atomic import write_bytes
 from zoo.utils.errors import ZooError
-from zoo.utils.hashes import file_sha256, file_stamp
+from zoo.utils.paths import file_sha256, file_stamp
 from zoo.utils.schema import Digest, Text, read_json, validated
 
 CHECKSUMS = "checksums.json"

@@ -43,7 +43,7 @@ from zoo.runs.folder import CALIBRATION, MODEL
 from zoo.runs.load import load_run, read_config
 from zoo.runs.normal_images import datamodule_of, maps_of, normal_pictures
 from zoo.utils.errors import ZooError
-from zoo.utils.hashes import file_sha256
+from zoo.utils.paths import file_sha256
 
 Say = Callable[[str], None]
 

@@ -20,7 +20,7 @@ from zoo.runs.documents import MEND, MapEntry, read_maps_index
 from zoo.runs.folder import MAPS as FOLDER
 from zoo.utils.atomic import atomic_path, write_text
 from zoo.utils.errors import ZooError, one_line
-from zoo.utils.hashes import file_sha256
+from zoo.utils.paths import file_sha256
 
 if TYPE_CHECKING:  # reading maps needs no torch
     from zoo.predict.predictor import Scored

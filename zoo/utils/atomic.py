@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,12 +26,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     The suffix is kept, since libraries choose a format by it. A block that fails leaves the file
     that was there before, or none.
 
-    Args:
-        path: The file; its folder exists.
-
     Raises:
-        OSError: It cannot be written. A full disk is told as one, whatever a library made of it,
-            and the error names the file.
+        OSError: The file cannot be written; the error names it. A full disk is reported as ENOSPC,
+            whatever a library made of it.
     """
     path = Path(path)
     aside = path.with_name(f"{ASIDE}{os.getpid()}-{os.urandom(4).hex()}{path.suffix[:16]}")
@@ -61,8 +60,6 @@ def write_text(path: str | Path, text: str) -> None:
 
 def copy_file(source: str | Path, path: str | Path) -> None:
     """Copy the content of a file, complete or not at all."""
-    import shutil
-
     with atomic_path(path) as aside:
         shutil.copyfile(source, aside)
 
@@ -112,16 +109,9 @@ class RecordFile:
 
 
 def is_disk_full(error: Exception, folder: Path) -> bool:
-    """Whether an error comes from a full disk; libraries report one as errors of their own.
-
-    Args:
-        error: Any.
-        folder: Where was written.
-    """
+    """Whether an error comes from a full disk; libraries report one as errors of their own."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _FULL
-    import shutil  # only here: `zoo --help` needs none of it
-
     with contextlib.suppress(OSError):
         return shutil.disk_usage(_existing(folder)).free < _LEAST_FREE_BYTES
     return False
@@ -134,8 +124,6 @@ def unwritable(error: Exception, folder: str | Path | None = None) -> str | None
         error: Any.
         folder: Where results go; the error's own file counts first.
     """
-    import tempfile
-
     named = getattr(error, "filename", None) if isinstance(error, OSError) else None
     place = Path(os.fsdecode(named)) if isinstance(named, str | bytes) else folder
     if isinstance(error, OSError) and error.errno == errno.EROFS:

@@ -18,9 +18,8 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _DELIMITERS = ",;\t"
-_SEPARATOR_LINE = re.compile(
-    r"sep=([,;|\t])\r?\n", re.IGNORECASE
-)  # what Excel reads and writes first
+# What Excel reads and writes first.
+_SEPARATOR_LINE = re.compile(r"sep=([,;|\t])\r?\n", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)")
 _MEND = "save it as CSV in UTF-8"
 
@@ -28,21 +27,21 @@ _MEND = "save it as CSV in UTF-8"
 def read_csv(
     path: str | Path, needed: Sequence[str], numbers: Sequence[str] = (), mend: str = _MEND
 ) -> list[dict[str, str]]:
-    """Return the rows of a CSV file as texts, without the spaces around them; blank lines are none.
+    """Return the rows of a CSV file as texts without spaces around them; blank lines are skipped.
 
-    The head tells whether cells are parted by commas, semicolons or tabs. UTF-8 is read with and
+    The head decides whether commas, semicolons or tabs separate cells. UTF-8 is read with and
     without a byte order mark, UTF-16 with one.
 
     Args:
         path: The file.
         needed: Columns that must be there; in the head they may be written in capitals.
-        numbers: Columns, in the file or not, whose numbers may have a decimal comma where cells are
-            not parted by one; what is returned has a point.
-        mend: What a person can do about a file that cannot be read.
+        numbers: Columns, in the file or not, whose numbers may have a decimal comma where commas
+            do not separate cells; what is returned has a point.
+        mend: How to repair a file that cannot be read, for the error.
 
     Raises:
-        ZooError: The file is missing, too large or no CSV, its encoding is another one, or its
-            head lacks a column or has one twice.
+        ZooError: The file is missing, too large or no CSV, has another encoding, or its head lacks
+            a column or has one twice.
     """
     path = Path(path)
     text = _text(path, mend)
@@ -90,8 +89,8 @@ def _names(
     while names and not names[-1]:  # a delimiter at the end of every line
         names.pop()
     if missing := [name for name in needed if name not in names]:
-        found = ", ".join(names) or "nothing"
-        raise ZooError(f"{path} lacks the column {', '.join(missing)}, it has {found}: {mend}")
+        present = ", ".join(names) or "nothing"
+        raise ZooError(f"{path} lacks the column {', '.join(missing)}, it has {present}: {mend}")
     if twice := [name for name in names if names.count(name) > 1]:
         raise ZooError(f"{path} has the column '{twice[0]}' twice: {mend}")
     return names

@@ -1,4 +1,4 @@
-"""The one error type that people see: what went wrong, where, and how to mend it, in one line."""
+"""The error type for users: what went wrong, where, and how to repair it, in one line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ _MOST_TO_LIST = 12  # longer lists help nobody
 
 
 class ZooError(Exception):
-    """An error for people; the command line prints its text and nothing else.
-
-    The text is one line: what is wrong, where, and what to do about it.
-    """
+    """An error for users; the command line prints its one line and nothing else."""
 
     def __str__(self) -> str:
         """Return the line, also of an error that a data worker sent wrapped in its traceback."""
@@ -23,15 +20,11 @@ class ZooError(Exception):
 
 
 class ZooWarning(UserWarning):
-    """A warning for people, in one line like `ZooError`; what it tells of goes on."""
+    """A warning for users, in one line like `ZooError`."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest valid name, or all if they are few.
-
-    Args:
-        name: The word that was not recognised.
-        valid: The words that would have been.
 
     Example:
         >>> nearest("lsit", ["list", "show"])
@@ -49,7 +42,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:
-    r"""Return an error of any kind as one line; ours already are, others get their type in front.
+    r"""Return an error of any kind as one line; others than ours get their type in front.
 
     Example:
         >>> one_line(ValueError("a\n  b"))

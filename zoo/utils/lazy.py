@@ -8,13 +8,9 @@ from typing import Any
 
 
 def lazy_names(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return the `__getattr__` of a package.
+    """Return the `__getattr__` of a package for names by module: {name: module that has it}.
 
-    Type checkers cannot see these names: the package imports them under `TYPE_CHECKING` as well.
-
-    Args:
-        package: Its `__name__`.
-        places: {name: module that has it}.
+    For type checkers the package imports the names under `TYPE_CHECKING` as well.
     """
 
     def getattr_(name: str) -> Any:

@@ -1,24 +1,22 @@
-"""A table as plain texts, and as markdown."""
+"""Tables as plain texts, markdown and CSV, and generated blocks of documents."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from zoo.utils.errors import ZooError
 from zoo.utils.text import csv_cell, markdown_cell, markdown_prose
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a table says, whoever prints it.
+    """The content of a table, for any output.
 
     Attributes:
-        title: What it shows, for those who print headings.
+        title: What it shows, for outputs with headings.
         head: Names of the columns.
         rows: One text per column; `**` on both sides makes it bold.
         n_texts: How many columns on the left are texts; the others are numbers.
@@ -42,10 +40,7 @@ class Table:
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], n_texts: int = 1) -> str:
-    """Return a markdown table whose first columns are texts and the others numbers.
-
-    Cells are markdown: names of strangers go through `zoo.utils.text.markdown_cell` first.
-    """
+    """Return a markdown table of markdown cells; the first `n_texts` columns are texts."""
     rule = ["---"] * n_texts + ["---:"] * (len(head) - n_texts)
     lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
     lines.insert(1, f"|{'|'.join(rule)}|")
@@ -53,27 +48,48 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]], n_texts: int = 1) -
 
 
 def csv_text(frame: pd.DataFrame, float_format: str = "%.6g") -> str:
-    """Return a frame as CSV in which no name is a formula."""
-    texts = frame.select_dtypes(exclude="number").columns
-    safe = frame.copy()
-    safe.columns = [csv_cell(str(name)) for name in frame.columns]
-    for name in texts:
-        safe[csv_cell(str(name))] = [
-            csv_cell(each) if isinstance(each, str) else each for each in frame[name]
-        ]
-    return safe.to_csv(index=False, float_format=float_format, lineterminator="\n")
+    """Return a frame as CSV in which no text is a formula."""
+    safe = frame.rename(columns=lambda name: csv_cell(str(name)))
+    for column in safe.select_dtypes(exclude="number").columns:
+        safe[column] = [csv_cell(cell) if isinstance(cell, str) else cell for cell in safe[column]]
+    return str(safe.to_csv(index=False, float_format=float_format, lineterminator="\n"))
 
 
 def percent(value: float | None) -> str:
-    """Return a fraction as people read it, or a dash.
+    """Return a fraction in percent, or a dash for None and NaN.
 
     Example:
         >>> percent(0.5381), percent(None)
         ('53.8 %', '-')
     """
-    return "-" if value is None or math.isnan(value) else f"{100 * value:.1f} %"
+    return "-" if value is None or pd.isna(value) else f"{100 * value:.1f} %"
 
 
 def whole(value: float | None) -> str:
-    """Return a number without decimals, or a dash."""
-    return "-" if value is None or math.isnan(value) else f"{value:.0f}"
+    """Return a number without decimals, or a dash for None and NaN."""
+    return "-" if value is None or pd.isna(value) else f"{value:.0f}"
+
+
+def markers(block: str) -> tuple[str, str]:
+    """Return the lines before and after a generated block, `<!-- zoo table: begin -->`, ..."""
+    return f"<!-- {block}: begin -->", f"<!-- {block}: end -->"
+
+
+def with_block(document: str, block: str, text: str, name: str) -> str:
+    """Return a document with `text` between the marker lines of a block.
+
+    Args:
+        document: The whole text.
+        block: The command that prints the block, which is its name: `zoo table`.
+        text: What goes between the lines.
+        name: Of the document, for the error.
+
+    Raises:
+        ZooError: The markers are not there.
+    """
+    begin, end = markers(block)
+    head, opened, rest = document.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not opened or not closed:
+        raise ZooError(f"{name} has no lines '{begin}' and '{end}': add them where the text goes")
+    return f"{head}{begin}\n{text}\n{end}{tail}"

@@ -1,10 +1,11 @@
-"""One type for names that become file names: of an object, a recipe, a split, an image's stem.
+"""Names that become file names: of an object, a recipe, a split, an image's stem.
 
 A name may hold any Unicode, and bytes that are no UTF-8 as Python keeps them (surrogateescape).
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import unicodedata
 
@@ -14,15 +15,11 @@ MAX_BYTES = 255  # of one name on every common file system
 
 
 def problem_of(name: object) -> str | None:
-    r"""Return why a value cannot be a name, or None for a name.
+    """Return why a value cannot be a name, or None for a name.
 
     Example:
-        >>> problem_of("a photo.7") is None
-        True
-        >>> problem_of("../x")
-        'holds a separator'
-        >>> problem_of("01\x1b[2J")
-        'holds a control character'
+        >>> problem_of("a photo.7"), problem_of("../x")
+        (None, 'holds a separator')
     """
     if not isinstance(name, str):
         return f"is {type(name).__name__}, not text"
@@ -42,17 +39,10 @@ def problem_of(name: object) -> str | None:
 
 
 def shortened(name: str, n_bytes: int) -> str:
-    """Return a name that takes at most so many bytes on disk; what is cut stays told by a hash.
-
-    Args:
-        name: A name without suffix, and without `/`.
-        n_bytes: What a file system leaves for it, 20 or more.
-    """
-    encoded = name.encode("utf-8", "surrogatepass")
+    """Return a name without suffix in at most `n_bytes` (20 or more); a hash replaces the rest."""
     if len(os.fsencode(name)) <= n_bytes:
         return name
-    import hashlib  # only here: every command starts with this module
-
+    encoded = name.encode("utf-8", "surrogatepass")
     mark = f"~{hashlib.sha256(encoded).hexdigest()[:8]}"
     while len(os.fsencode(name)) > n_bytes - len(mark):
         name = name[:-1]
@@ -68,7 +58,7 @@ def check_name(name: object, what: str, source: object = "") -> str:
         source: The file that it comes from, for the error.
 
     Raises:
-        ZooError: It is no text, empty, a path, too long, or holds a control character.
+        ZooError: It is no name, see `problem_of`.
     """
     if problem := problem_of(name):
         where = f"{source}: " if source else ""

@@ -12,15 +12,12 @@ def pareto_front(
     """Return for every point whether it is on the front.
 
     One point beats another if it is at least as good in everything and better in something, so
-    equal points stand on the front together. A point that lacks a value (None or NaN) is not on the
-    front and beats nobody.
+    equal points are on the front together. A point that lacks a value (None or NaN) is not on the
+    front and beats none.
 
     Args:
         points: One value per criterion.
         larger_is_better: For every criterion, whether more of it is better.
-
-    Raises:
-        ValueError: A point has another number of values than there are criteria.
 
     Example:
         >>> pareto_front([(0.5, 80), (0.4, 20), (0.4, 90)], larger_is_better=(True, False))
@@ -37,10 +34,12 @@ def _gains(
     point: Sequence[float | None], larger_is_better: Sequence[bool]
 ) -> tuple[float, ...] | None:
     """Return a point with more being better everywhere, None where a value is missing."""
-    pairs = list(zip(point, larger_is_better, strict=True))
-    if any(value is None or math.isnan(value) for value, _ in pairs):
-        return None
-    return tuple(value if larger else -value for value, larger in pairs)
+    gains: list[float] = []
+    for value, larger in zip(point, larger_is_better, strict=True):
+        if value is None or math.isnan(value):
+            return None
+        gains.append(value if larger else -value)
+    return tuple(gains)
 
 
 def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

@@ -1,8 +1,8 @@
-"""One way to read and write YAML: bounded UTF-8 text to plain data and back, by one dialect.
+"""Reads and writes YAML as plain data, by one strict dialect.
 
-Words are null, true, false and decimal numbers, as in YAML 1.2; all else is text, so `no`, `01`
-and `12:30` stay what they are. What could run code, read otherwise elsewhere or grow without
-end is refused: tags, merge keys, keys that are no text or stand twice, values inside themselves.
+Words are null, true, false and decimal numbers, as in YAML 1.2; all else is text, so `no`, `01` and
+`12:30` stay what they are. What could run code, is ambiguous or grows without end is refused: tags,
+merge keys, keys that are no text or repeated, values inside themselves.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from yaml.events import (
     AliasEvent,
     CollectionEndEvent,
+    CollectionStartEvent,
     DocumentStartEvent,
     Event,
     ScalarEvent,
@@ -33,7 +34,7 @@ FLAGS = {"yes": True, "no": False, "on": True, "off": False}
 _MAX_DEPTH = 32
 _MAX_VALUES = 50_000  # with what aliases stand for
 _MAX_DIGITS = 18  # of an integer: 64 bits hold them
-_WORDS = {"": None, "~": None}
+_WORDS: dict[str, bool | None] = {"": None, "~": None}
 _WORDS |= dict.fromkeys(("null", "Null", "NULL"))
 _WORDS |= dict.fromkeys(("true", "True", "TRUE"), True)
 _WORDS |= dict.fromkeys(("false", "False", "FALSE"), False)
@@ -67,32 +68,32 @@ def read_text(path: str | Path) -> str:
         with open(path, "rb", opener=_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ZooError(f"{path} is no file: name a YAML file")
-            held = file.read(MAX_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ZooError(f"{path} cannot be read ({reason.lower()})") from None
-    if len(held) > MAX_BYTES:
+    if len(content) > MAX_BYTES:
         raise ZooError(f"{path} is larger than {MAX_BYTES >> 20} MB: no recipe is")
-    encoding = next((name for mark, name in _MARKS.items() if held.startswith(mark)), None)
-    if encoding is None and b"\0" in held[:4]:
+    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
+    if encoding is None and b"\0" in content[:4]:
         encoding = "UTF-16"  # without its mark
     if encoding:
         raise ZooError(f"{path} is {encoding}: save it as UTF-8")
     try:
-        return held.decode("utf-8-sig").replace("\r\n", "\n")
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ZooError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
 
 
 def parse_yaml(text: str, source: object) -> Any:
-    """Return what a YAML text holds, as plain data.
+    """Return what a YAML text of one document holds, as plain data.
 
     Args:
-        text: One document.
+        text: The document.
         source: Where it comes from, for the error.
 
     Raises:
-        ZooError: It is no YAML of this dialect; the line says where.
+        ZooError: It is no YAML of this dialect; names the line.
     """
     loader = yaml.SafeLoader if _LONE_BYTE.search(text) else _C_LOADER
     try:
@@ -109,7 +110,24 @@ def parse_yaml(text: str, source: object) -> Any:
 
 def dump_yaml(data: Any) -> str:
     """Return plain data as YAML that this and every other dialect reads back as it is."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+def leaves(data: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key and the value of everything in nested data that is no collection.
+
+    Example:
+        >>> list(leaves({"a": {"b": [1, "x"]}}))
+        [('a.b[0]', 1), ('a.b[1]', 'x')]
+    """
+    if isinstance(data, dict):
+        for name, item in data.items():
+            yield from leaves(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(data, list | tuple):
+        for index, item in enumerate(data):
+            yield from leaves(item, f"{key}[{index}]")
+    else:
+        yield key, data
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -139,6 +157,7 @@ class _Builder:
     def _value(self, event: Event, depth: int) -> Any:
         if isinstance(event, AliasEvent):
             return self._alias(event, depth)
+        assert isinstance(event, ScalarEvent | CollectionStartEvent)
         if event.tag is not None:
             _refuse(event, f"the tag {event.tag[:40]!r} is not known here")
         _check_depth(event, depth)
@@ -157,17 +176,17 @@ class _Builder:
         return value
 
     def _mapping(self, depth: int) -> dict[str, Any]:
-        made: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for event in self._items():
             if not isinstance(event, ScalarEvent) or event.anchor or event.tag:
                 _refuse(event, "a key must be plain text")
             key = event.value  # as it is written: `no` and `01` are names
             if key == "<<" and not event.style:
                 _refuse(event, "merge keys (<<) are not known here")
-            if key in made:
+            if key in mapping:
                 _refuse(event, f"the key {key[:40]!r} stands twice")
-            made[key] = self._value(next(self._events), depth + 1)
-        return made
+            mapping[key] = self._value(next(self._events), depth + 1)
+        return mapping
 
     def _items(self) -> Iterator[Event]:
         """Yield the events that begin an item of the open collection, up to its end."""
@@ -177,11 +196,12 @@ class _Builder:
             yield event
 
     def _alias(self, event: AliasEvent, depth: int) -> Any:
-        if event.anchor not in self._anchors:
-            _refuse(event, f"there is no anchor &{event.anchor[:40]}")
-        known = self._anchors[event.anchor]
+        name = str(event.anchor)
+        if name not in self._anchors:
+            _refuse(event, f"there is no anchor &{name[:40]}")
+        known = self._anchors[name]
         if known is None:
-            _refuse(event, f"*{event.anchor[:40]} stands inside itself")
+            _refuse(event, f"*{name[:40]} stands inside itself")
         value, size = known
         self._grow(event, size)
         return _copy(value, event, depth)
@@ -220,15 +240,16 @@ def _check_depth(event: Event, depth: int) -> None:
         _refuse(event, f"it is nested deeper than {_MAX_DEPTH} levels")
 
 
-def _refuse(event: Event, reason: str) -> None:
-    raise yaml.MarkedYAMLError(problem=reason, problem_mark=event.start_mark)
+def _refuse(event: Event, reason: str) -> NoReturn:
+    # The stub's error leaves out the marks of the C parser.
+    raise yaml.MarkedYAMLError(problem=reason, problem_mark=event.start_mark)  # type: ignore[arg-type]
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what either dialect would take for something else than text."""
+    """Quotes texts that any dialect would read as something else."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write what stands twice twice."""
+        """Write no anchors."""
         return True
 
 

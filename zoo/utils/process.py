@@ -1,13 +1,16 @@
-"""Settings of the process that must stand before the libraries are imported: quiet, and polite."""
+"""Settings of the process: threads, memory, warnings and streams, before libraries are imported."""
 
 from __future__ import annotations
 
 import atexit
+import codecs
 import contextlib
 import ctypes
 import logging
 import os
+import shutil
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,9 @@ from zoo.utils.paths import CACHE_VARIABLE
 
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1  # of glibc's malloc.h
 _MMAP_FROM_BYTES, _KEEP_BYTES = 32 << 20, 256 << 20
+# Our own symbols in ASCII; other letters become escapes such as \xf6.
+_ASCII = {"·": "-", "±": "+-", "†": "+"}
+_BYTES_AS_THEY_ARE, _ESCAPED = "zoo-bytes", "zoo-escaped"
 _LIBRARIES = r"(anomalib|lightning|timm|torch|torchmetrics|kornia|jsonargparse|PIL)"
 
 
@@ -33,11 +39,10 @@ def return_memory() -> None:
     """Let glibc give the largest blocks back when they are freed, and torch use large pages.
 
     glibc raises its own limit for that as it goes, and aligned blocks below it leave holes behind:
-    anomalib's coreset of 24,000 patches then grew from 1.0 to 4.4 GB. A limit that stays where it
-    is ends that. A low one costs dearly, since fresh pages are zeroed again and again: at 1 MB
-    forward passes and training steps of an EfficientNet-Lite0 took 2.3 times the processor time
-    that they take at 32 MB with large pages, steps of EfficientAD 1.2 times. Your own settings are
-    kept; other systems and libraries are left alone.
+    anomalib's coreset of 24,000 patches then grew from 1.0 to 4.4 GB. A fixed limit ends that. A
+    low one costs time, since fresh pages are zeroed again and again: at 1 MB forward passes and
+    training steps of an EfficientNet-Lite0 took 2.3 times the processor time that they take at
+    32 MB with large pages. Your own settings are kept; other systems are left alone.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # read by torch when it is imported
     if sys.platform == "linux" and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
@@ -48,16 +53,13 @@ def return_memory() -> None:
 
 
 def give_home() -> None:
-    """Let libraries that ask for a home folder find one, where the user has none.
+    """Make a home folder for libraries, such as OpenVINO, where the user has none.
 
-    OpenVINO cannot be imported without. An image cache would fill what is often memory: there is
-    none then, unless its folder was named.
+    There is no image cache then, unless its folder was named: it would fill what is often memory.
     """
     try:
         Path.home()
     except RuntimeError:
-        import tempfile
-
         home = tempfile.mkdtemp(prefix="anomalib-zoo-home-")
         atexit.register(_remove, home, os.getpid())
         os.environ["HOME"] = home
@@ -68,22 +70,17 @@ def give_home() -> None:
 
 def _remove(folder: str, owner: int) -> None:
     if os.getpid() == owner:  # not a process that was forked
-        import shutil
-
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def quiet() -> None:
-    """Silence warnings and notices; call it before the libraries are imported.
-
-    Loggers are filtered at the root of what they print, since lightning sets the levels of its own
-    loggers anew when it is imported.
-    """
+    """Silence warnings and notices of the libraries; call it before they are imported."""
+    # Not by level: lightning sets those of its own loggers when it is imported.
     logging.disable(logging.WARNING)
     for category in (FutureWarning, UserWarning, DeprecationWarning):
         warnings.filterwarnings("ignore", category=category, module=_LIBRARIES)
     warnings.formatwarning = _formatted
-    # One progress line is ours; bars of libraries would write over it, and flood log files.
+    # Bars of libraries would write over our progress line, and flood log files.
     os.environ.setdefault("TQDM_DISABLE", "1")
 
 
@@ -95,3 +92,30 @@ def _formatted(message: Warning | str, category: type[Warning], *place: Any, **m
     if issubclass(category, ZooWarning):
         return f"warning: {message}\n"
     return _pythons_format(message, category, *place, **more)
+
+
+def print_any_text() -> None:
+    """Let every text be printed, whatever encoding the standard streams have.
+
+    Bytes of file names that are no text (Python keeps them as surrogates) go into files and pipes
+    as they are, so that other programs find the files; terminals and standard error show escapes.
+    """
+    codecs.register_error(_BYTES_AS_THEY_ARE, lambda error: _replaced(error, keep_bytes=True))
+    codecs.register_error(_ESCAPED, lambda error: _replaced(error, keep_bytes=False))
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):  # none without a console
+            for_people = stream is sys.stderr or stream.isatty()
+            reconfigure(errors=_ESCAPED if for_people else _BYTES_AS_THEY_ARE)
+
+
+def _replaced(error: UnicodeError, keep_bytes: bool) -> tuple[bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    return b"".join(_encoded(letter, keep_bytes) for letter in letters), error.end
+
+
+def _encoded(letter: str, keep_bytes: bool) -> bytes:
+    if keep_bytes and "\udc80" <= letter <= "\udcff":
+        return bytes([ord(letter) - 0xDC00])
+    return _ASCII.get(letter, letter).encode("ascii", "backslashreplace")

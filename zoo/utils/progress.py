@@ -1,4 +1,4 @@
-"""Progress of a grid for people: one line per finished run, and a sign of life in between."""
+"""Progress of runs and of long loops: result lines, and what goes on now with the time left."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-_LIVE_SECONDS = 0.5  # a terminal: lines that are drawn again and again
-_LOG_SECONDS = 60.0  # a log file: a line now and then
-_Item = TypeVar("_Item")
+_LIVE_SECONDS = 0.5  # between updates of a terminal
+_LOG_SECONDS = 60.0  # between lines of a log file
 _MOST_LINES = 8  # of runs that go on; on a cluster there may be hundreds
+_Item = TypeVar("_Item")
 
 
 @dataclass
 class _Running:
-    """A run that goes on."""
-
     label: str
     doing: str = "starting"
     begin: float = field(default_factory=time.perf_counter)
@@ -35,10 +33,10 @@ class _Running:
 
 
 class GridProgress:
-    """Prints `[3/12] label: result`, with an estimate of the time that is left.
+    """Prints `[3/12] label: result, about 5 min left` per run, and what goes on in between.
 
-    A thread shows what the runs that go on are doing and for how long, also while a library is
-    busy: in place at the end of a terminal, else by a line now and then.
+    A thread shows what runs are doing and for how long, also while a library is busy: in place at
+    the end of a terminal, else by a line now and then.
 
     Args:
         n_runs: Number of runs in the grid.
@@ -86,9 +84,10 @@ class GridProgress:
             self._thread.start()
 
     def say(self, doing: str, index: int | None = None) -> None:
-        """Note what a run is doing now; without an index the one that goes on."""
-        if running := self._running.get(self._only(index)):
-            running.doing = doing
+        """Note what a run is doing now; without an index the oldest one that goes on."""
+        index = next(iter(self._running), -1) if index is None else index
+        if run := self._running.get(index):
+            run.doing = doing
 
     def end(
         self, result: str, counts: bool = True, index: int | None = None, failed: bool = False
@@ -97,11 +96,11 @@ class GridProgress:
 
         Args:
             result: In one line.
-            counts: Whether its duration tells of others'.
-            index: Of the run; the one that goes on by default.
+            counts: Whether its duration is a measure of others'.
+            index: Of the run; the oldest one that goes on by default.
             failed: Whether it counts as failed.
         """
-        index = self._only(index)
+        index = next(iter(self._running)) if index is None else index
         run = self._running.pop(index)
         self._ended.add(index)
         self._n_failed += failed
@@ -112,7 +111,7 @@ class GridProgress:
             self.close()
 
     def close(self) -> None:
-        """Stop the sign of life; results may still follow."""
+        """Show no longer what goes on; results may still follow."""
         if self._shown is not None:
             self._shown.stop()
             self._shown = None
@@ -121,15 +120,11 @@ class GridProgress:
             self._thread.join()
             self._thread = None
 
-    def _only(self, index: int | None) -> int | None:
-        return next(iter(self._running), None) if index is None else index
-
     def _print(self, text: str) -> None:
         if self.live:  # above what is drawn again and again
             self.console.print(Text(text))
         else:
-            self.stream.write(f"{text}\n")
-            self.stream.flush()
+            print(text, file=self.stream, flush=True)
 
     def _log(self, stop: threading.Event) -> None:
         while not stop.wait(_LOG_SECONDS):
@@ -139,55 +134,54 @@ class GridProgress:
     def _lines(self) -> list[str]:
         """Return what goes on now."""
         running = list(self._running.items())
-        shown = running if len(running) <= _MOST_LINES else running[: _MOST_LINES - 1]
-        left = self._left()
+        n_shown = len(running) if len(running) <= _MOST_LINES else _MOST_LINES - 1
         lines = [
             f"{self._head(index, run)}: {run.doing}, {duration(run.elapsed)}"
-            for index, run in shown
+            for index, run in running[:n_shown]
         ]
-        if more := len(running) - len(shown):
-            lines.append(f"and {more} more")
+        if n_shown < len(running):
+            lines.append(f"and {len(running) - n_shown} more")
         if lines:
-            lines[-1] += left
+            lines[-1] += self._left()
         return lines
 
     def _drawn(self) -> Group:
         lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in self._lines()]
         if self.n_runs == 1:
             return Group(*lines)
-        bar = Table.grid(padding=(0, 1))
         failed = f", {self._n_failed} failed" if self._n_failed else ""
-        bar.add_row(
-            ProgressBar(total=self.n_runs, completed=len(self._ended), width=30),
-            Text(f"{len(self._ended)} of {self.n_runs} done{failed}"),
-        )
+        done = Text(f"{len(self._ended)} of {self.n_runs} done{failed}")
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(ProgressBar(total=self.n_runs, completed=len(self._ended), width=30), done)
         return Group(*lines, bar)
 
     def _head(self, index: int, run: _Running) -> str:
-        place = f"[{index + 1}/{self.n_runs}] " if self.n_runs > 1 else ""
-        return f"{place}{run.label}"
+        return f"[{index + 1}/{self.n_runs}] {run.label}" if self.n_runs > 1 else run.label
 
     def _left(self) -> str:
-        """Say how long the rest may take: by what was expected, or by the mean of what was done."""
+        """Return the time left: by what was expected, or by the mean of what was done."""
         running = dict(self._running)
-        waiting = set(range(self.n_runs)) - self._ended - set(running)
         elapsed = {index: run.elapsed for index, run in running.items()}
-        known = self._durations
-        # A run that takes longer than the others so far tells of those to come.
+        durations = self._durations
+        # A run that takes longer than the others so far is a measure of those to come.
         longest = max(elapsed.values(), default=0.0)
         typical = None
-        if known:
-            typical = max(sum(known) / len(known), (sum(known) + longest) / (len(known) + 1))
-        seconds = {i: self._expected.get(i) or typical for i in waiting | set(running)}
-        if not seconds or None in seconds.values():
+        if durations:
+            mean = sum(durations) / len(durations)
+            typical = max(mean, (sum(durations) + longest) / (len(durations) + 1))
+        left = []
+        for index in set(range(self.n_runs)) - self._ended | set(running):
+            seconds = self._expected.get(index) or typical
+            if seconds is None:
+                return ""
+            left.append(max(0.0, seconds - elapsed.get(index, 0.0)))
+        if not left:
             return ""
-        left = {i: max(0.0, each - elapsed.get(i, 0.0)) for i, each in seconds.items()}
-        rest = max(sum(left.values()) / self.n_jobs, *left.values(), 0.0)
-        return f", about {duration(rest)} left"
+        return f", about {duration(max(sum(left) / self.n_jobs, *left))} left"
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them.
+    """Return seconds in the unit that people would use.
 
     Example:
         >>> duration(42.4), duration(200), duration(7500)
@@ -199,21 +193,15 @@ def duration(seconds: float) -> str:
 
 
 def counted(items: Iterable[_Item], total: int, doing: str) -> Iterator[_Item]:
-    """Yield items, and say `doing 12/300, about 2 min left` on stderr meanwhile.
-
-    Args:
-        items: What is worked through.
-        total: How many there are.
-        doing: What is being done.
-    """
+    """Yield items, and meanwhile print `doing 12/300, about 2 min left` on standard error."""
     stream = sys.stderr
     live = stream.isatty()
-    begin = said = time.perf_counter()
+    begin = printed = time.perf_counter()
     try:
         for done, item in enumerate(items, start=1):
             now = time.perf_counter()
-            if now - said > (_LIVE_SECONDS if live else _LOG_SECONDS):
-                said = now
+            if now - printed > (_LIVE_SECONDS if live else _LOG_SECONDS):
+                printed = now
                 left = duration((now - begin) / done * (total - done))
                 text = f"{doing} {done}/{total}, about {left} left"
                 print(f"\r\x1b[2K{text}" if live else text, end="" if live else "\n", file=stream)

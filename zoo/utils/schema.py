@@ -1,7 +1,7 @@
-"""One way to read what a file says: bounded JSON first, then a dataclass whose types are checked.
+"""Reads small files: bounded JSON, then a dataclass whose annotations pydantic checks.
 
-Dataclasses annotate their fields with the types below, or with `Literal` and other dataclasses;
-pydantic checks them. An error names the file, the field, the value and the mend, in one line.
+Dataclasses annotate their fields with the types below, or with `Literal` and other dataclasses. An
+error names the file, the field, the value and the repair, in one line.
 """
 
 from __future__ import annotations
@@ -26,16 +26,14 @@ MAX_BYTES = 64 << 20  # of one JSON file; ours stay below one MB
 _MAX_COUNT = 2**53  # integers that JSON readers of every language agree on
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("Input should be text")
-    return printable(value)
-
-
 def _file_name(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("Input should be text")
     return value
+
+
+def _text(value: object) -> str:
+    return printable(_file_name(value))
 
 
 def _name(value: object) -> str:
@@ -57,8 +55,6 @@ def _names(value: object) -> str:
 # Number and Count are strict: true is no 1, and "5" is no 5.
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 NonNegative = Annotated[Number, Field(ge=0)]
-Fraction = Annotated[Number, Field(ge=0, le=1)]
-Integer = Annotated[int, Field(strict=True, ge=-_MAX_COUNT, le=_MAX_COUNT)]
 Count = Annotated[int, Field(strict=True, ge=0, le=_MAX_COUNT)]
 # Of images, in pixels: their sides, their areas. No image that can be opened has more.
 Length = Annotated[Count, Field(le=1 << 16)]
@@ -73,11 +69,7 @@ RecipeName = Annotated[str, PlainValidator(_names)]  # names joined by `/`
 
 
 def read_json(path: str | Path, mend: str = MEND) -> Any:
-    """Return what a JSON file holds, as plain data.
-
-    Args:
-        path: The file.
-        mend: What a person can do about a bad one.
+    """Return what a JSON file holds, as plain data; `mend` is its repair, for the error.
 
     Raises:
         ZooError: The file is missing, too large, not UTF-8 or no JSON, or it repeats a key or
@@ -111,22 +103,22 @@ def validated(kind: type[T], data: Any, source: object, mend: str = MEND) -> T:
 
     Args:
         kind: A dataclass, or any type that pydantic checks.
-        data: Plain data, as `read_json` returns it. Keys that the dataclass does not have are
-            refused where its `__pydantic_config__` says so, and ignored otherwise.
+        data: Plain data. Unknown keys are ignored unless `__pydantic_config__` forbids them.
         source: The file that it comes from, for the error.
-        mend: What a person can do about it.
+        mend: How to repair it, for the error.
 
     Raises:
         ZooError: The first field that does not hold, with its value.
     """
+    adapter: TypeAdapter[T] = _adapter(kind)  # type: ignore[arg-type] # every type is hashable
     try:
-        return _adapter(kind).validate_python(data)
+        return adapter.validate_python(data)
     except ValidationError as error:
         raise ZooError(f"{source}: {_reason(error)}: {mend}") from None
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -147,12 +139,12 @@ def _reason(error: ValidationError) -> str:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
     for key, value in pairs:
-        if key in made:
+        if key in mapping:
             raise ValueError(f"it has the key {key[:60]!r} twice")
-        made[key] = value
-    return made
+        mapping[key] = value
+    return mapping
 
 
 def _no_constant(word: str) -> float:

@@ -1,4 +1,4 @@
-"""One place that seeds every generator a run may draw from, keys single draws, and keeps states."""
+"""Seeds and states of the random generators of Python, numpy and torch."""
 
 from __future__ import annotations
 
@@ -12,18 +12,15 @@ import torch
 from lightning.pytorch import seed_everything
 
 
-def apply_seed(wanted: bool | int | None) -> int:
+def apply_seed(seed: bool | int | None) -> int:
     """Seed Python, numpy, torch and data workers, and return the seed that was applied.
 
-    Args:
-        wanted: A seed; True or None draws one at random, False means 0.
+    True or None draws one at random, False means 0.
     """
-    if wanted is True or wanted is None:
+    if seed is True or seed is None:
         seed = random.SystemRandom().randrange(2**32)
-    else:
-        seed = int(wanted)
-    seed_everything(seed, workers=True, verbose=False)
-    return seed
+    seed_everything(int(seed), workers=True, verbose=False)
+    return int(seed)
 
 
 def keyed(*numbers: int) -> int:
@@ -38,7 +35,7 @@ def keyed(*numbers: int) -> int:
 
 @contextmanager
 def isolated_rng(seed: int) -> Iterator[None]:
-    """Let a block draw from freshly seeded generators (CPU), and put the others back afterwards."""
+    """Let a block draw from freshly seeded generators (CPU), and restore the others afterwards."""
     before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - whatever a library draws from
@@ -53,8 +50,9 @@ def isolated_rng(seed: int) -> Iterator[None]:
 
 def generator_states() -> dict[str, Any]:
     """Return the states of all global generators as tensors and plain values."""
-    name, words, *rest = np.random.get_state()  # noqa: NPY002
     version, numbers, gauss = random.getstate()
+    name, words, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
+    assert isinstance(words, np.ndarray)
     return {
         "python": [version, list(numbers), gauss],
         "numpy": [name, torch.from_numpy(words.astype(np.int64)), *rest],
@@ -64,7 +62,7 @@ def generator_states() -> dict[str, Any]:
 
 
 def restore_generators(states: dict[str, Any]) -> None:
-    """Put all global generators where `generator_states` found them."""
+    """Restore the states that `generator_states` returned."""
     version, numbers, gauss = states["python"]
     random.setstate((version, tuple(numbers), gauss))
     name, words, *rest = states["numpy"]

@@ -1,19 +1,16 @@
-r"""Texts of strangers, such as names in their files, as each output takes them: one function each.
-
-JSON and HTML have their own: `json.dumps` and jinja's autoescape.
-"""
+"""Escapes foreign texts, such as names in files, for terminals, spreadsheets and markdown."""
 
 from __future__ import annotations
 
 import unicodedata
 
-# Letters that turn the order of a line around: what is shown is not what is there.
-_TURNING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Letters that reverse the order of a line: what is shown is not what is there.
+_BIDIRECTIONAL = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _FORMULA = ("=", "+", "-", "@")
 
 
 def printable(text: str) -> str:
-    r"""Return a text as one line that no terminal takes for commands, such letters as escapes.
+    r"""Return a text as one line without control characters: they become escapes.
 
     Example:
         >>> printable("a\n\x1b[2J.png")
@@ -41,7 +38,7 @@ def from_csv_cell(text: str) -> str:
 
 
 def markdown_cell(text: str) -> str:
-    r"""Return a text as one cell of a markdown table; what stands between `**` stays bold.
+    r"""Return a text as one cell of a markdown table; text between `**` stays bold.
 
     Example:
         >>> markdown_cell("**a|b**"), markdown_cell("<img>"), markdown_cell("[x](y)")
@@ -56,12 +53,12 @@ def markdown_cell(text: str) -> str:
 
 
 def markdown_prose(text: str) -> str:
-    """Return sentences of ours with names inside that can hold neither HTML nor links."""
+    """Return our own sentences so that names inside can make neither HTML nor links."""
     return text.replace("<", "&lt;").replace("](", "]\\(")
 
 
 def _is_control(letter: str) -> bool:
-    return letter in _TURNING or unicodedata.category(letter) in {"Cc", "Zl", "Zp"}
+    return letter in _BIDIRECTIONAL or unicodedata.category(letter) in {"Cc", "Zl", "Zp"}
 
 
 def _escaped(letter: str) -> str:

@@ -1,4 +1,4 @@
-"""One timing routine and the schema of `cost.json`, used by everything that measures.
+"""How time and memory are measured, and the schema of `cost.json`.
 
 Schema of `cost.json` (times in seconds unless the key says ms; memory in MB of 10**6 bytes):
 
@@ -16,6 +16,7 @@ Schema of `cost.json` (times in seconds unless the key says ms; memory in MB of 
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import threading
 import time
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,10 +70,7 @@ class Stopwatch:
 
 
 class PeakMemory:
-    """Samples the resident memory of this process, every 20 ms, while a block runs.
-
-    Unlike the operating system's high-water mark it starts anew for every block, on every platform.
-    """
+    """Samples the resident memory of this process in MB, every 20 ms, while a block runs."""
 
     def __enter__(self) -> PeakMemory:
         self._process = psutil.Process()
@@ -101,17 +100,17 @@ def measure_latency(
     min_seconds: float = 0.0,
     max_seconds: float = 30.0,
 ) -> dict[str, float | int]:
-    """Time repeated calls, after a few that do not count.
+    """Time repeated calls, after `warm_up` ones that do not count.
 
     Args:
         work: One pass; it must wait for its device.
         warm_up: Passes before counting.
         min_passes: Passes that count, at least.
-        min_seconds: Go on until this much time was measured.
+        min_seconds: Least time to measure.
         max_seconds: Stop after this much time even with fewer passes (but at least one).
 
     Returns:
-        p50_ms, p95_ms, mean_ms in milliseconds per pass, and the number of passes.
+        p50_ms, p95_ms, mean_ms per pass, and the number of passes.
     """
     for _ in range(warm_up):
         work()
@@ -134,23 +133,20 @@ def measure_latency(
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that decide numbers, and Python's."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the packages that decide numbers."""
+    by_package = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            by_package[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            by_package[package] = "not installed"
+    return by_package
 
 
 def processor_name() -> str:
-    """Return the processor's name as the system tells it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - a pseudo file
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
+    """Return the processor's name as the system reports it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

@@ -30,8 +30,7 @@ from zoo.methods.weights import create_backbone, feature_layers, normalization
 from zoo.runs.code import class_code, libraries
 from zoo.utils.atomic import atomic_path
 from zoo.utils.errors import ZooError
-from zoo.utils.hashes import file_sha256
-from zoo.utils.paths import expand_path
+from zoo.utils.paths import expand_path, file_sha256
 from zoo.utils.progress import duration
 from zoo.utils.seeding import isolated_rng, keyed
 from zoo_plugins.efficientad.muon import muon, share_of_rate

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from zoo.recipes.trust import is_trusting
 from zoo.utils.errors import ZooError
-from zoo.utils.process import quiet, return_memory, share_cores
-from zoo.utils.streams import print_any_text
+from zoo.utils.process import print_any_text, quiet, return_memory, share_cores
 
 if TYPE_CHECKING:
     from zoo.benchmark.attempt import Outcome

@@ -28,7 +28,7 @@ from zoo.data.splits import FIT_SPLITS
 from zoo.runs.checksums import verify
 from zoo.runs.folder import ATTESTATION, CALIBRATION, CONFIG, MODEL
 from zoo.utils.errors import ZooError
-from zoo.utils.hashes import file_sha256
+from zoo.utils.paths import file_sha256
 from zoo.utils.plain_yaml import read_yaml
 from zoo.utils.schema import (
     Count,

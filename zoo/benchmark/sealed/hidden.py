@@ -18,8 +18,7 @@ from zoo.data.layout import samples
 from zoo.data.listing import IMAGE_SUFFIXES
 from zoo.data.splits import FIT_SPLITS
 from zoo.utils.errors import ZooError
-from zoo.utils.hashes import file_sha256
-from zoo.utils.paths import expand_path
+from zoo.utils.paths import expand_path, file_sha256
 
 _DEPTH = 3  # object, split, good: folders that may be links
 

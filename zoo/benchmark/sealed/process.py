@@ -59,7 +59,7 @@ def _fit(job: dict[str, Any]) -> dict[str, Any]:
     from zoo.recipes.trust import trusting
     from zoo.runs.fit import fit_and_calibrate
     from zoo.runs.resume import ResumePoint
-    from zoo.utils.hashes import file_sha256
+    from zoo.utils.paths import file_sha256
     from zoo.utils.timing import PeakMemory, Stopwatch
 
     torch.set_num_threads(job["threads"])

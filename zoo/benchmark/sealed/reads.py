@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.utils.hashes import file_sha256
+from zoo.utils.paths import file_sha256
 
 _WEIGHTS = {".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".npz"}
 _SITE = ("site-packages", "dist-packages")

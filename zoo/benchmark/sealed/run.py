@@ -27,8 +27,7 @@ from zoo.runs.load import rebuild
 from zoo.runs.resume import ResumePoint
 from zoo.runs.run import Fitted, is_layout
 from zoo.utils.errors import ZooError
-from zoo.utils.hashes import file_sha256
-from zoo.utils.paths import CACHE_VARIABLE
+from zoo.utils.paths import CACHE_VARIABLE, file_sha256
 from zoo.utils.schema import read_json
 from zoo.utils.timing import Stopwatch, versions
 

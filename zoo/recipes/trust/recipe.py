@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from zoo.recipes.trust.allowed import MEND, Refused, resolve
 from zoo.recipes.trust.switch import is_trusting
 from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import leaves
 
 # Keys whose plain text is short for a class_path.
 _SHORT_FORMS = {"model", "data", "optimizer", "lr_scheduler"}
@@ -30,21 +30,9 @@ def check_recipe(data: Any, source: object) -> None:
     """
     if is_trusting():
         return
-    for key, value in texts(data):
-        if problem := _problem(key, value):
+    for key, value in leaves(data):
+        if isinstance(value, str) and (problem := _problem(key, value)):
             raise ZooError(f"recipe {source}: {key!r} {problem}")
-
-
-def texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every text among the values of nested data with its dotted key."""
-    if isinstance(value, str):
-        yield key, value
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from texts(item, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from texts(item, f"{key}[{index}]")
 
 
 def _problem(key: str, text: str) -> str:

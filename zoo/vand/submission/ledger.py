@@ -15,7 +15,7 @@ from pathlib import Path
 from zoo.utils.atomic import write_text
 from zoo.utils.csv_file import read_csv
 from zoo.utils.errors import ZooError
-from zoo.utils.hashes import file_sha256
+from zoo.utils.paths import file_sha256
 from zoo.utils.text import csv_cell, from_csv_cell
 
 PER_WEEK, WEEK = 3, timedelta(days=7)

@@ -15,7 +15,7 @@ from zoo.methods.card import Card
 from zoo.methods.registry import find
 from zoo.runs.folder import ATTESTATION
 from zoo.utils.errors import ZooError
-from zoo.utils.hashes import file_sha256
+from zoo.utils.paths import file_sha256
 from zoo.vand.submission.runs import ObjectRun
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from zoo.utils.errors import ZooError
-from zoo.utils.generated_blocks import markers, with_block
+from zoo.utils.markdown import markers, with_block
 
 
 def test_a_block_goes_between_its_markers_and_others_stay():

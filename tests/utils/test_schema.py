@@ -1,11 +1,12 @@
 """What files say is checked once: types, ranges, finite numbers, known words, plain names."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from zoo.utils import schema
 from zoo.utils.errors import ZooError
@@ -13,7 +14,6 @@ from zoo.utils.names import check_name, check_recipe_name, problem_of
 from zoo.utils.schema import (
     Count,
     Flag,
-    Fraction,
     Name,
     Number,
     RecipeName,
@@ -34,7 +34,7 @@ class Document:
 
     threshold: Number
     n_images: Count = 0
-    share: Fraction = 0.0
+    share: Annotated[Number, Field(ge=0, le=1)] = 0.0
     kind: Literal["none", "robust"] = "none"
     inner: Inner | None = None
     size: tuple[Count, Count] = (1, 1)

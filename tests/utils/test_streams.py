@@ -10,7 +10,7 @@ import pytest
 
 CODE = """
 import sys
-from zoo.utils.streams import print_any_text
+from zoo.utils.process import print_any_text
 print_any_text()
 text = "patchcore · ö ± 0.3 \\udcff.png"
 print(text)

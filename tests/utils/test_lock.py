@@ -59,6 +59,7 @@ def test_a_file_system_without_locks_computes_without(tmp_path, monkeypatch):
     def unknown(*args):
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr("zoo.utils.lock.fcntl.flock", unknown)
+    monkeypatch.setattr("fcntl.flock", unknown)
+    monkeypatch.setattr("fcntl.lockf", unknown)
     with locked(tmp_path / "seed0"):
         assert (tmp_path / "seed0.lock").exists()

@@ -29,16 +29,16 @@ def clock(monkeypatch):
 def test_a_log_gets_a_line_a_minute(clock, monkeypatch):
     stream = Stream(live=False)
     monkeypatch.setattr(module.sys, "stderr", stream)
-    assert list(counted(range(130), 130, "judged")) == list(range(130))
-    assert stream.getvalue() == ("judged 61/130, about 69 s left\njudged 122/130, about 8 s left\n")
+    assert list(counted(range(130), 130, "scored")) == list(range(130))
+    assert stream.getvalue() == ("scored 61/130, about 69 s left\nscored 122/130, about 8 s left\n")
 
 
 def test_a_terminal_gets_one_line_that_goes_away(clock, monkeypatch):
     stream = Stream(live=True)
     monkeypatch.setattr(module.sys, "stderr", stream)
-    for item in counted(range(10), 10, "judged"):
+    for item in counted(range(10), 10, "scored"):
         if item == 4:
             break
-    assert "judged 3/10, about 7 s left" in stream.getvalue()
+    assert "scored 3/10, about 7 s left" in stream.getvalue()
     assert stream.getvalue().endswith("\r\x1b[2K")
     assert "\n" not in stream.getvalue()
