@@ -67,13 +67,13 @@ def measure(work: Path, recipe: str) -> list[dict[str, Any]]:
 def _written(run: Any, data: Path, expected: Any, folder: Path) -> dict[str, tuple[float, float]]:
     """Score, finish and write all images in a stream; return the cost of both halves."""
     from zoo.vand.submission.pack import write_pair
-    from zoo.vand.submission.sources import affine_of, finished, source_of
+    from zoo.vand.submission.sources import Source
 
-    source = source_of(run, data)
-    affine = affine_of(source)
+    source = Source(run, data)
+    affine = source.affine()
     source.predictor  # noqa: B018 - loading is not part of a step
     watch = Stopwatch()
-    results = finished(source, list(expected.images))
+    results = source.finished(expected.images)
     with PeakMemory() as memory:
         for image in expected.images:
             with watch.phase(SCORING):

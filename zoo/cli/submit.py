@@ -119,11 +119,10 @@ def _say_admissible(runs: list[ObjectRun]) -> None:
 
 
 def _check(path: Path, root: Path | None) -> int:
-    from zoo.utils.progress import counted
     from zoo.vand.submission.check import check, has_errors, lines
 
     expected = _expected(root)
-    findings = check(path, expected, counted)
+    findings = check(path, expected)
     for line in lines(findings):
         print(line)
     if has_errors(findings):
@@ -137,7 +136,6 @@ def _check(path: Path, root: Path | None) -> int:
 
 def _pack(folder: Path, out: Path, root: Path | None) -> int:
     """Pack a folder that was written before, once it is fit."""
-    from zoo.utils.progress import counted
     from zoo.vand.submission.pack import check_pairs, pack
     from zoo.vand.submission.staging import check_free, is_archive, submission_name
 
@@ -147,7 +145,7 @@ def _pack(folder: Path, out: Path, root: Path | None) -> int:
     check_pairs(folder)
     if _check(folder, root):
         return 1
-    pack(folder, out, submission_name(out), lambda files: counted(files, len(files), "packed"))
+    pack(folder, out, submission_name(out))
     print(f"written to {out}")
     return 0
 

@@ -11,7 +11,7 @@ import pytest
 
 from zoo.utils.errors import ZooError
 from zoo.vand.submission.check import check
-from zoo.vand.submission.files import ArchiveFiles
+from zoo.vand.submission.files import scan_archive
 
 MB = 1 << 20
 ZEROS = gzip.compress(bytes(64 * MB), 1)  # gzip files one after the other are one file
@@ -175,6 +175,7 @@ def test_content_that_a_link_claims_is_not_skipped(tmp_path):
     link = header(tarfile.LNKTYPE, 512, "sub/link")
     path = tmp_path / "links.tar.gz"
     path.write_bytes(gzip.compress(link + header(b"0", 0, "sub/seen") + bytes(1024)))
-    archive = ArchiveFiles(path, 10, MB)
-    assert [place for place, _ in archive.scan(lambda place, size: False)] == ["seen"]
-    assert [finding.where for finding in archive.findings] == ["sub/link"]
+    found = []
+    scanned = scan_archive(path, 10, MB, lambda place, size: False, found)
+    assert [place for place, _ in scanned] == ["seen"]
+    assert [finding.where for finding in found] == ["sub/link"]

@@ -20,6 +20,7 @@ from zoo.vand.submission import write as write_module
 from zoo.vand.submission.check import check
 from zoo.vand.submission.expected import MAPS, MASKS
 from zoo.vand.submission.runs import expected_of, find_runs
+from zoo.vand.submission.sources import Source
 from zoo.vand.submission.write import submit
 
 
@@ -193,9 +194,7 @@ def test_a_rule_that_normalises_scales_by_raw_maps_of_validation_images(grid, ma
         if not maps:
             shutil.rmtree(run / "maps")
     runs = find_runs([grid.runs])
-    from zoo.vand.submission.sources import affine_of, source_of
-
-    affine = affine_of(source_of(runs[1], grid.data))
+    affine = Source(runs[1], grid.data).affine()
     assert affine.offset == pytest.approx(raw.min(), rel=1e-4)
     assert affine.offset + affine.scale == pytest.approx(raw.max(), rel=1e-4)
 

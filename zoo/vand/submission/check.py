@@ -12,18 +12,18 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol, TypeVar
+from typing import IO
 
 import numpy as np
 
 from zoo.data.listing import is_hidden
 from zoo.data.splits import PRIVATE_SPLITS
 from zoo.utils.errors import ZooError
+from zoo.utils.progress import counted
 from zoo.vand.submission.check_files import check_file
 from zoo.vand.submission.expected import MAPS, MASKS, SUFFIXES, Expected, Image, few
-from zoo.vand.submission.files import ArchiveFiles, Finding, FolderFiles
+from zoo.vand.submission.files import Finding, scan_archive, scan_folder
 
-_Item = TypeVar("_Item")
 # No honest file is larger: float64 without compression, and room for a header.
 _MAX_BYTES_PER_PIXEL, _HEADER_BYTES = 8, 1 << 20
 # Of a whole archive: maps of float64, masks of RGBA, and the notes that systems leave beside files.
@@ -34,18 +34,7 @@ _FEW = 3  # pairs; below that a majority means nothing
 _SHOWN = 3  # findings of each kind; thousands of equal lines help nobody
 
 
-class Count(Protocol):
-    """Wraps what is worked through, to show how far it is."""
-
-    def __call__(self, items: Iterable[_Item], total: int, doing: str) -> Iterable[_Item]:
-        """Return the items."""
-
-
-def _silently(items: Iterable[_Item], total: int, doing: str) -> Iterable[_Item]:
-    return items
-
-
-def check(path: Path, expected: Expected, count: Count = _silently) -> list[Finding]:
+def check(path: Path, expected: Expected) -> list[Finding]:
     """Check a submission and return everything that is wrong with it; an empty list is a pass.
 
     An archive is streamed twice, masks first; memory stays constant.
@@ -53,20 +42,19 @@ def check(path: Path, expected: Expected, count: Count = _silently) -> list[Find
     Args:
         path: A folder that holds `anomaly_images`, or an archive.
         expected: The images that it must hold.
-        count: Shows how far it is.
 
     Raises:
         ZooError: Nothing is there, it is no gzip file, it is truncated, or it unpacks to far more
             than a submission.
     """
-    files = _files(path, expected)
-    names: list[str] = []
     found: list[Finding] = []
+    names: list[str] = []
+    n_images = len(expected.images)
     polarity, twins = _Polarity(), dict[bytes, str]()
     with tempfile.TemporaryFile(prefix="anomalib-zoo-") as file:
         masks = _MaskSpool(file)
-        scanned = files.scan(_IsRead(expected, MASKS, found))
-        for place, data in count(scanned, 2 * len(expected.images), "names and masks"):
+        scanned = _scan(path, expected, MASKS, found)
+        for place, data in counted(scanned, 2 * n_images, "names and masks"):
             names.append(place)
             if data is None:
                 continue
@@ -75,10 +63,10 @@ def check(path: Path, expected: Expected, count: Count = _silently) -> list[Find
             found += problems
             if mask is not None:
                 masks.put(image, mask)
-        broken = [*files.findings, *check_names(names, expected)]
-        scanned = files.scan(_IsRead(expected, MAPS, found))
+        found += check_names(names, expected)
+        scanned = _scan(path, expected, MAPS, found)
         maps = ((place, data) for place, data in scanned if data is not None)
-        for place, data in count(maps, len(expected.images), "maps"):
+        for place, data in counted(maps, n_images, "maps"):
             image = expected.by_place[place]
             score_map, problems = check_file(place, data, image.native_size)
             found += problems
@@ -91,7 +79,34 @@ def check(path: Path, expected: Expected, count: Count = _silently) -> list[Find
             mask = masks.get(image)
             if mask is not None:
                 found += polarity.compare(image, score_map, mask)
-    return [*broken, *found, *polarity.result()]
+    return list(dict.fromkeys([*found, *polarity.result()]))
+
+
+def _scan(
+    path: Path, expected: Expected, tree: str, found: list[Finding]
+) -> Iterator[tuple[str, bytes | None]]:
+    """Yield all paths of a submission, with the content of the expected files of one tree."""
+
+    def is_read(place: str, n_bytes: int) -> bool:
+        if not place.startswith(f"{tree}/") or place not in expected.by_place:
+            return False
+        height, width = expected.by_place[place].native_size
+        if n_bytes <= height * width * _MAX_BYTES_PER_PIXEL + _HEADER_BYTES:
+            return True
+        text = f"{n_bytes} bytes for {width}x{height} pixels: far too large, it was not read"
+        found.append(Finding(place, text, "too large"))
+        return False
+
+    if path.is_file():
+        max_members = _MAX_MEMBERS_PER_FILE * len(expected.by_place) + _MAX_OTHER_MEMBERS
+        max_bytes = _MAX_BYTES_OF_PAIR * expected.n_pixels + _MAX_OTHER_BYTES
+        return scan_archive(path, max_members, max_bytes, is_read, found)
+    if not path.is_dir():
+        raise ZooError(f"no submission at {path}: it does not exist")
+    inner = [folder for folder in path.iterdir() if (folder / MAPS).is_dir()]
+    if not (path / MAPS).exists() and len(inner) == 1:
+        raise ZooError(f"{path} holds no {MAPS}: did you mean {inner[0]}?")
+    return scan_folder(path, is_read, found)
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:
@@ -174,23 +189,6 @@ def _superfluous(name: str, expected: Expected, files_of: dict[str, list[str]]) 
     return Finding(name, f"no image has this name: names go from {first} to {last}", "wrong name")
 
 
-class _IsRead:
-    """Decides which files are read: those of one tree that are expected and of a credible size."""
-
-    def __init__(self, expected: Expected, tree: str, findings: list[Finding]) -> None:
-        self._by_place, self._tree, self._findings = expected.by_place, f"{tree}/", findings
-
-    def __call__(self, place: str, n_bytes: int) -> bool:
-        if not place.startswith(self._tree) or place not in self._by_place:
-            return False
-        height, width = self._by_place[place].native_size
-        if n_bytes <= height * width * _MAX_BYTES_PER_PIXEL + _HEADER_BYTES:
-            return True
-        text = f"{n_bytes} bytes for {width}x{height} pixels: far too large, it was not read"
-        self._findings.append(Finding(place, text, "too large"))
-        return False
-
-
 class _MaskSpool:
     """Masks of a whole submission in a file, a bit per pixel and compressed."""
 
@@ -261,19 +259,6 @@ class _Polarity:
 def _median(scores: np.ndarray) -> float:
     step = max(1, len(scores) // _MAX_SAMPLES)
     return float(np.median(scores[::step].astype(np.float32)))
-
-
-def _files(path: Path, expected: Expected) -> FolderFiles | ArchiveFiles:
-    if path.is_file():
-        max_members = _MAX_MEMBERS_PER_FILE * len(expected.by_place) + _MAX_OTHER_MEMBERS
-        max_bytes = _MAX_BYTES_OF_PAIR * expected.n_pixels + _MAX_OTHER_BYTES
-        return ArchiveFiles(path, max_members, max_bytes)
-    if not path.is_dir():
-        raise ZooError(f"no submission at {path}: it does not exist")
-    inner = [each for each in path.iterdir() if (each / MAPS).is_dir()]
-    if not (path / MAPS).exists() and len(inner) == 1:
-        raise ZooError(f"{path} holds no {MAPS}: did you mean {inner[0]}?")
-    return FolderFiles(path)
 
 
 def _head(name: str, depth: int) -> str:

@@ -32,8 +32,8 @@ _COLOURS = {2: "RGB", 3: "a palette", 4: "grey with alpha", 6: "RGBA"}
 # Neither compressed nor able to change what a reader sees.
 _HARMLESS_CHUNKS = {b"pHYs", b"tIME", b"tEXt", b"gAMA", b"sRGB", b"cHRM", b"sBIT", b"bKGD"}
 # Of each pass of an interlaced PNG: first row and column, steps between rows and columns.
-_ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2))
-_ADAM7 += ((1, 0, 2, 1),)
+_ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2)]
+_ADAM7 += [(1, 0, 2, 1)]
 
 
 class _Unfit(Exception):
@@ -178,7 +178,7 @@ def _check_png(data: bytes, native_size: tuple[int, int]) -> None:
             name = kind.decode("latin-1")
             raise _Unfit(f"a part '{name}' besides the pixels: save it without", "surplus")
     _check_surplus(surplus)
-    steps = _ADAM7 if is_interlaced else ((0, 0, 1, 1),)
+    steps = _ADAM7 if is_interlaced else [(0, 0, 1, 1)]
     passes = [
         (len(range(top, height, down)), len(range(left, width, right)))
         for top, left, down, right in steps

@@ -6,6 +6,7 @@ An archive is a stranger's: what it may hold is bounded before it is read.
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import tarfile
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from typing import Literal
 from zoo.data.listing import is_hidden
 from zoo.utils.errors import ZooError, one_line
 from zoo.utils.text import printable
-from zoo.vand.submission.expected import MAPS, MASKS
+from zoo.vand.submission.expected import MAPS, MASKS, few
 
 IsRead = Callable[[str, int], bool]
 
@@ -45,162 +46,136 @@ class Finding:
         return printable(f"{self.severity}: {self.where}: {self.what}")
 
 
-class FolderFiles:
-    """A folder that holds the trees of maps and masks; hidden files do not count.
+def scan_folder(
+    folder: Path, is_read: IsRead, found: list[Finding]
+) -> Iterator[tuple[str, bytes | None]]:
+    """Yield every file's path below a submission's folder, with its content where that is wanted.
 
-    Attributes:
-        findings: What is wrong with the folder itself.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.findings: list[Finding] = []
-
-    def scan(self, is_read: IsRead) -> Iterator[tuple[str, bytes | None]]:
-        """Yield every file's path below the folder, with its content where that is wanted.
-
-        Empty folders come too, with a `/` at the end.
-
-        Args:
-            is_read: Decides by path and size in bytes whether to read a file.
-        """
-        self.findings = []
-        for here, folders, files in os.walk(self.folder):
-            folders[:] = sorted(name for name in folders if not is_hidden(name))
-            names = sorted([*(name for name in files if not is_hidden(name)), *folders])
-            below = Path(here).relative_to(self.folder)
-            if not names and below.parts:
-                yield f"{below.as_posix()}/", None
-            for name in names:
-                path, place = Path(here, name), (below / name).as_posix()
-                if path.is_symlink():
-                    text = "a link: an archive would hold the link and no file; copy the file here"
-                    self.findings.append(Finding(place, text, "link"))
-                    yield place, None
-                elif path.is_file():
-                    yield place, path.read_bytes() if is_read(place, path.stat().st_size) else None
-                elif not path.is_dir():
-                    self.findings.append(Finding(place, "no plain file: remove it", "no file"))
-
-
-class ArchiveFiles:
-    """A gzip-compressed tar whose members begin with one folder's name.
+    Hidden files do not count. Empty folders come too, with a `/` at the end.
 
     Args:
-        archive: The archive.
+        folder: Holds the trees of maps and masks.
+        is_read: Decides by path and size in bytes whether to read a file.
+        found: Receives what is wrong with the folder itself.
+    """
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        names = sorted([*(name for name in files if not is_hidden(name)), *folders])
+        below = Path(here).relative_to(folder)
+        if not names and below.parts:
+            yield f"{below.as_posix()}/", None
+        for name in names:
+            path, place = Path(here, name), (below / name).as_posix()
+            if path.is_symlink():
+                text = "a link: an archive would hold the link and no file; copy the file here"
+                found.append(Finding(place, text, "link"))
+                yield place, None
+            elif path.is_file():
+                yield place, path.read_bytes() if is_read(place, path.stat().st_size) else None
+            elif not path.is_dir():
+                found.append(Finding(place, "no plain file: remove it", "no file"))
+
+
+def scan_archive(
+    archive: Path, max_members: int, max_bytes: int, is_read: IsRead, found: list[Finding]
+) -> Iterator[tuple[str, bytes | None]]:
+    """Yield every file's path below the one folder of an archive, as `scan_folder` does.
+
+    Args:
+        archive: A gzip-compressed tar.
         max_members: Most members, of whatever kind.
         max_bytes: Most bytes that it may unpack to.
-
-    Attributes:
-        findings: What is wrong with the archive itself, as far as it was read.
+        is_read: Decides by path and size in bytes whether to read a file.
+        found: Receives what is wrong with the archive itself.
 
     Raises:
-        ZooError: It is no gzip file.
+        ZooError: It is no gzip file, is truncated or damaged, or unpacks to more than it may hold.
     """
-
-    def __init__(self, archive: Path, max_members: int, max_bytes: int) -> None:
-        self.archive, self.max_members, self.max_bytes = archive, max_members, max_bytes
-        self.findings: list[Finding] = []
-        self._tops: set[str] = set()
-        with archive.open("rb") as file:
-            is_gzip = file.read(2) == b"\x1f\x8b"
-        if not is_gzip:
+    with archive.open("rb") as raw:
+        if raw.read(2) != b"\x1f\x8b":
             raise ZooError(
                 f"{archive} is no gzip file: pack NAME.tar.gz, as `zoo submit RUN... --out "
                 "NAME.tar.gz` does"
             )
+    last = "its beginning"
+    try:
+        with gzip.open(archive) as file:
+            stream = _Stream(file, max_bytes)
+            members = _members(stream, max_members)
+            for member, place in _places(members, str(archive), found):
+                wanted = member.isfile() and is_read(place, member.size)
+                data = stream.take(member.size) if wanted else None
+                last = member.name
+                yield place, data
+    except _Refused as error:
+        raise ZooError(f"{archive} is no submission: {error}") from None
+    except Exception as error:  # a damaged archive may fail in any way
+        raise ZooError(
+            f"{archive} is truncated or damaged after {printable(last)} "
+            f"({one_line(error, 80)}): pack or copy it again"
+        ) from error
 
-    def scan(self, is_read: IsRead) -> Iterator[tuple[str, bytes | None]]:
-        """Yield every file's path below the submission's folder, as `FolderFiles.scan` does.
 
-        Raises:
-            ZooError: The archive is truncated or damaged, or unpacks to more than it may hold.
-        """
-        self.findings, self._tops = [], set()
-        last = "its beginning"
-        try:
-            with gzip.open(self.archive) as file:
-                stream = _Stream(file, self.max_bytes)
-                for member in self._plain(_members(stream, self.max_members)):
-                    place = self._place(member)
-                    wanted = member.isfile() and place and is_read(place, member.size)
-                    data = stream.take(member.size) if wanted else None
-                    last = member.name
-                    if place:
-                        yield place, data
-        except _Refused as error:
-            raise ZooError(f"{self.archive} is no submission: {error}") from None
-        except Exception as error:  # a damaged archive may fail in any way
-            raise ZooError(
-                f"{self.archive} is truncated or damaged after {printable(last)} "
-                f"({one_line(error, 80)}): pack or copy it again"
-            ) from error
-
-    def _plain(self, members: Iterator[tarfile.TarInfo]) -> Iterator[tarfile.TarInfo]:
-        """Yield the members that lie where they may; a name that is there twice is found."""
-        seen: set[str] = set()
-        for member in members:
-            if problem := _problem_of(member):
-                self._find(member.name, problem, "path trick")
-                continue
-            key = member.name.casefold()
-            if key in seen:
-                self._find(member.name, "is there twice, or differs by case only", "path trick")
-            seen.add(key)
-            yield member
-
-    def _place(self, member: tarfile.TarInfo) -> str:
-        """Return a member's path below the top folder; empty for that folder itself."""
+def _places(
+    members: Iterator[tarfile.TarInfo], archive: str, found: list[Finding]
+) -> Iterator[tuple[tarfile.TarInfo, str]]:
+    """Yield the members that lie where they may, with their paths below the top folder."""
+    names: set[str] = set()
+    tops: set[str] = set()
+    once: dict[Finding, None] = {}
+    for member in members:
+        if problem := _problem_of(member):
+            found.append(Finding(member.name, problem, "path trick"))
+            continue
+        if member.name.casefold() in names:
+            text = "is there twice, or differs by case only"
+            found.append(Finding(member.name, text, "path trick"))
+        names.add(member.name.casefold())
         top, _, place = member.name.partition("/")
         if top in (MAPS, MASKS):
             text = "no folder around it: members must begin with <any name>/anomaly_images"
-            self._find(top, text, "top folder")
+            once[Finding(top, text, "top folder")] = None
             top, place = "", member.name
-        self._tops.add(top)
-        if len(self._tops) == 2:
-            text = f"several folders at the top ({', '.join(sorted(self._tops))}): pack one"
-            self._find(str(self.archive), text, "top folder")
+        tops.add(top)
         if member.isdir():
             text = "entries of folders: the official archive holds files only"
-            self._find(str(self.archive), text, "folder entry", "warning")
-        return place + "/" * (member.isdir() and bool(place))
-
-    def _find(
-        self, where: str, what: str, kind: str, severity: Literal["error", "warning"] = "error"
-    ) -> None:
-        finding = Finding(where, what, kind, severity)
-        if kind == "path trick" or finding not in self.findings:
-            self.findings.append(finding)
+            once[Finding(archive, text, "folder entry", "warning")] = None
+            place += "/" * bool(place)
+        if place:
+            yield member, place
+    if len(tops) > 1:
+        text = f"several folders at the top ({few(tops)}): pack one"
+        once[Finding(archive, text, "top folder")] = None
+    found += once
 
 
 class _Refused(Exception):
     """An archive holds what no submission does."""
 
 
-class _Stream:
+class _Stream(io.RawIOBase):
     """A compressed file, read forwards: up to a limit in all, and to one between two contents."""
 
     def __init__(self, file: gzip.GzipFile, max_bytes: int) -> None:
         self._file, self._max_bytes, self._place = file, max_bytes, 0
         self._headers_begin = 0
-        self.last_block = b""
 
     def tell(self) -> int:
         """Return how many bytes were read."""
         return self._place
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1) -> bytes:
         """Return the next bytes of headers, fewer only at the end of the file."""
         if not 0 <= size <= self._headers_begin + _MAX_HEADERS - self._place:
             raise _Refused(f"headers of more than {_MAX_HEADERS:,} bytes")
-        self.last_block = self._next(size)
-        return self.last_block
+        return self._next(size)
 
-    def seek(self, place: int) -> None:
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
         """Go on to a place further back, behind the content of a member."""
         while self._place < place:
             self.take(min(place - self._place, _CHUNK))
         self._headers_begin = self._place
+        return self._place
 
     def take(self, size: int) -> bytes:
         """Return the next bytes of content, all of them."""
@@ -210,9 +185,7 @@ class _Stream:
         return data
 
     def check_end(self) -> None:
-        """Raise unless two blocks of zeros end the archive, and nothing but zeros follows."""
-        if self.last_block != bytes(tarfile.BLOCKSIZE):
-            raise EOFError("what follows is no member")
+        """Raise unless a second block of zeros follows, and then nothing but zeros."""
         block = self.take(tarfile.BLOCKSIZE)
         while block:
             if block.strip(b"\0"):
@@ -230,8 +203,9 @@ class _Stream:
 def _members(stream: _Stream, most: int) -> Iterator[tarfile.TarInfo]:
     """Yield the members of a tar; the content of each may be taken before the next one is asked."""
     tar = tarfile.TarFile(fileobj=stream, encoding="utf-8", errors="surrogateescape")
+    member = tar.next()  # which reads nothing: the first header is read already
     n_members = 0
-    while member := tar.next():
+    while member is not None:
         n_members += 1
         if n_members > most:
             raise _Refused(f"it holds more than {most:,} members")
@@ -241,12 +215,14 @@ def _members(stream: _Stream, most: int) -> Iterator[tarfile.TarInfo]:
             raise _Refused("a file is packed with holes, as --sparse does")
         if not 0 <= member.size <= _MAX_MEMBER:
             raise _Refused(f"{printable(member.name)} claims {member.size:,} bytes")
-        for key in tar.pax_headers.keys() & {"path", "size"}:
-            raise _Refused(f"it sets the {key} of all members at once")
+        for key in tar.pax_headers.keys() - {"comment"}:
+            raise _Refused(f"it sets the {printable(key)} of all members at once")
         yield member
         stream.seek(tar.offset)
-        tar.members.clear()  # they would be kept, and there may be many
-        tar.pax_headers.clear()
+        try:
+            member = tarfile.TarInfo.fromtarfile(tar)
+        except tarfile.EOFHeaderError:
+            member = None
     stream.check_end()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import tarfile
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -14,6 +13,7 @@ import tifffile
 from zoo.data.listing import is_hidden
 from zoo.utils.atomic import atomic_path, write_bytes
 from zoo.utils.errors import ZooError
+from zoo.utils.progress import counted
 from zoo.vand.submission.expected import MAPS, MASKS, SUFFIXES, Image
 from zoo.vand.submission.staging import check_free
 
@@ -70,9 +70,7 @@ def check_pairs(folder: Path) -> list[Path]:
     return files
 
 
-def pack(
-    folder: Path, archive: Path, name: str, count: Callable[[list[Path]], Iterable[Path]] = iter
-) -> Path:
+def pack(folder: Path, archive: Path, name: str) -> Path:
     """Write an archive whose members are `<name>/anomaly_images/...`, sorted, files only.
 
     The same files give the same bytes: owners, dates and rights do not enter. The archive appears
@@ -82,7 +80,6 @@ def pack(
         folder: The submission's folder.
         archive: Where to write; nothing may be there.
         name: What every member's name begins with.
-        count: Wraps the files, to show how far it is.
 
     Raises:
         ZooError: Something is there; maps or masks are missing.
@@ -94,7 +91,7 @@ def pack(
             gzip.GzipFile("", "wb", _GZIP_LEVEL, raw, mtime=0) as packed,
             tarfile.open(fileobj=packed, mode="w") as tar,
         ):
-            for path in count(files):
+            for path in counted(files, len(files), "packed"):
                 member = tarfile.TarInfo(f"{name}/{path.relative_to(folder).as_posix()}")
                 member.size = path.stat().st_size
                 member.mode = 0o644

@@ -14,9 +14,10 @@ from zoo.data.known_images import image_digest, images_of_tests
 from zoo.data.splits import PRIVATE_SPLITS
 from zoo.metrics import PixelCounts
 from zoo.postprocess.calibration import Calibration
+from zoo.predict.prediction import Prediction
 from zoo.runs.check import read_calibration, runs_below
-from zoo.runs.documents import Metrics, check_metrics
-from zoo.runs.folder import CONFIG, METRICS, MODEL
+from zoo.runs.documents import METRICS, Metrics, check_metrics
+from zoo.runs.folder import CONFIG, MODEL
 from zoo.runs.identity import hashable_config
 from zoo.runs.maps import SavedMaps, kept_maps
 from zoo.utils.errors import ZooError
@@ -143,7 +144,7 @@ def expected_of(runs: Sequence[ObjectRun], root: Path | None = None) -> Expected
                 "name it with --data.root DIR"
             )
     images = [
-        Image(run.object_name, split, Path(entry["image"]).stem, tuple(entry["native_size"]))
+        Image(run.object_name, split, Path(entry["image"]).stem, entry["native_size"])
         for run in runs
         for split in PRIVATE_SPLITS
         for entry in SavedMaps(run.folder, split).entries
@@ -191,10 +192,12 @@ def evaluate_public(
     for run in runs:
         listed = layout.samples(root, run.object_name, "test_public")
         predictor, counts = load_run(run.folder, device), PixelCounts()
-        predicted = predictor.predict(sample.image_path for sample in listed)
-        pairs = zip(listed, predicted, strict=True)
-        for sample, prediction in counted(pairs, len(listed), run.object_name):
-            counts.update(prediction.mask, sample.truth(prediction.mask.shape))
+        for sample in counted(listed, len(listed), run.object_name):
+            prediction = predictor.predict(sample.image_path)
+            assert isinstance(prediction, Prediction)
+            truth = sample.truth(prediction.mask.shape)
+            assert truth is not None  # images of test_public without a mask are refused
+            counts.update(prediction.mask, truth)
         if counts.segf1 is None:
             log(f"{run.object_name}: no SegF1, since no pixel is marked and none is to be")
             continue

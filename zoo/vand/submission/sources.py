@@ -17,13 +17,13 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.data import layout
-from zoo.data.splits import PRIVATE_SPLITS
 from zoo.postprocess.finish import Finished, finish
 from zoo.runs.maps import SavedMaps
 from zoo.utils.errors import ZooError
@@ -34,7 +34,6 @@ if TYPE_CHECKING:  # kept maps need no torch
     from zoo.predict.torch_predictor import TorchPredictor
 
 LARGEST = float(np.finfo(np.float16).max)  # 65504
-VALIDATION = "validation"
 
 
 @dataclass(frozen=True)
@@ -81,20 +80,10 @@ class Affine:
         return scaled.astype(np.float16), n_cut
 
 
-class Source(Protocol):
-    """Gives the raw score maps of one object, float32 (h, w) at model size."""
+class Source:
+    """The raw score maps of one object: those that a run with `--keep maps` kept, or its model's.
 
-    run: ObjectRun
-
-    def score_maps(self, images: Iterable[Image]) -> Iterator[np.ndarray]:
-        """Yield the map of each private image."""
-
-    def normal_maps(self) -> Iterator[np.ndarray]:
-        """Yield the map of each validation image."""
-
-
-def source_of(run: ObjectRun, root: Path | None, device: str | None = None) -> Source:
-    """Return the cheaper source that a run offers.
+    Kept maps need no model and no images; a model is loaded when the first map is wanted.
 
     Args:
         run: The run.
@@ -104,41 +93,14 @@ def source_of(run: ObjectRun, root: Path | None, device: str | None = None) -> S
     Raises:
         ZooError: The run kept neither maps nor model, or maps of other images.
     """
-    if run.keeps_maps():
-        return KeptMaps(run, root)
-    if not run.keeps_model:
-        raise ZooError(f"run {run.folder} kept neither maps nor model: repeat it with --keep model")
-    assert root is not None  # only the kept maps of all runs do without, see `expected_of`
-    return FittedModel(run, root, device)
 
-
-def affine_of(source: Source) -> Affine:
-    """Return the map to float16: from the calibration, or from the maps of normal images."""
-    calibration = source.run.calibration
-    # The range that a normalising rule found is not one of raw scores.
-    if calibration.normalisation == "none" and calibration.n_images:
-        return Affine.of_range(calibration.normal_min, calibration.normal_max)
-    return Affine.of_maps(source.normal_maps())
-
-
-def finished(source: Source, images: list[Image]) -> Iterator[Finished]:
-    """Yield the mask of each image, and its raw map at native size."""
-    for image, score_map in zip(images, source.score_maps(images), strict=True):
-        yield finish(score_map, image.native_size, source.run.calibration)
-
-
-class KeptMaps:
-    """Reads the maps that a run with `--keep maps` kept; needs no model and no images."""
-
-    def __init__(self, run: ObjectRun, root: Path | None) -> None:
-        self.run = run
-        self._index = {
-            (split, Path(entry["image"]).stem): (saved, index)
-            for split in PRIVATE_SPLITS
-            for saved in [SavedMaps(run.folder, split)]
-            for index, entry in enumerate(saved.entries)
-        }
-        if root is not None:
+    def __init__(self, run: ObjectRun, root: Path | None, device: str | None = None) -> None:
+        self.run, self.root, self.device = run, root, device
+        if not run.keeps_maps() and not run.keeps_model:
+            raise ZooError(
+                f"run {run.folder} kept neither maps nor model: repeat it with --keep model"
+            )
+        if run.keeps_maps() and root is not None:
             fingerprint = layout.fingerprint(root, run.object_name)
             if run.metrics.get("data_fingerprint", fingerprint) != fingerprint:
                 raise ZooError(
@@ -146,32 +108,36 @@ class KeptMaps:
                     f"{run.folder} kept: repeat it with --keep maps, or remove its maps"
                 )
 
-    def score_maps(self, images: Iterable[Image]) -> Iterator[np.ndarray]:
-        """See `Source`."""
-        for image in images:
-            saved, index = self._index[image.split, image.stem]
-            yield saved.read(index)
+    def affine(self) -> Affine:
+        """Return the map to float16: from the calibration, or from validation images."""
+        calibration = self.run.calibration
+        # The range that a normalising rule found is not one of raw scores.
+        if calibration.normalisation == "none" and calibration.n_images:
+            return Affine.of_range(calibration.normal_min, calibration.normal_max)
+        return Affine.of_maps(self._score_maps("validation"))
 
-    def normal_maps(self) -> Iterator[np.ndarray]:
-        """See `Source`."""
-        saved = SavedMaps(self.run.folder, VALIDATION)
-        return map(saved.read, range(len(saved)))
+    def finished(self, images: Iterable[Image]) -> Iterator[Finished]:
+        """Yield the mask of each image, and its raw map at native size."""
+        for split, group in groupby(images, key=lambda image: image.split):
+            of_split = list(group)
+            score_maps = self._score_maps(split, [image.stem for image in of_split])
+            for image, score_map in zip(of_split, score_maps, strict=True):
+                yield finish(score_map, image.native_size, self.run.calibration)
 
-
-class FittedModel:
-    """Scores the images with the run's model, which is loaded when the first one is wanted."""
-
-    def __init__(self, run: ObjectRun, root: Path, device: str | None) -> None:
-        self.run, self.root, self.device = run, root, device
-
-    def score_maps(self, images: Iterable[Image]) -> Iterator[np.ndarray]:
-        """See `Source`."""
-        paths = {(split, p.stem): p for split in PRIVATE_SPLITS for p in self._files(split)}
-        return self._scored(paths[image.split, image.stem] for image in images)
-
-    def normal_maps(self) -> Iterator[np.ndarray]:
-        """See `Source`."""
-        return self._scored(self._files(VALIDATION))
+    def _score_maps(self, split: str, stems: list[str] | None = None) -> Iterator[np.ndarray]:
+        """Yield maps of some images of a split, float32 (h, w) at model size; of all by default."""
+        if self.run.keeps_maps():
+            saved = SavedMaps(self.run.folder, split)
+            places = {Path(entry["image"]).stem: i for i, entry in enumerate(saved.entries)}
+            indices = range(len(saved)) if stems is None else [places[stem] for stem in stems]
+            return map(saved.read, indices)
+        assert self.root is not None  # only runs that all kept maps do without, see `expected_of`
+        listed = layout.samples(self.root, self.run.object_name, split)
+        paths = [sample.image_path for sample in listed]
+        if stems is not None:
+            by_stem = {path.stem: path for path in paths}
+            paths = [by_stem[stem] for stem in stems]
+        return (scored.score_map for scored in self.predictor.scored(paths))
 
     @cached_property
     def predictor(self) -> TorchPredictor:
@@ -179,10 +145,3 @@ class FittedModel:
         from zoo.runs.load import load_run
 
         return load_run(self.run.folder, self.device)
-
-    def _files(self, split: str) -> list[Path]:
-        listed = layout.samples(self.root, self.run.object_name, split)
-        return [sample.image_path for sample in listed]
-
-    def _scored(self, paths: Iterable[Path]) -> Iterator[np.ndarray]:
-        return (scored.score_map for scored in self.predictor.scored(paths))

@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from zoo.utils.progress import counted, duration
 from zoo.vand.submission.expected import MAPS, Expected, Image
 from zoo.vand.submission.pack import check_pairs, is_written, pack, write_pair
 from zoo.vand.submission.runs import ObjectRun, check_calibrations
-from zoo.vand.submission.sources import Affine, Source, affine_of, finished, source_of
+from zoo.vand.submission.sources import Affine, Source
 from zoo.vand.submission.staging import StagingFolder, begun_bytes, is_archive, submission_name
 
 # Per megapixel on one core, and what is left of a map by gzip: results/submission_cost.csv, with
@@ -56,11 +55,15 @@ def submit(
     """
     if root is not None:
         check_calibrations(runs, root)
-    sources = {run.object_name: source_of(run, root, device) for run in runs}
-    cost = estimate(runs, expected, packs=is_archive(out))
-    free = check_space(out, cost.needed_bytes - begun_bytes(out))
+    sources = {run.object_name: Source(run, root, device) for run in runs}
+    folder_bytes, archive_bytes, seconds = estimate(runs, expected, packs=is_archive(out))
+    free = check_space(out, folder_bytes + archive_bytes - begun_bytes(out))
     staging = StagingFolder(out, fingerprint(runs, expected))
-    log(f"{runs[0].recipe}, seed {runs[0].seed}, {len(runs)} objects: {cost}")
+    packed = f", about {size(archive_bytes)} packed" if archive_bytes else ""
+    log(
+        f"{runs[0].recipe}, seed {runs[0].seed}, {len(runs)} objects: {len(expected.images)} "
+        f"images, {size(folder_bytes)} of maps and masks{packed}, about {duration(seconds)}"
+    )
     log(f"{size(free)} are free; Ctrl-C keeps what is finished, the same command goes on")
     todo = [image for image in expected.images if not is_written(staging.folder, image)]
     if staging.is_resumed:
@@ -76,8 +79,7 @@ def submit(
     if is_archive(out):
         seconds = _PACK_SECONDS * expected.n_pixels / 1e6
         log(f"packing {len(files)} files, about {duration(seconds)}")
-        name = submission_name(out)
-        pack(staging.folder, out, name, lambda files: counted(files, len(files), "packed"))
+        pack(staging.folder, out, submission_name(out))
         staging.remove()
     else:
         staging.move_folder()
@@ -102,49 +104,19 @@ def _results(
     for name, group in groupby(images, key=lambda image: image.object_name):
         affine = staging.affine(name)
         if affine is None:
-            affine = affine_of(sources[name])
+            affine = sources[name].affine()
             staging.keep_affine(name, affine)
         of_object = list(group)
-        for image, result in zip(of_object, finished(sources[name], of_object), strict=True):
+        for image, result in zip(of_object, sources[name].finished(of_object), strict=True):
             yield image, affine, result
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What a submission will take.
-
-    Attributes:
-        n_images: Images that it holds.
-        folder_bytes: Of the folder of maps and masks.
-        archive_bytes: Of the archive; 0 if none is packed.
-        seconds: On the machine that made the runs.
-    """
-
-    n_images: int
-    folder_bytes: int
-    archive_bytes: int
-    seconds: float
-
-    @property
-    def needed_bytes(self) -> int:
-        """Most that lies on the disk at one time."""
-        return self.folder_bytes + self.archive_bytes
-
-    def __str__(self) -> str:
-        """Return it in one line."""
-        packed = f", about {size(self.archive_bytes)} packed" if self.archive_bytes else ""
-        return (
-            f"{self.n_images} images, {size(self.folder_bytes)} of maps and masks{packed}, about "
-            f"{duration(self.seconds)}"
-        )
-
-
-def estimate(runs: Sequence[ObjectRun], expected: Expected, packs: bool) -> Estimate:
-    """Return what maps, masks and, if it `packs`, the archive will take."""
+def estimate(runs: Sequence[ObjectRun], expected: Expected, packs: bool) -> tuple[int, int, float]:
+    """Return the bytes of maps and masks, those of the archive if it `packs`, and seconds."""
     seconds = sum(seconds_per_image(run) * len(expected.of(run.object_name)) for run in runs)
     seconds += expected.n_pixels / 1e6 * (_WRITE_SECONDS + _PACK_SECONDS * packs)
-    folder = int(expected.n_pixels * (_MAP_BYTES + _MASK_BYTES))
-    return Estimate(len(expected.images), folder, int(folder * _PACKED * packs), seconds)
+    folder_bytes = int(expected.n_pixels * (_MAP_BYTES + _MASK_BYTES))
+    return folder_bytes, int(folder_bytes * _PACKED * packs), seconds
 
 
 def seconds_per_image(run: ObjectRun) -> float:
@@ -155,7 +127,7 @@ def seconds_per_image(run: ObjectRun) -> float:
         cost = read_cost(run.folder)
         for split in (*PRIVATE_SPLITS, "test_public"):
             if split in cost["phases"]:
-                n_images = run.metrics["splits"][split]["n_images"]
+                n_images = run.metrics["splits"][split]["n_images"] or 0
                 return cost["phases"][split]["wall_s"] / n_images
         return cost["latency"]["mean_ms"] / 1000
     except (ZooError, KeyError, TypeError, ZeroDivisionError):  # not all of it was measured

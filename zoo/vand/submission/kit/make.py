@@ -14,8 +14,8 @@ from packaging.requirements import Requirement
 
 from zoo.methods.registry import find
 from zoo.runs.checksums import verify_all, write_checksums
-from zoo.runs.documents import COST
-from zoo.runs.folder import ATTESTATION, CALIBRATION, CONFIG, METRICS, MODEL, UNFINISHED, write_json
+from zoo.runs.documents import COST, METRICS
+from zoo.runs.folder import ATTESTATION, CALIBRATION, CONFIG, MODEL, UNFINISHED, write_json
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import dump_yaml
 from zoo.vand.submission import ledger
