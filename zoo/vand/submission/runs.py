@@ -14,7 +14,6 @@ from zoo.data.known_images import image_digest, images_of_tests
 from zoo.data.splits import PRIVATE_SPLITS
 from zoo.metrics import PixelCounts
 from zoo.postprocess.calibration import Calibration
-from zoo.predict.prediction import Prediction
 from zoo.runs.check import read_calibration, runs_below
 from zoo.runs.documents import METRICS, Metrics, check_metrics
 from zoo.runs.folder import CONFIG, MODEL
@@ -194,7 +193,6 @@ def evaluate_public(
         predictor, counts = load_run(run.folder, device), PixelCounts()
         for sample in counted(listed, len(listed), run.object_name):
             prediction = predictor.predict(sample.image_path)
-            assert isinstance(prediction, Prediction)
             truth = sample.truth(prediction.mask.shape)
             assert truth is not None  # images of test_public without a mask are refused
             counts.update(prediction.mask, truth)
