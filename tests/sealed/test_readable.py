@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.benchmark.sealed.readable import readable
+from zoo.benchmark.sealed.files import readable
 
 
 def allowed(path: Path, paths: list[Path]) -> bool:

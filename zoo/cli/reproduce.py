@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _make(recipe: Recipe, row: Entry, args: argparse.Namespace) -> int:
     """Run the recipe on all objects and pack the archive."""
-    from zoo.vand.reproduction.images import survey
+    from zoo.utils.progress import GridProgress
+    from zoo.vand.reproduction.estimate import estimate, survey
 
     archive = args.archive or args.out / f"{recipe.slug}.tar.gz"
     if archive.exists():
@@ -70,17 +71,13 @@ def _make(recipe: Recipe, row: Entry, args: argparse.Namespace) -> int:
     if not is_benchmark:
         print(f"{args.root} is not the benchmark: nothing here compares with {row.method}")
 
-    from zoo.utils.progress import GridProgress
-    from zoo.vand.reproduction.estimate import estimate
-
     progress = GridProgress(1)
     progress.begin(0, "pilot")
     try:
-        foreseen = estimate(recipe, args.root, objects, progress.say)
+        estimated = estimate(recipe, args.root, objects, progress.say)
     finally:
         progress.close()
-    for line in foreseen.lines():
-        print(line)
+    print("\n".join(estimated))
     if args.dry_run:
         print("nothing was run")
         return 0

@@ -2,13 +2,13 @@
 
     format, statement, limits   what is attested, and what it is not worth
     object, seed, recipe        {"name", "sha256"} of the recipe's file
-    config_hash                 hash of all that decides the numbers
+    config_hash                 hash of everything that decides the numbers
     versions                    of the packages that decide numbers, and Python's
     resumed_from                SHA-256 of the state of an interrupted sealed run from which
                                 the fit went on, or None
     guards                      {"landlock_abi", "audit_hook"} what held the process
-    refused, touched            what the process tried and was not let do; of it, what was data
-    reads                       see `zoo.benchmark.sealed.reads`
+    refused, touched            what the process tried and was refused; of it, what was data
+    reads                       see `zoo.benchmark.sealed.files`
     outputs                     {file of the run: SHA-256}
 
 Nothing here imports torch.
@@ -17,7 +17,7 @@ Nothing here imports torch.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,16 +30,7 @@ from zoo.runs.folder import ATTESTATION, CALIBRATION, CONFIG, MODEL
 from zoo.utils.errors import ZooError
 from zoo.utils.paths import file_sha256
 from zoo.utils.plain_yaml import read_yaml
-from zoo.utils.schema import (
-    Count,
-    Digest,
-    Flag,
-    Name,
-    RecipeName,
-    Text,
-    read_json,
-    validated,
-)
+from zoo.utils.schema import Count, Digest, Flag, Name, RecipeName, Text, read_json, validated
 
 FORMAT = 1
 OUTPUTS = (CONFIG, MODEL, CALIBRATION)
@@ -52,7 +43,7 @@ LIMITS = (
     "Files that libraries open in C or Rust are held by Landlock, and not in `reads`.",
     "Caches of weights could be read as a whole; the weights that were read are in `reads`.",
     "Copies of test images are known by their bytes: one that was saved anew is not.",
-    "Judging is not sealed: the method's code runs there beside the data set.",
+    "Evaluation is not sealed: the method's code runs there beside the data set.",
     "Whoever writes this file can forge it: only a repetition, `zoo verify RUN`, is proof.",
 )
 
@@ -79,7 +70,7 @@ class Library(TypedDict):
 
 
 class Reads(TypedDict):
-    """The files that were read, see `zoo.benchmark.sealed.reads`."""
+    """The files that were read, see `zoo.benchmark.sealed.files`."""
 
     data: dict[Text, Digest]
     weights: dict[Text, Digest]
@@ -91,7 +82,7 @@ class Reads(TypedDict):
 class Attestation(TypedDict):
     """The record; see the top of this file."""
 
-    __pydantic_config__ = {"extra": "allow"}  # noqa: RUF012 - a TypedDict has no other place for it
+    __pydantic_config__ = {"extra": "allow"}  # type: ignore[misc]  # noqa: RUF012 - pydantic's way
 
     format: Count
     object: Name
@@ -131,15 +122,17 @@ def read_attestation(folder: Path) -> Attestation:
     if not path.is_file():
         raise ZooError(f"run {folder} was not sealed: `zoo bench --sealed` makes runs that are")
     data = read_json(path)
-    found = data.get("format") if isinstance(data, dict) else None
-    if found is not None and found != FORMAT:
-        raise ZooError(f"{path} is of format {found}, this version reads {FORMAT}")
+    version = data.get("format") if isinstance(data, dict) else None
+    if version is not None and version != FORMAT:
+        raise ZooError(f"{path} is of format {version}, this version reads {FORMAT}")
     record = validated(Attestation, data, path)
     verify(folder, ATTESTATION)
     return record
 
 
-def checks(folder: Path, record: Attestation, root: Path | None, recipe: Path | None) -> Iterator:
+def checks(
+    folder: Path, record: Attestation, root: Path | None, recipe: Path | None
+) -> Iterator[Check]:
     """Yield what can be compared without running anything.
 
     Args:
@@ -148,29 +141,25 @@ def checks(folder: Path, record: Attestation, root: Path | None, recipe: Path | 
         root: The data set, where it is at hand.
         recipe: The file of the recipe, where it is at hand.
     """
-    held = record["guards"]
-    kernel = f"Landlock ABI {held['landlock_abi']}" if held["landlock_abi"] else "no Landlock"
-    yield Check(held["audit_hook"], f"sealed by an audit hook and {kernel}")
+    guards, reads, name = record["guards"], record["reads"], record["object"]
+    kernel = f"Landlock ABI {guards['landlock_abi']}" if guards["landlock_abi"] else "no Landlock"
+    yield Check(guards["audit_hook"], f"sealed by an audit hook and {kernel}")
     if state := record.get("resumed_from"):  # no fault, but no proof of what came before either
         yield Check(True, f"went on from the state {state[:12]} of an interrupted sealed run")
-    touched = record["touched"]
-    said = ", ".join(touched[:3]) or "nothing else of the data set"
-    yield Check(not touched, f"tried to read {said}")
-    yield from _same(folder, record["outputs"], "outputs as attested")
-    digest = record["recipe"]["sha256"]
-    name = f"recipe {record['recipe']['name']}"
+    touched = ", ".join(record["touched"][:3])
+    yield Check(not touched, f"tried to read {touched or 'nothing else of the data set'}")
+    yield _same(folder, record["outputs"], "outputs as attested")
     if recipe is not None:
-        yield Check(file_sha256(recipe) == digest, f"{name} as attested ({recipe})")
-    data, weights = record["reads"]["data"], record["reads"]["weights"]
-    strays = [name for name in data if not _is_seen(name, record["object"])]
-    what = f"read of the data: train and validation of {record['object']} only"
-    yield Check(not strays, f"{what}{_few(strays)}")
+        same = file_sha256(recipe) == record["recipe"]["sha256"]
+        yield Check(same, f"recipe {record['recipe']['name']} as attested ({recipe})")
+    strays = [path for path in reads["data"] if not _is_seen(path, name)]
+    yield _none(strays, f"read of the data: train and validation of {name} only")
     if root is not None:
-        seen = {name: digest for name, digest in data.items() if name not in strays}
-        yield from _same(root, seen, "images as attested")
+        seen = {path: digest for path, digest in reads["data"].items() if path not in strays}
+        yield _same(root, seen, "images as attested")
     yield from _hidden(folder, record, root)
-    if weights:
-        yield from _same(Path("/"), weights, "files of weights as attested")
+    if reads["weights"]:
+        yield _same(Path("/"), reads["weights"], "files of weights as attested")
 
 
 def _is_seen(name: str, object_name: str) -> bool:
@@ -191,35 +180,28 @@ def _hidden(folder: Path, record: Attestation, root: Path | None) -> Iterator[Ch
         return lies or (hidden is not None and hidden.holds(path))
 
     named = [place for place, path in named_paths(config["model"], "model") if is_hidden(path)]
-    yield Check(not named, f"the recipe names nothing of the data set{_few(named)}")
-    others = {
-        path: digest
-        for kind in ("weights", "other")
-        for path, digest in record["reads"][kind].items()
-    }
+    yield _none(named, "the recipe names nothing of the data set")
+    reads = record["reads"]
+    others = {**reads["weights"], **reads["other"]}
     own = record["recipe"]["sha256"]  # a recipe may lie beside the data
     inside = [path for path in others if others[path] != own and is_hidden(Path(path))]
-    yield Check(
-        not inside, f"{len(others)} other files read lie outside the data set{_few(inside)}"
-    )
+    yield _none(inside, f"{len(others)} other files read lie outside the data set")
     if hidden is not None:
-        copies = hidden.twins([*others.values(), *record["reads"]["code"].values()])
-        what = "nothing that was read is a copy of a hidden image"
-        yield Check(not copies, f"{what}{_few([str(path) for path in copies])}")
+        copies = hidden.twins([*others.values(), *reads["code"].values()])
+        yield _none([*map(str, copies)], "nothing that was read is a copy of a hidden image")
 
 
-def _same(folder: Path, digests: dict[str, str], what: str) -> Iterator[Check]:
-    """Yield whether all files of a folder have their digests; those that have not are named."""
-    differ = [name for name, digest in digests.items() if _digest(folder / name) != digest]
-    yield Check(not differ, f"{len(digests)} {what}{_few(differ)}")
+def _same(folder: Path, digests: dict[str, str], what: str) -> Check:
+    """Return whether all files of a folder have their digests."""
+    differ = [
+        name
+        for name, digest in digests.items()
+        if not (folder / name).is_file() or file_sha256(folder / name) != digest
+    ]
+    return _none(differ, f"{len(digests)} {what}")
 
 
-def _few(names: list[str]) -> str:
-    if not names:
-        return ""
+def _none(names: Sequence[str], what: str) -> Check:
+    """Return a comparison that holds unless some names are an exception to it."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f", but not {', '.join(names[:3])}{more}"
-
-
-def _digest(path: Path) -> str | None:
-    return file_sha256(path) if path.is_file() else None
+    return Check(not names, f"{what}, but not {', '.join(names[:3])}{more}" if names else what)

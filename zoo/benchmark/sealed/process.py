@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.benchmark.sealed import landlock
+from zoo.benchmark.sealed.files import sorted_reads
 from zoo.benchmark.sealed.guard import Guard
-from zoo.benchmark.sealed.reads import sorted_reads
 from zoo.utils.errors import ZooError, one_line
 from zoo.utils.schema import read_json
 

@@ -13,9 +13,9 @@ import torch
 
 from zoo import __version__
 from zoo.benchmark.sealed.attestation import FORMAT, LIMITS, STATEMENT, outputs_of
+from zoo.benchmark.sealed.files import readable, weight_folders
 from zoo.benchmark.sealed.hidden import HiddenData
 from zoo.benchmark.sealed.process import ANSWER
-from zoo.benchmark.sealed.readable import readable, weight_folders
 from zoo.benchmark.sealed.view import view
 from zoo.data.native import NativeDataModule
 from zoo.recipes.experiment import Experiment

@@ -1,1 +1,1 @@
-"""Published rows made again: the recipe that mimics them, the archive, and what the server said."""
+"""Published rows made again: the recipe that mimics them, the archive, the answer of the server."""

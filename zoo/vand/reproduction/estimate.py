@@ -1,4 +1,4 @@
-"""Hours and GB of a reproduction, said first: from a pilot on eight images, scaled."""
+"""What a reproduction will take, before hours are spent on it: a survey, and a small pilot."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from zoo.benchmark.plan import plan
 from zoo.benchmark.sealed.view import link
-from zoo.data.layout import samples
+from zoo.data.layout import samples, splits_on_disk
 from zoo.data.splits import FIT_SPLITS, PRIVATE_SPLITS
 from zoo.recipes.files import Recipe
 from zoo.runs.documents import Cost, read_cost
 from zoo.runs.run import run
-from zoo.vand.reproduction.images import ObjectImages
+from zoo.vand.submission.expected import check_published, on_disk
 
 _PILOT = {"train": 4, "validation": 2, "test_private": 2}
 _PILOT_STEPS = 5
@@ -24,58 +24,62 @@ _PACKED = 0.7
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What a reproduction will take.
+class ObjectImages:
+    """How many images an object has in each split, and the pixels of both private splits."""
 
-    Attributes:
-        n_images: Images of all splits.
-        seconds: Of all fits, calibrations and splits, on this machine.
-        folder_bytes: Of maps and masks.
-        memory_gb: Main memory that the pilot took; a fit on all images may take more.
+    name: str
+    counts: dict[str, int]
+    private_px: int
+
+
+def survey(root: Path) -> tuple[list[ObjectImages], bool]:
+    """Return what every object has, and whether the data set is the benchmark's.
+
+    Raises:
+        ZooError: A split is missing, or a copy of the benchmark has not the images that the server
+            takes: all of them, under their names and at their sizes.
     """
-
-    n_images: int
-    seconds: float
-    folder_bytes: float
-    memory_gb: float
-
-    def lines(self) -> list[str]:
-        """Say it for people."""
-        hours = self.seconds / 3600
-        disk, packed = self.folder_bytes / 1e9, _PACKED * self.folder_bytes / 1e9
-        return [
-            f"{self.n_images} images, about {hours:.1f} h on this machine (a pilot on "
-            f"{sum(_PILOT.values())} images, scaled; choosing a coreset grows faster than that)",
-            f"{disk:.1f} GB of maps and masks, about {packed:.1f} GB packed; "
-            f"{self.memory_gb:.1f} GB of memory in the pilot, more with all images",
-        ]
+    expected = on_disk(root)
+    is_benchmark = check_published(expected)
+    objects = []
+    for name in expected.objects:
+        splits = (*FIT_SPLITS, *splits_on_disk(root, name))
+        counts = {split: len(samples(root, name, split)) for split in splits}
+        sizes = [image.native_size for image in expected.of(name)]
+        objects.append(ObjectImages(name, counts, sum(height * width for height, width in sizes)))
+    return objects, is_benchmark
 
 
 def estimate(
-    recipe: Recipe, root: Path, objects: Sequence[ObjectImages], say: Callable[[str], None]
-) -> Estimate:
-    """Run a recipe on a few images of the object with the largest ones, and scale what it took.
+    recipe: Recipe, root: Path, objects: Sequence[ObjectImages], log: Callable[[str], None]
+) -> list[str]:
+    """Return in two lines what all objects will take: images and hours, disk and memory.
+
+    A recipe is run on a few images of the object with the largest ones, and its cost is scaled.
 
     Raises:
         ZooError: The recipe cannot be run.
     """
-    largest = max(objects, key=lambda each: each.private_px / each.counts[PRIVATE_SPLITS[0]])
+    largest = max(objects, key=lambda images: images.private_px / images.counts[PRIVATE_SPLITS[0]])
     with tempfile.TemporaryDirectory(prefix="zoo-pilot-") as folder:
-        cost, per_fit = _pilot(recipe, root, largest.name, Path(folder), say)
-    phases = {name: entry["wall_s"] for name, entry in cost["phases"].items()}
+        cost, per_fit = _pilot(recipe, root, largest.name, Path(folder), log)
+    phases = {name: phase["wall_s"] for name, phase in cost["phases"].items()}
     seconds = 0.0
-    for each in objects:
-        n_test = sum(n for split, n in each.counts.items() if split not in FIT_SPLITS)
-        share = each.counts["train"] / _PILOT["train"] if per_fit.by_images else 1.0
+    for images in objects:
+        n_test = sum(n for split, n in images.counts.items() if split not in FIT_SPLITS)
+        share = images.counts["train"] / _PILOT["train"] if per_fit.by_images else 1.0
         seconds += phases["fit"] * per_fit.times * share
-        seconds += phases["calibrate"] * each.counts["validation"] / _PILOT["validation"]
+        seconds += phases["calibrate"] * images.counts["validation"] / _PILOT["validation"]
         seconds += phases["test_private"] * n_test / _PILOT["test_private"]
-    return Estimate(
-        sum(sum(each.counts.values()) for each in objects),
-        seconds,
-        _MAP_BYTES * sum(each.private_px for each in objects),
-        cost["memory"]["peak_rss_mb"] / 1000,
-    )
+    n_images = sum(sum(images.counts.values()) for images in objects)
+    disk_gb = _MAP_BYTES * sum(images.private_px for images in objects) / 1e9
+    return [
+        f"{n_images} images, about {seconds / 3600:.1f} h on this machine (a pilot on "
+        f"{sum(_PILOT.values())} images, scaled; choosing a coreset grows faster than that)",
+        f"{disk_gb:.1f} GB of maps and masks, about {_PACKED * disk_gb:.1f} GB packed; "
+        f"{cost['memory']['peak_rss_mb'] / 1000:.1f} GB of memory in the pilot, more with all "
+        "images",
+    ]
 
 
 @dataclass(frozen=True)
@@ -88,16 +92,16 @@ class _PerFit:
 
 
 def _pilot(
-    recipe: Recipe, root: Path, name: str, folder: Path, say: Callable[[str], None]
+    recipe: Recipe, root: Path, name: str, folder: Path, log: Callable[[str], None]
 ) -> tuple[Cost, _PerFit]:
-    for split, wanted in _PILOT.items():
-        for sample in samples(root, name, split)[:wanted]:
+    for split, n_images in _PILOT.items():
+        for sample in samples(root, name, split)[:n_images]:
             link(sample.image_path, folder / "data" / sample.image_path.relative_to(root))
     [experiment] = plan(
         [str(recipe.path)], folder / "data", None, [0], ["test_private"], folder / "out"
     )
     per_fit = _per_fit(experiment.trainer)
-    run(experiment.with_trainer(**per_fit.trainer), say=say)
+    run(experiment.with_trainer(**per_fit.trainer), say=log)
     return read_cost(experiment.folder), per_fit
 
 
