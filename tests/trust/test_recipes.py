@@ -217,7 +217,7 @@ def test_another_encoding_is_named(tmp_path, capsys):
     path = tmp_path / "my_recipe.yaml"
     path.write_bytes(ENCODER.encode("utf-16"))
     error = _error(["train", "--config", str(path)], capsys)
-    assert "my_recipe.yaml is UTF-16: save it as UTF-8" in error
+    assert "my_recipe.yaml is UTF-16 or UTF-32: save it as UTF-8" in error
 
 
 def test_an_error_text_names_nothing_that_is_then_imported(stranger, capsys):

@@ -108,8 +108,7 @@ def test_what_grows_runs_or_means_two_things_is_refused_in_one_line(text, says):
 def test_another_encoding_is_named_with_its_cure(tmp_path, encoding):
     path = tmp_path / "my_recipe.yaml"
     path.write_bytes("# ö\nmodel: ZooPatchcore\n".encode(encoding))
-    named = encoding[:6].upper()
-    with pytest.raises(ZooError, match=rf"my_recipe\.yaml is {named}: save it as UTF-8"):
+    with pytest.raises(ZooError, match=r"my_recipe\.yaml is UTF-16 or UTF-32: save it as UTF-8"):
         read_yaml(path)
 
 

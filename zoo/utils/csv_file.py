@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import read_bounded
 from zoo.utils.schema import MAX_BYTES
 
 _MARKS = {
@@ -61,14 +62,7 @@ def read_csv(
 
 
 def _text(path: Path, mend: str) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ZooError(f"{path} cannot be read ({reason}): {mend}") from error
-    if len(content) > MAX_BYTES:
-        raise ZooError(f"{path} is larger than {MAX_BYTES >> 20} MB: {mend}")
+    content = read_bounded(path, MAX_BYTES, mend)
     encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)

@@ -1,10 +1,13 @@
-"""Paths as recipes write them, with `$VARIABLE` and `~`, and what identifies a file's content."""
+"""Paths with `$VARIABLE` and `~`, bounded reading, and what identifies a file's content."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from pathlib import Path
+
+from zoo.utils.errors import ZooError
 
 CACHE_VARIABLE = "ANOMALIB_ZOO_CACHE"  # the folder of the image cache; empty: no cache
 
@@ -18,6 +21,30 @@ def expand_home(text: str | os.PathLike[str]) -> Path:
     """Return a path in which a leading `~` alone is the home; `~7.png` is a file of that name."""
     path = Path(text)
     return path.expanduser() if path.parts[:1] == ("~",) else path
+
+
+def read_bounded(path: str | Path, n_bytes: int, mend: str = "name another file") -> bytes:
+    """Return the content of a file of at most `n_bytes`; `mend` ends the error.
+
+    Raises:
+        ZooError: It is missing, no plain file, or larger.
+    """
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ZooError(f"{path} is no file: {mend}")
+            content = file.read(n_bytes + 1)
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ZooError(f"{path} cannot be read ({reason.lower()}): {mend}") from None
+    if len(content) > n_bytes:
+        raise ZooError(f"{path} is larger than {n_bytes >> 20} MB: {mend}")
+    return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; one would wait for a named pipe without a writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def file_sha256(path: Path) -> str:

@@ -8,9 +8,7 @@ merge keys, keys that are no text or repeated, values inside themselves.
 from __future__ import annotations
 
 import math
-import os
 import re
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,6 +25,7 @@ from yaml.events import (
 )
 
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import read_bounded
 
 MAX_BYTES = 1 << 20  # of one file; ours stay below 20 KB
 # What people write where only a flag can be meant; elsewhere these are words like others.
@@ -41,8 +40,6 @@ _WORDS |= dict.fromkeys(("false", "False", "FALSE"), False)
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*|(?=\.[0-9]))(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_MARKS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32"}
-_MARKS |= {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 # The C parser is ten times faster; wheels of PyYAML have it, some source builds do not.
 _C_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # It refuses what names that are no UTF-8 are written with: \udc80 stands for the byte 0x80.
@@ -64,21 +61,9 @@ def read_text(path: str | Path) -> str:
     Raises:
         ZooError: It is missing, no plain file, too large, or in another encoding.
     """
-    try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ZooError(f"{path} is no file: name a YAML file")
-            content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ZooError(f"{path} cannot be read ({reason.lower()})") from None
-    if len(content) > MAX_BYTES:
-        raise ZooError(f"{path} is larger than {MAX_BYTES >> 20} MB: no recipe is")
-    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
-    if encoding is None and b"\0" in content[:4]:
-        encoding = "UTF-16"  # without its mark
-    if encoding:
-        raise ZooError(f"{path} is {encoding}: save it as UTF-8")
+    content = read_bounded(path, MAX_BYTES, "name a YAML file")
+    if b"\0" in content:
+        raise ZooError(f"{path} is UTF-16 or UTF-32: save it as UTF-8")
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -128,11 +113,6 @@ def leaves(data: Any, key: str = "") -> Iterator[tuple[str, Any]]:
             yield from leaves(item, f"{key}[{index}]")
     else:
         yield key, data
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; a named pipe that nobody writes to would be waited for."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 class _Builder:

@@ -17,6 +17,7 @@ from pydantic import Field, PlainValidator, TypeAdapter, ValidationError
 
 from zoo.utils.errors import ZooError
 from zoo.utils.names import problem_of
+from zoo.utils.paths import read_bounded
 from zoo.utils.text import printable
 
 T = TypeVar("T")
@@ -75,16 +76,7 @@ def read_json(path: str | Path, mend: str = MEND) -> Any:
         ZooError: The file is missing, too large, not UTF-8 or no JSON, or it repeats a key or
             holds NaN or Infinity.
     """
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ZooError(f"{path} cannot be read ({reason}): {mend}") from error
-    if len(text) > MAX_BYTES:
-        raise ZooError(f"{path} is larger than {MAX_BYTES >> 20} MB: {mend}")
-    return parse_json(text, path, mend)
+    return parse_json(read_bounded(path, MAX_BYTES, mend), path, mend)
 
 
 def parse_json(text: str | bytes, source: object, mend: str = MEND) -> Any:
