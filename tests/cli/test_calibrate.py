@@ -357,7 +357,7 @@ def test_images_that_are_gone_or_changed_want_others(run, lamp, calibrate, damag
     [
         (["--rule", "quantil"], "did you mean 'Quantile'"),
         (["--rule", "quantile(qq=1)"], "did you mean 'q'"),
-        (["--good", "nowhere"], "no pictures at nowhere"),
+        (["--good", "nowhere"], "no images at nowhere"),
         (["--good", "one"], "1 picture in one: a threshold needs 2"),
         (["--undo", "--rule", "quantile"], "it takes no --good and no --rule"),
         (["--undo"], "has no older calibration"),

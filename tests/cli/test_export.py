@@ -179,7 +179,7 @@ def test_anomalibs_own_verb_carries_the_calibration_that_holds_now(run, tmp_path
         (["{run}", "--precision", "int4"], "choose from"),
         (["{run}", "--images", "x"], "belong to --check"),
         (["{run}", "--check", "--tolerance", "maps=1"], "did you mean 'map'"),
-        (["{run}", "--check", "--images", "nowhere"], "no pictures at nowhere"),
+        (["{run}", "--check", "--images", "nowhere"], "no images at nowhere"),
     ],
 )
 def test_mistakes_are_one_line(run, words, says, capsys):

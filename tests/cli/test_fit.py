@@ -74,8 +74,8 @@ def test_good_pictures_alone_give_thresholds_and_what_to_expect(shots, capsys):
     assert metrics["expected_false_alarms"]["n_images"] == 2
     assert list((folder / "cases" / "validation").iterdir())
     printed = capsys.readouterr().out
-    assert "8 good pictures: 6 to learn from, 2 for the threshold\n" in printed
-    assert "few good pictures: a threshold that rests on 2 may be far off" in printed
+    assert "8 normal images: 6 to learn from, 2 for the threshold\n" in printed
+    assert "few normal images: a threshold that rests on 2 may be far off" in printed
     assert "no bad pictures were given" in printed
     assert "false alarms to expect: " in printed
     assert "next: zoo predict detector PICTURE_OR_FOLDER" in printed
@@ -116,7 +116,7 @@ def test_masks_give_figures_per_pixel(shots, capsys):
 def test_a_mask_that_is_missing_is_named(shots, capsys):
     (shots / "masks/IMG_1.png").unlink()
     assert fit("--bad", "bad", "--masks", "masks") == 0
-    assert "no mask for IMG_1.jpg of 2 bad pictures" in capsys.readouterr().out
+    assert "no mask for IMG_1.jpg of 2 anomalous images" in capsys.readouterr().out
     assert metrics_of(shots / "detector")["splits"]["test"]["segf1"] is None
 
 
@@ -246,15 +246,15 @@ def _another_detector(shots):
 
 
 MISTAKES = {
-    "no such folder": (lambda shots: ["--good", "god"], "no pictures at god: no such folder"),
+    "no such folder": (lambda shots: ["--good", "god"], "no images at god: no such folder"),
     "a file": (_one_file, "a file, not a folder"),
-    "an empty folder": (_empty, "no picture in empty: they end in"),
+    "an empty folder": (_empty, "no image in empty: they end in"),
     "one picture": (_alone, "good: at least 2 are needed"),
-    "a video only": (_video_only, "clip.mp4: video, of which ffmpeg makes pictures"),
+    "a video only": (_video_only, "clip.mp4: video, of which ffmpeg makes images"),
     "a broken picture": (_broken, "IMG_3.jpg cannot be read"),
     "good is bad": (lambda shots: ["--bad", "good"], "good is given twice"),
     "one picture in both": (_twin, "good/copy.jpg: it is good or bad"),
-    "masks without bad": (lambda shots: ["--masks", "masks"], "but no bad pictures"),
+    "masks without bad": (lambda shots: ["--masks", "masks"], "but no anomalous images"),
     "a JPEG mask": (_smeared, "save masks as PNG"),
     "a mask too small": (_small_mask, "is 9x9, its image is 64x48"),
     "two masks": (_two_masks, "bad/IMG_0.jpg: "),
@@ -302,7 +302,7 @@ def test_what_is_left_out_is_said(shots, capsys):
     printed = capsys.readouterr().out
     assert "left out clip.mov: video" in printed
     assert "left out IMG_9.heic: a format that is not read here" in printed
-    assert "8 good pictures" in printed
+    assert "8 normal images" in printed
 
 
 def test_bad_and_masks_may_lie_inside_the_good_folder(shots):
@@ -336,7 +336,7 @@ def test_no_more_than_wanted_is_read(shots, monkeypatch, capsys):
     monkeypatch.setattr(spec_module, "execute", watched)
     assert fit("--max-good", "4") == 0
     assert len(read) == 4
-    assert "4 of 8 good pictures are used, drawn by seed 0" in capsys.readouterr().out
+    assert "4 of 8 normal images are used, drawn by seed 0" in capsys.readouterr().out
 
 
 def test_options_of_ours_may_come_first(shots):

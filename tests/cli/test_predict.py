@@ -228,7 +228,7 @@ def test_what_is_left_out_is_said_and_not_judged(shots, predict):
     assert code == 1
     assert lines[0] == {
         "path": str(shots / "clip.mp4"),
-        "error": "video, of which ffmpeg makes pictures",
+        "error": "video, of which ffmpeg makes images",
     }
     assert len(lines) == 1 + 3
     assert "left out clip.mp4" in said
@@ -361,7 +361,7 @@ def test_an_interrupted_command_keeps_what_it_wrote(shots, predict, monkeypatch)
         (["."], "the following arguments are required: PICTURE"),
         ([".", "x.png"], "no finished run at ."),
         (["RUN", "nothing.png"], "no image and no folder at nothing.png"),
-        (["RUN", "empty"], "no picture in empty"),
+        (["RUN", "empty"], "no image in empty"),
         (["RUN", "empty", "--interval", "0"], "--interval must be greater than 0"),
         (["RUN", "empty", "--batch-size", "0"], "--batch-size at least 1"),
         (["RUN", "empty", "--wach"], "did you mean '--watch'"),

@@ -13,9 +13,8 @@ from zoo.runs.execute import execute
 from zoo_plugins.patchcore import ZooPatchcore
 
 from zoo.data import ImageFolders, MVTecAD2Layout
-from zoo.data.bit_depth import find_bit_depth
 from zoo.data.cache import ImageCache
-from zoo.data.images import as_rgb, read_image, to_8_bits
+from zoo.data.images import find_bit_depth, read_image, to_8_bits
 from zoo.methods import BlobPostProcessor
 from zoo.postprocess import Calibration, Quantile
 from zoo.predict.metadata import ExportMetadata
@@ -65,14 +64,14 @@ def test_what_was_found_of_an_image_is_kept(tmp_path, monkeypatch):
     path, cache = tmp_path / "x.png", ImageCache(1, tmp_path / "cache")
     cv2.imwrite(str(path), np.full((9, 9), 900, np.uint16))
     assert find_bit_depth([path], cache) == 10
-    monkeypatch.setattr("zoo.data.bit_depth.read_pixels", lambda path: pytest.fail("decoded"))
+    monkeypatch.setattr("zoo.data.images.read_pixels", lambda path: pytest.fail("decoded"))
     assert find_bit_depth([path], cache) == 10
 
 
 def test_arrays_from_memory_have_the_same_scale():
     values = np.array([[0, 1000, 4095, 5000]], np.uint16)
-    assert as_rgb(values, 12)[0, :, 0].tolist() == [0, 62, 255, 255]
-    assert as_rgb(values)[0, :, 0].tolist() == [0, 4, 16, 19]
+    assert to_8_bits(values, 12)[0, :, 0].tolist() == [0, 62, 255, 255]
+    assert to_8_bits(values)[0, :, 0].tolist() == [0, 4, 16, 19]
     assert to_8_bits(values[..., None], 12).shape == (1, 4, 3)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.data.cache import ImageCache, _say_once, cache_folder
+from zoo.data.cache import ImageCache, cache_folder, warn_once
 from zoo.utils import process
 from zoo.utils.paths import CACHE_VARIABLE
 
@@ -205,7 +205,7 @@ def test_a_full_disk_leaves_no_torn_entry(cache, image, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("zoo.data.cache._packed", full)
+        patch.setattr("zoo.data.cache.atomic_path", full)
         np.testing.assert_array_equal(cache.get(image, "a", lambda: _array(1)), _array(1))
     assert _entries(cache.folder) == []
 
@@ -252,7 +252,7 @@ def homeless(monkeypatch):
         monkeypatch.setattr(f"pwd.{name}", nobody)
     for name in ("HOME", "USER", "LOGNAME", CACHE_VARIABLE, "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    _say_once.cache_clear()
+    warn_once.cache_clear()
 
 
 @pytest.mark.usefixtures("homeless")
@@ -278,17 +278,19 @@ def test_a_cache_that_is_off_needs_no_folder(capsys):
 
 @pytest.mark.usefixtures("homeless")
 def test_a_command_gives_libraries_a_home_of_its_own(monkeypatch):
-    monkeypatch.setattr(process.atexit, "register", lambda *args: None)
+    at_exit = []
+    monkeypatch.setattr(process.atexit, "register", lambda *call: at_exit.append(call))
     process.give_home()
     home = Path.home()
     assert home.is_dir()
     assert cache_folder() is None
-    process._remove(str(home), os.getpid())
+    for function, *arguments in at_exit:
+        function(*arguments)
     assert not home.exists()
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, capsys):
-    _say_once.cache_clear()
+    warn_once.cache_clear()
     (tmp_path / "file").touch()
     path = tmp_path / "1.png"
     path.touch()

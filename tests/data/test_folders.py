@@ -1,4 +1,4 @@
-"""The datamodule of your own pictures: splits, draws, masks, and refusals before any fit."""
+"""The datamodule of your own images: splits, draws, masks, and refusals before any fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZE = (48, 64)
 
 @pytest.fixture
 def shots(tmp_path, texture, write_image):
-    """Return a folder of 12 good pictures and 3 bad ones."""
+    """Return a folder of 12 normal images and 3 bad ones."""
     for index in range(12):
         day = "monday" if index < 6 else "tuesday"
         write_image(tmp_path / f"shots/good/{day}/IMG_{index:02d}.JPG", texture(index, SIZE))
@@ -28,7 +28,7 @@ def shots(tmp_path, texture, write_image):
 
 @pytest.fixture
 def masks(shots, tmp_path):
-    """Return a folder with a mask for each bad picture: class 1 in a corner."""
+    """Return a folder with a mask for each anomalous image: class 1 in a corner."""
     (tmp_path / "masks").mkdir()
     for index in range(3):
         values = np.zeros(SIZE, np.uint8)
@@ -41,11 +41,15 @@ def paths(data, split):
     return [sample.image_path for sample in data.listed(split)]
 
 
+def splits(data):
+    return ["train", "validation", *data.test_splits()]
+
+
 def every(data):
-    return [path for split in data._splits for path in paths(data, split)]
+    return [path for split in splits(data) for path in paths(data, split)]
 
 
-def test_without_bad_pictures_there_is_no_test_split(shots):
+def test_without_anomalous_images_there_is_no_test_split(shots):
     data = ImageFolders(shots / "good")
     assert len(data.listed("train")) == 9
     assert len(data.listed("validation")) == 3
@@ -55,7 +59,7 @@ def test_without_bad_pictures_there_is_no_test_split(shots):
         data.listed("test")
 
 
-def test_with_bad_pictures_some_good_ones_test_too(shots):
+def test_with_anomalous_images_some_good_ones_test_too(shots):
     data = ImageFolders(shots / "good", shots / "bad")
     assert [len(data.listed(split)) for split in ("train", "validation", "test")] == [7, 3, 5]
     assert data.test_splits() == ["test"]
@@ -63,28 +67,28 @@ def test_with_bad_pictures_some_good_ones_test_too(shots):
     assert all(sample.label == 0 for sample in data.listed("train") + data.listed("validation"))
     assert len(set(every(data))) == len(every(data)) == 15
     assert (
-        "12 good pictures: 7 to learn from, 3 for the threshold, 2 to test beside 3 bad ones "
+        "12 normal images: 7 to learn from, 3 for the threshold, 2 to test beside 3 anomalous ones "
         "(without --bad these 2 would be learnt from)" in (data.notices)
     )
 
 
 @pytest.mark.parametrize(("n_good", "bad"), [(2, False), (3, True), (4, True)])
-def test_few_good_pictures_still_fill_every_split(shots, n_good, bad):
+def test_few_normal_images_still_fill_every_split(shots, n_good, bad):
     for path in sorted((shots / "good").rglob("*.JPG"))[n_good:]:
         path.unlink()
     data = ImageFolders(shots / "good", shots / "bad" if bad else None)
-    assert all(data.listed(split) for split in data._splits)
-    assert any("few good pictures" in notice for notice in data.notices)
+    assert all(data.listed(split) for split in splits(data))
+    assert any("few normal images" in notice for notice in data.notices)
 
 
 @pytest.mark.parametrize(
     ("n_good", "bad", "says"),
     [
-        (1, False, r"1 good picture in .*good: at least 2 are needed, to learn from, to calibrate"),
-        (2, True, r"2 good pictures in .*: at least 3 are needed, .* and to test"),
+        (1, False, r"1 normal image in .*good: at least 2 are needed, to learn from, to calibrate"),
+        (2, True, r"2 normal images in .*: at least 3 are needed, .* and to test"),
     ],
 )
-def test_too_few_good_pictures_are_one_line(shots, n_good, bad, says):
+def test_too_few_normal_images_are_one_line(shots, n_good, bad, says):
     for path in sorted((shots / "good").rglob("*.JPG"))[n_good:]:
         path.unlink()
     with pytest.raises(ZooError, match=says):
@@ -93,8 +97,7 @@ def test_too_few_good_pictures_are_one_line(shots, n_good, bad, says):
 
 def test_the_seed_decides_the_splits(shots):
     first, same, other = (ImageFolders(shots / "good", seed=seed) for seed in (1, 1, 2))
-    assert first._splits == same._splits
-    assert first._splits != other._splits
+    assert every(first) == every(same) != every(other)
     assert first.fingerprint() == same.fingerprint() != other.fingerprint()
 
 
@@ -110,7 +113,7 @@ def test_no_more_than_wanted_are_drawn_by_the_seed(shots):
     data = ImageFolders(shots / "good", max_good=8, seed=1)
     assert len(every(data)) == 8
     assert data.notices[0] == (
-        "8 of 12 good pictures are used, drawn by seed 1; --max-good N takes more"
+        "8 of 12 normal images are used, drawn by seed 1; --max-good N takes more"
     )
     assert every(data) == every(ImageFolders(shots / "good", max_good=8, seed=1))
     assert set(every(data)) != set(every(ImageFolders(shots / "good", max_good=8, seed=2)))
@@ -118,7 +121,7 @@ def test_no_more_than_wanted_are_drawn_by_the_seed(shots):
         ImageFolders(shots / "good", max_good=1)
 
 
-def test_pictures_that_are_not_drawn_are_not_opened(shots):
+def test_images_that_are_not_drawn_are_not_opened(shots):
     drawn = set(every(ImageFolders(shots / "good", max_good=8)))
     for path in (shots / "good").rglob("*.JPG"):
         if path not in drawn:
@@ -128,7 +131,7 @@ def test_pictures_that_are_not_drawn_are_not_opened(shots):
     assert data.fingerprint()
 
 
-def test_bad_pictures_may_lie_among_the_good_ones(shots):
+def test_anomalous_images_may_lie_among_the_good_ones(shots):
     shutil.move(shots / "bad", shots / "good" / "reject")
     data = ImageFolders(shots / "good", shots / "good" / "reject")
     labels = [sample.label for sample in data.listed("test")]
@@ -136,7 +139,7 @@ def test_bad_pictures_may_lie_among_the_good_ones(shots):
     assert len(every(data)) == 15
 
 
-def test_good_pictures_may_lie_among_the_bad_ones(shots):
+def test_normal_images_may_lie_among_the_bad_ones(shots):
     data = ImageFolders(shots / "good", shots)
     assert sum(sample.label for sample in data.listed("test")) == 3
 
@@ -148,7 +151,7 @@ def test_masks_may_lie_inside_the_bad_folder(shots, masks):
     assert len(data.listed("test")) == 5
 
 
-def test_masks_may_lie_beside_the_bad_pictures(shots, masks):
+def test_masks_may_lie_beside_the_anomalous_images(shots, masks):
     for path in masks.iterdir():
         shutil.copy(path, shots / "bad")
     data = ImageFolders(shots / "good", shots / "bad", shots / "bad")
@@ -158,8 +161,8 @@ def test_masks_may_lie_beside_the_bad_pictures(shots, masks):
     assert len(without.listed("test")) == 5
     named = "IMG_0_mask.png, IMG_1_mask.png, IMG_2_mask.png"
     assert without.notices[:2] == [
-        f"left out {named}: masks of the pictures beside them",
-        f"--masks {shots / 'bad'} measures with the masks beside the pictures",
+        f"left out {named}: masks of the images beside them",
+        f"--masks {shots / 'bad'} measures with the masks beside the images",
     ]
 
 
@@ -170,31 +173,32 @@ def test_one_folder_cannot_be_good_and_something_else(shots, twice):
         ImageFolders(shots / "good", **options)
 
 
-def test_masks_need_bad_pictures(shots, masks):
-    with pytest.raises(ZooError, match=r"masks in .* but no bad pictures"):
+def test_masks_need_anomalous_images(shots, masks):
+    with pytest.raises(ZooError, match=r"masks in .* but no anomalous images"):
         ImageFolders(shots / "good", masks=masks)
 
 
-def test_one_picture_cannot_be_good_and_bad(shots):
+def test_one_image_cannot_be_good_and_bad(shots):
     shutil.copy(shots / "good/monday/IMG_03.JPG", shots / "bad/anything.jpg")
-    with pytest.raises(ZooError, match=r"bad/anything\.jpg is the same picture as .*IMG_03\.JPG"):
+    with pytest.raises(ZooError, match=r"bad/anything\.jpg is the same image as .*IMG_03\.JPG"):
         ImageFolders(shots / "good", shots / "bad")
 
 
-def test_a_copy_of_a_good_picture_is_left_out(shots):
+def test_a_copy_of_a_good_image_is_left_out(shots):
     shutil.copy(shots / "good/monday/IMG_03.JPG", shots / "good/monday/IMG_03 (1).JPG")
     data = ImageFolders(shots / "good")
     assert len(every(data)) == 12
     assert len({path.read_bytes() for path in every(data)}) == 12
-    assert any("copies of other good pictures" in notice for notice in data.notices)
+    assert any("copies of other normal images" in notice for notice in data.notices)
 
 
-def test_pictures_without_a_mask_are_named(shots, masks):
+def test_images_without_a_mask_are_named(shots, masks):
     (masks / "IMG_1_mask.png").unlink()
     data = ImageFolders(shots / "good", shots / "bad", masks)
     [notice] = [notice for notice in data.notices if notice.startswith("no mask")]
     assert notice == (
-        "no mask for IMG_1.png of 3 bad pictures: figures per pixel need all masks and are left out"
+        "no mask for IMG_1.png of 3 anomalous images: figures per pixel need all masks and are "
+        "left out"
     )
 
 
@@ -205,8 +209,8 @@ def test_a_mask_that_marks_nothing_is_named(shots, masks):
 
 
 DAMAGE = {
-    "empty good picture": (lambda shots, masks: _emptied(shots), r"IMG_03\.JPG is empty"),
-    "no picture at all": (lambda shots, masks: _text(shots), r"IMG_03\.JPG cannot be read"),
+    "empty normal image": (lambda shots, masks: _emptied(shots), r"IMG_03\.JPG is empty"),
+    "no image at all": (lambda shots, masks: _text(shots), r"IMG_03\.JPG cannot be read"),
     "mask of another size": (
         lambda shots, masks: Image.new("L", (9, 9)).save(masks / "IMG_1_mask.png"),
         "a mask has the size of its image",
@@ -221,7 +225,7 @@ def _emptied(shots):
 
 
 def _text(shots):
-    (shots / "good/monday/IMG_03.JPG").write_text("no picture")
+    (shots / "good/monday/IMG_03.JPG").write_text("no image")
 
 
 def _smeared(masks):
@@ -244,7 +248,7 @@ def test_what_would_fail_after_the_fit_fails_before(shots, masks, damage, says):
 
 def test_nothing_but_masks_is_decoded(shots, monkeypatch):
     def refused(self):
-        pytest.fail("a picture was decoded")
+        pytest.fail("an image was decoded")
 
     monkeypatch.setattr(Image.Image, "load", refused)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", refused)
@@ -283,7 +287,7 @@ def test_any_mode_size_and_orientation_becomes_one_tensor(shots, texture):
 
 def test_the_source_of_the_threshold_is_said(shots):
     data = ImageFolders(shots / "good", seed=3)
-    assert data.source("validation") == "your good pictures, drawn by seed 3"
+    assert data.source("validation") == "your normal images, drawn by seed 3"
 
 
 def test_masks_that_look_inverted_are_said_with_the_cause(tmp_path, texture, write_image):

@@ -33,7 +33,7 @@ def test_the_same_pixels_are_the_same_image(tmp_path, texture, write_image):
 
 
 @pytest.mark.parametrize("split", ["test_public/good", "test_private", "test_private_mixed"])
-def test_good_pictures_to_fit_on_are_no_test_images(mini, tmp_path, split):
+def test_normal_images_to_fit_on_are_no_test_images(mini, tmp_path, split):
     with pytest.raises(ZooError, match=r"is part of the test split .*: test images decide nothing"):
         ImageFolders(mini / "part" / split)
     (tmp_path / "mine").mkdir()

@@ -11,8 +11,7 @@ import pytest
 
 from zoo.data import ImageFolders, layout
 from zoo.data.datamodule import MVTecAD2Layout
-from zoo.data.listing import files_below, files_in, is_hidden, why_no_file
-from zoo.data.pictures import match_masks, pictures
+from zoo.data.listing import files_below, files_in, find_images, is_hidden, match_masks, why_no_file
 from zoo.utils.errors import ZooError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
@@ -78,14 +77,14 @@ def test_a_folder_with_the_name_of_an_image_is_looked_into(tmp_path):
 def test_a_link_to_a_folder_that_is_gone_is_named(tmp_path):
     (tmp_path / "monday").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "1.png").touch()
-    assert pictures(tmp_path).notices() == ["left out monday: a link that leads nowhere"]
+    assert find_images(tmp_path).notices() == ["left out monday: a link that leads nowhere"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_folder_that_may_not_be_read_is_named(tmp_path):
     (tmp_path / "1.png").touch()
     (tmp_path / "closed").mkdir(mode=0)
-    [notice] = pictures(tmp_path).notices()
+    [notice] = find_images(tmp_path).notices()
     assert notice == "left out closed: a folder that cannot be read (permission denied)"
 
 
@@ -126,7 +125,7 @@ def test_a_mask_that_cannot_be_opened_is_named(mini):
         layout.samples(mini, "part", "test_public")
 
 
-def test_own_pictures_and_their_masks_are_told_from_odd_ones(
+def test_own_images_and_their_masks_are_told_from_odd_ones(
     tmp_path, texture, write_image, monkeypatch
 ):
     good, bad, masks = (tmp_path / name for name in ("good", "bad", "masks"))

@@ -169,7 +169,7 @@ def test_a_light_looks_the_same_at_every_size(family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_light_burns_out_or_blackens_a_picture(texture, family):
+def test_no_light_burns_out_or_blackens_an_image(texture, family):
     for level in (0.15, 0.5, 0.85):
         pixels = torch.from_numpy(texture(9)).permute(2, 0, 1)[None].float() / 255
         images = (level + 0.3 * (pixels - 0.5)).clamp(0, 0.94)

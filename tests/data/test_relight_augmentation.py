@@ -231,8 +231,8 @@ def test_isvl_changes_brightness_rectangles_or_halves():
 @pytest.mark.parametrize("factor", [0.5, 0.8, 1.13, 1.2, 1.5])
 def test_torchvision_changes_8_bit_images_as_pillow_does(pixels, name, adjust, most, factor):
     """The originals are written with Pillow."""
-    picture = PillowImage.fromarray(pixels.permute(1, 2, 0).numpy())
-    expected = np.asarray(getattr(ImageEnhance, name)(picture).enhance(factor), int)
+    image = PillowImage.fromarray(pixels.permute(1, 2, 0).numpy())
+    expected = np.asarray(getattr(ImageEnhance, name)(image).enhance(factor), int)
     difference = adjust(pixels, factor).permute(1, 2, 0).numpy() - expected
     assert np.abs(difference).max() <= most
 

@@ -1,4 +1,4 @@
-"""Pictures resized without torch: the very bytes that torch gives, whatever the size."""
+"""Images resized without torch: the very bytes that torch gives, whatever the size."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from torchvision.transforms.v2 import InterpolationMode, Resize
 
-from zoo.data.dataset import to_model_size
-from zoo.data.resize import resize_picture
+from zoo.data.resize import resize_image
+from zoo.data.transforms import to_model_size
 from zoo.utils.errors import ZooError
 
 MODES = ["bilinear", "bicubic"]
@@ -36,7 +36,7 @@ def test_bytes_are_those_of_torch(native, size, mode):
     random = np.random.default_rng(sum(native))
     noise = random.integers(0, 256, (*native, 3), dtype=np.uint8)
     for pixels in (noise, np.where(noise > 127, 255, 0).astype(np.uint8)):  # overshoots, clipped
-        found = resize_picture(pixels, size, mode)
+        found = resize_image(pixels, size, mode)
         assert (found.dtype, found.shape) == (np.uint8, (*size, 3))
         np.testing.assert_array_equal(found, by_torch(pixels, size, mode))
 
@@ -47,13 +47,13 @@ def test_bytes_are_those_of_torch_at_sizes_drawn_at_random(mode):
     for _ in range(40):
         native, size = (tuple(map(int, random.integers(1, 200, 2))) for _ in range(2))
         pixels = random.integers(0, 256, (*native, 3), dtype=np.uint8)
-        found = resize_picture(pixels, size, mode)
+        found = resize_image(pixels, size, mode)
         np.testing.assert_array_equal(found, by_torch(pixels, size, mode), f"{native} to {size}")
 
 
 def test_another_interpolation_is_one_line():
     with pytest.raises(ZooError, match="resized bilinear or bicubic without torch, not nearest"):
-        resize_picture(np.zeros((4, 4, 3), np.uint8), (2, 2), "nearest")
+        resize_image(np.zeros((4, 4, 3), np.uint8), (2, 2), "nearest")
 
 
 def test_no_torch_is_needed():

@@ -1,4 +1,4 @@
-"""What is known about one picture, and the fingerprint of many."""
+"""What is known about one image, and the fingerprint of many."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data.sample import Sample, fingerprint
+from zoo.data.file_hashes import fingerprint
+from zoo.data.sample import Sample
 from zoo.utils.errors import ZooError
 
 SIZE = (48, 64)  # height, width
 
 
 @pytest.fixture
-def picture(tmp_path, texture, write_image):
+def image(tmp_path, texture, write_image):
     return write_image(tmp_path / "7.png", texture(0, SIZE))
 
 
@@ -24,8 +25,8 @@ def save(path, values: np.ndarray, **options):
     return path
 
 
-def test_a_good_picture_has_an_empty_mask(picture):
-    sample = Sample(picture, None, 0)
+def test_a_normal_image_has_an_empty_mask(image):
+    sample = Sample(image, None, 0)
     assert sample.has_truth
     truth = sample.truth(SIZE)
     assert truth.shape == SIZE
@@ -34,25 +35,25 @@ def test_a_good_picture_has_an_empty_mask(picture):
 
 
 @pytest.mark.parametrize("label", [1, None])
-def test_without_a_mask_nothing_is_known_of_other_pictures(picture, label):
-    sample = Sample(picture, None, label)
+def test_without_a_mask_nothing_is_known_of_other_images(image, label):
+    sample = Sample(image, None, label)
     assert not sample.has_truth
     assert sample.truth(SIZE) is None
 
 
-def test_a_strict_mask_holds_0_and_255(picture, tmp_path):
+def test_a_strict_mask_holds_0_and_255(image, tmp_path):
     values = np.zeros(SIZE, np.uint8)
     values[4:8, 5:9] = 255
     mask = save(tmp_path / "m.png", values)
-    assert np.array_equal(Sample(picture, mask, 1).truth(SIZE), values > 0)
+    assert np.array_equal(Sample(image, mask, 1).truth(SIZE), values > 0)
     values[0, 0] = 1
     save(mask, values)
-    with pytest.raises(ZooError, match=r"only 0 \(good\) and 255 \(defect\) count"):
-        Sample(picture, mask, 1).truth(SIZE)
+    with pytest.raises(ZooError, match=r"only 0 \(normal\) and 255 \(defect\) count"):
+        Sample(image, mask, 1).truth(SIZE)
 
 
 @pytest.mark.parametrize("kind", ["grey", "palette", "1 bit", "16 bit", "RGB"])
-def test_every_value_but_0_may_mark_a_defect(picture, tmp_path, kind):
+def test_every_value_but_0_may_mark_a_defect(image, tmp_path, kind):
     classes = np.zeros(SIZE, np.uint8)
     classes[4:8, 5:9] = 1
     classes[20:24, 5:9] = 2 if kind != "1 bit" else 1
@@ -67,20 +68,20 @@ def test_every_value_but_0_may_mark_a_defect(picture, tmp_path, kind):
     elif kind == "RGB":
         image = Image.fromarray(np.repeat(classes[..., None] * 90, 3, axis=2))
     image.save(tmp_path / "m.png")
-    truth = Sample(picture, tmp_path / "m.png", 1, any_value=True).truth(SIZE)
+    truth = Sample(image, tmp_path / "m.png", 1, any_value=True).truth(SIZE)
     assert np.array_equal(truth, classes > 0)
 
 
-def test_a_smeared_mask_is_refused(picture, tmp_path):
+def test_a_smeared_mask_is_refused(image, tmp_path):
     mask = save(tmp_path / "m.jpg", np.full(SIZE, 255, np.uint8))
     with pytest.raises(ZooError, match=r"m\.jpg is a JPEG file.*save masks as PNG"):
-        Sample(picture, mask, 1, any_value=True).truth(SIZE)
+        Sample(image, mask, 1, any_value=True).truth(SIZE)
 
 
-def test_a_mask_of_another_size_names_both_sizes(picture, tmp_path):
+def test_a_mask_of_another_size_names_both_sizes(image, tmp_path):
     mask = save(tmp_path / "m.png", np.zeros(SIZE[::-1], np.uint8))
     with pytest.raises(ZooError, match="is 48x64, its image is 64x48"):
-        Sample(picture, mask, 1, any_value=True).truth(SIZE)
+        Sample(image, mask, 1, any_value=True).truth(SIZE)
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ def test_a_uniform_image_has_nothing_to_move(kind, texture):
 
 
 def test_what_cannot_be_seen_is_tried_elsewhere(texture):
-    """Half of the picture is black: pasting black on black is no defect."""
+    """Half of the image is black: pasting black on black is no defect."""
     pixels = texture(1, (100, 100))
     pixels[:, :50] = 0
     for seed in range(40):
@@ -183,7 +183,7 @@ def test_defects_come_on_the_object_rather_than_on_plain_ground(texture, kind):
         (put_defect(pixels, Defect(kind, "small", "strong", seed))[1] & (thing > 0)).any()
         for seed in range(40)
     ]
-    assert 0.65 < np.mean(hits) < 1  # the object takes a ninth of the picture
+    assert 0.65 < np.mean(hits) < 1  # the object takes a ninth of the image
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
-from zoo.data.dataset import size_at
-from zoo.data.tiling.scaled import Scaled
+from zoo.data.transforms import Scaled, size_at
 from zoo.export.graph import metadata_of
 from zoo.export.sizes import in_tiles, input_sizes
 from zoo.postprocess import Calibration

@@ -16,8 +16,7 @@ from zoo_plugins.patchcore import ZooPatchcore
 
 from zoo.cli import main
 from zoo.data import MVTecAD2Layout
-from zoo.data.stock_samples import samples
-from zoo.data.stock_setup import _texts_as_objects
+from zoo.data.anomalib_internals import samples, tables_of_objects
 from zoo.methods import BlobPostProcessor
 from zoo.methods.engine_images import EngineImages
 from zoo.postprocess import Quantile
@@ -74,7 +73,7 @@ def depth(tmp_path, texture, write_image):
     def build(**options):
         return MVTec3D(tmp_path, "bagel", 4, 4, **{"num_workers": 0, "seed": 0, **options})
 
-    with _texts_as_objects():  # anomalib's items of depths want a text where there is no mask
+    with tables_of_objects():  # anomalib's items of depths want a text where there is no mask
         yield build
 
 

@@ -13,7 +13,7 @@ from anomalib.post_processing import PostProcessor
 from zoo_plugins.patchcore import ZooPatchcore
 
 from zoo.data import MVTecAD2Layout
-from zoo.data.batch import NativeBatch
+from zoo.data.dataset import NativeBatch
 from zoo.methods import BlobPostProcessor
 from zoo.postprocess import Calibration, Quantile, finish
 from zoo.utils.errors import ZooError

@@ -9,7 +9,7 @@ import pytest
 import torch
 from anomalib.metrics import F1AdaptiveThreshold
 
-from zoo.data.batch import NativeBatch
+from zoo.data.dataset import NativeBatch
 from zoo.methods import BlobPostProcessor
 from zoo.postprocess import Calibration, Quantile, finish
 from zoo.postprocess.score_maps import ScoreMapSpool

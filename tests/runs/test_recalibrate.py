@@ -77,7 +77,7 @@ def test_a_picture_that_is_there_twice_sets_a_threshold_once(good):
     images, said = given_pictures(good)
     assert len(images) == 3
     assert len(image_digests(images)) == 3
-    assert said == ["left out another.bmp, copy.bmp, link.bmp: copies of other good pictures"]
+    assert said == ["left out another.bmp, copy.bmp, link.bmp: copies of other normal images"]
     for name in ("1.bmp", "2.bmp", "link.bmp"):
         (good / name).unlink()
     with pytest.raises(ZooError, match=r"1 picture in .*: a threshold needs 2 good ones"):
@@ -93,4 +93,4 @@ def test_pick_counts_a_picture_once(good, tmp_path, capsys):
     assert main(words) == 1
     said = capsys.readouterr().err
     assert "3 good pictures: zoo pick needs 8 at least" in said
-    assert "copies of other good pictures" in said
+    assert "copies of other normal images" in said

@@ -130,11 +130,11 @@ def _packages(args: argparse.Namespace) -> list[str]:
 
 
 def _pictures(folder: Path | None) -> list[Path] | None:
-    from zoo.data.pictures import pictures
+    from zoo.data.listing import find_images
 
     if folder is None:
         return None
-    found = pictures(folder)
+    found = find_images(folder)
     for line in found.notices():
         print(line, file=sys.stderr)
     return found.images

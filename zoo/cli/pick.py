@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     from zoo.benchmark.pick.budget import Budget
     from zoo.benchmark.pick.candidates import candidates
     from zoo.data.known_images import check_no_test_folder
-    from zoo.data.pictures import pictures, without_copies
+    from zoo.data.listing import find_images, without_copies
     from zoo.predict.graph_files import require
 
     # Typing errors and missing packages show before the seconds that the imports take.
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     found = candidates(args.recipes, args.sizes)
     if args.out.resolve().is_relative_to(args.good.resolve()):
         raise ZooError(f"{args.out} lies among the good pictures: give --out a folder elsewhere")
-    listed = pictures(args.good)
+    listed = find_images(args.good)
     good, said = without_copies(listed.images)
     _say(*listed.notices(), *said)
     check_no_test_folder(good)

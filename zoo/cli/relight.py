@@ -127,8 +127,8 @@ def _copies(args: argparse.Namespace) -> int:
 
     from PIL import Image
 
-    from zoo.data.bit_depth import find_bit_depth
-    from zoo.data.pictures import pictures
+    from zoo.data.images import find_bit_depth
+    from zoo.data.listing import find_images
     from zoo.results.robustness.measure import relit_copies
     from zoo.runs.folder import appearing_folder
     from zoo.utils.progress import counted
@@ -136,7 +136,7 @@ def _copies(args: argparse.Namespace) -> int:
     is_file = args.source.is_file()
     images = [args.source]
     if not is_file:
-        found = pictures(args.source)
+        found = find_images(args.source)
         images = found.images
         for line in found.notices():
             print(line, file=sys.stderr)

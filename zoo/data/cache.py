@@ -15,7 +15,6 @@ import math
 import os
 import struct
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
+from zoo.utils.atomic import atomic_path
 from zoo.utils.paths import CACHE_VARIABLE, file_stamp
 
 DEFAULT_BUDGET_MB = 4096
@@ -50,7 +50,8 @@ def cache_folder() -> Path | None:
 
 
 @cache
-def _say_once(line: str) -> None:
+def warn_once(line: str) -> None:
+    """Print a line to standard error, unless it was printed before."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -60,7 +61,7 @@ class ImageCache:
     Args:
         budget_mb: Limit in MB (10**6 bytes); 0 switches the cache off, and needs no folder.
         folder: Where entries lie; `cache_folder()` by default. Where nothing can be written every
-            image is read anew, and one line says so.
+            image is read anew, and one line reports it.
     """
 
     def __init__(self, budget_mb: int = DEFAULT_BUDGET_MB, folder: Path | None = None) -> None:
@@ -76,18 +77,15 @@ class ImageCache:
         Args:
             path: The image file.
             recipe: What is done to it, as text (it becomes part of the key).
-            make: Produces the array, shape (H, W, 3) uint8.
-
-        Returns:
-            uint8 array of shape (H, W, 3).
+            make: Produces the array, (H, W, 3) uint8.
         """
         if self.budget_bytes <= 0 or self.folder is None:
             return make()
         text = f"{path.resolve()}|{file_stamp(path)}|{recipe}"
         key = hashlib.sha256(os.fsencode(text)).digest()
         entry = self.folder / key.hex()[:2] / key.hex()[:32]
-        if (found := _read(entry, key)) is not None:
-            return found
+        if (cached := _read(entry, key)) is not None:
+            return cached
         array = make()
         try:
             self._store(entry, key, array)
@@ -97,7 +95,7 @@ class ImageCache:
 
     def _do_without(self, reason: str) -> None:
         self.budget_bytes = 0
-        _say_once(
+        warn_once(
             f"no image cache ({reason}): every image is read and resized anew; {CACHE_VARIABLE} "
             "names another folder"
         )
@@ -111,22 +109,15 @@ class ImageCache:
         if self._used_bytes + size > self.budget_bytes:
             self._make_room(size)
         entry.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=entry.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                _packed(key, array).tofile(file)
-            Path(aside).replace(entry)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(aside).unlink()
-            raise
+        with atomic_path(entry) as aside:
+            _packed(key, array).tofile(aside)
         self._used_bytes += size
 
-    def _make_room(self, wanted_bytes: int) -> None:
+    def _make_room(self, n_bytes: int) -> None:
         # Counted anew: other processes write here too. Down to 90 % so that it happens rarely.
         entries = sorted(self._entries())
         used = sum(size for _, size, _ in entries)
-        target = 0.9 * self.budget_bytes - wanted_bytes
+        target = 0.9 * self.budget_bytes - n_bytes
         for _, size, path in entries:
             if used <= target:
                 break
@@ -136,12 +127,13 @@ class ImageCache:
         self._used_bytes = used
 
     def _entries(self) -> list[tuple[float, int, Path]]:
-        found = []
+        assert self.folder is not None
+        entries = []
         for path in self.folder.glob("??/*"):
             with contextlib.suppress(OSError):  # another process may have removed it meanwhile
                 stat = path.stat()
-                found.append((stat.st_mtime, stat.st_size, path))
-        return found
+                entries.append((stat.st_mtime, stat.st_size, path))
+        return entries
 
 
 def _packed(key: bytes, array: np.ndarray) -> np.ndarray:
@@ -160,7 +152,7 @@ def _read(entry: Path, key: bytes) -> np.ndarray | None:
         return None
     if len(data) < _HEAD.size:
         return None
-    magic, checksum, own_key, *shape = _HEAD.unpack(data[: _HEAD.size])
+    magic, checksum, own_key, *shape = _HEAD.unpack(data[: _HEAD.size].tobytes())
     if (magic, own_key, checksum) != (_MAGIC, key, _checksum(data)):
         return None
     pixels = data[_HEAD.size :]
@@ -168,11 +160,8 @@ def _read(entry: Path, key: bytes) -> np.ndarray | None:
 
 
 def _checksum(data: np.ndarray) -> int:
-    """Return 32 bits of what follows the magic: a CRC of the sums of its blocks, and of the rest.
-
-    A CRC of every byte would take three times as long as reading them.
-    """
+    """Return a CRC of the sums of blocks: one of every byte would take three times as long."""
     data = data[_CHECKED:]
     end = data.size // (8 * _WORDS) * 8 * _WORDS
     sums = data[:end].view(np.uint64).reshape(-1, _WORDS).sum(axis=1)
-    return zlib.crc32(data[end:], zlib.crc32(sums))
+    return zlib.crc32(data[end:].tobytes(), zlib.crc32(sums.tobytes()))

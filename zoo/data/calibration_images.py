@@ -1,7 +1,7 @@
 """Which images calibrate: normal validation images that are not test images, or a share of train.
 
-Many of anomalib's datamodules put defective images, or the test images themselves, into validation.
-A threshold that has seen either is no honest one.
+Many of anomalib's datamodules put anomalous images, or the test images themselves, into validation,
+and a threshold must see neither.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from zoo.utils.errors import ZooError
 
 SHARE = 0.2  # of the training images, where validation has none to offer
 
-# Why a validation image does not calibrate, worst first, and what that says about its owner.
+# Why a validation image does not calibrate, worst first, and how its datamodule is described.
 _IN_TEST, _IN_TRAIN, _NOT_NORMAL = "also in test", "also in train", "not labelled normal"
 _REASONS = {
     _IN_TEST: "puts test images into validation",
@@ -59,24 +59,24 @@ def choose(
         validation: The validation images.
         test: All test images.
         seed: Draws the share of train.
-        owner: The datamodule's name, for the line that is said.
+        owner: The datamodule's name, for the notice.
         may_hold_out: Whether the fit is still to come, so that train has images to spare.
 
     Raises:
         ZooError: Neither validation nor train has an image to spare.
     """
     tested, trained = _files(test), _files(train)
-    verdicts = [_objection(sample, tested, trained) for sample in validation]
-    usable = [sample for sample, verdict in zip(validation, verdicts, strict=True) if not verdict]
-    counts = Counter(verdict for verdict in verdicts if verdict)
+    reasons = [_objection(sample, tested, trained) for sample in validation]
+    usable = [sample for sample, reason in zip(validation, reasons, strict=True) if not reason]
+    counts = Counter(reasons)
     if usable:
-        left = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _REASONS if counts[verdict])
+        left = ", ".join(f"{counts[reason]} {reason}" for reason in _REASONS if counts[reason])
         images = "image" if len(usable) == 1 else "images"
         notice = f"calibration: {len(usable)} normal {images} of {owner}'s validation"
         notice += f"; left out there: {left}" if left else ""
         return CalibrationImages(_sorted(usable), False, "validation", notice)
-    worst = next((verdict for verdict in _REASONS if counts[verdict]), None)
-    reason = f"{owner} {_REASONS.get(worst, 'has no validation images')}"
+    worst = next((text for reason, text in _REASONS.items() if counts[reason]), None)
+    reason = f"{owner} {worst or 'has no validation images'}"
     if not may_hold_out:
         notice = f"calibration: not derived anew, because {reason}"
         return CalibrationImages([], False, "validation", notice)
@@ -86,9 +86,9 @@ def choose(
             f"no image to calibrate on: {reason}, and of its {len(train)} training image(s) none "
             "can be spared; add normal images to train"
         )
-    said = f"{len(share)} of {len(train)}"
-    notice = f"calibration: {said} training images held out by seed {seed}, because {reason}"
-    return CalibrationImages(share, True, f"train, {said} held out by seed {seed}", notice)
+    count = f"{len(share)} of {len(train)}"
+    notice = f"calibration: {count} training images held out by seed {seed}, because {reason}"
+    return CalibrationImages(share, True, f"train, {count} held out by seed {seed}", notice)
 
 
 def without(samples: Sequence[Sample], taken: Sequence[Sample]) -> list[Sample]:
@@ -101,8 +101,10 @@ def _share(train: Sequence[Sample], tested: set[Path], seed: int) -> list[Sample
     """Draw a share of the normal training images that are not test images; one stays to fit."""
     # In the order of the paths, so that a seed draws the same images however they were listed.
     spare = _sorted([s for s in train if s.label == 0 and _file(s) not in tested])
-    wanted = min(max(1, round(SHARE * len(train))), len(spare), len(train) - 1)
-    drawn = np.random.default_rng(seed).choice(len(spare), wanted, replace=False) if spare else []
+    count = min(max(1, round(SHARE * len(train))), len(spare), len(train) - 1)
+    if not spare:
+        return []
+    drawn = np.random.default_rng(seed).choice(len(spare), count, replace=False)
     return [spare[index] for index in sorted(drawn)]
 
 

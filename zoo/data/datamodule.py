@@ -1,26 +1,238 @@
-"""The lightning datamodule for data in the MVTec AD 2 layout, whatever the objects are called.
+"""Datamodules with named splits, one object and native sizes: the base, and the MVTec AD 2 layout.
 
-Unlike anomalib's `MVTecAD2` it works with pandas 3, keeps files sorted and good test images in the
-test set, loads the private splits, carries native sizes and never downloads.
+A subclass lists the images of a split; reading, caching, resizing and batching are here. Unlike
+anomalib's `MVTecAD2` the layout's works with pandas 3, keeps files sorted and normal test images in
+the test set, loads the private splits, carries native sizes and never downloads.
 """
 
 from __future__ import annotations
 
+import hashlib
+from abc import abstractmethod
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from torchvision.transforms.v2 import Transform
+import torch
+from anomalib.data import AnomalibDataModule
+from torch.utils.data import DataLoader
+from torchvision.transforms.v2 import Resize, Transform
 
-from zoo.data import layout
-from zoo.data.cache import DEFAULT_BUDGET_MB
+from zoo.data import layout as on_disk
+from zoo.data.cache import DEFAULT_BUDGET_MB, ImageCache
+from zoo.data.dataset import LayoutDataset, TileDataset
+from zoo.data.images import beyond_depth, check_bit_depth, find_bit_depth
 from zoo.data.known_images import check_no_test_folder
-from zoo.data.native import NativeDataModule
-from zoo.data.sample import Sample
-from zoo.data.splits import FIT_SPLITS, TEST_SPLITS
+from zoo.data.order import KeyedLoader
+from zoo.data.sample import Sample, split_fingerprint
+from zoo.data.splits import FIT_SPLITS, TEST_SPLITS, TRAIN, VALIDATION
+from zoo.data.tiling.grid import Layout
+from zoo.data.transforms import leading_resize
 from zoo.utils.errors import ZooError, nearest
 
 
+class NativeDataModule(AnomalibDataModule):
+    """Splits of one object: `train` and `validation` are normal images, the others are for tests.
+
+    Args:
+        train_batch_size: Images per training batch.
+        eval_batch_size: Images per batch in validation, test and prediction.
+        num_workers: Processes that read images; 0 reads in the main process, which the cache
+            makes fast enough without a GPU.
+        train_augmentations: Applied to training images at model size, after the resize.
+        cache_mb: Budget of the image cache on disk, in MB; 0 switches it off.
+        seed: Seed of whatever the subclass draws.
+        test_split: What anomalib's `test` and `predict` run on; the first test split by default.
+        bit_depth: Of 16-bit images, from 8 to 16; found in those of train and validation by
+            default, see `zoo.data.images`.
+
+    Raises:
+        ZooError: There is no such bit depth.
+    """
+
+    def __init__(
+        self,
+        train_batch_size: int = 8,
+        eval_batch_size: int = 8,
+        num_workers: int = 0,
+        train_augmentations: Transform | None = None,
+        cache_mb: int = DEFAULT_BUDGET_MB,
+        seed: int | None = None,
+        test_split: str | None = None,
+        bit_depth: int | None = None,
+    ) -> None:
+        super().__init__(
+            train_batch_size=train_batch_size,
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            train_augmentations=train_augmentations,
+            seed=seed,
+        )
+        self.test_split = test_split
+        self.cache = ImageCache(cache_mb)
+        self._notices: list[str] = []
+        self._resize: Resize | None = None
+        self._layout: Layout | None = None
+        self._given_bit_depth = check_bit_depth(bit_depth)
+
+    @cached_property
+    def bit_depth(self) -> int | None:
+        """The bit depth of 16-bit images: the one given, or what normal images hold."""
+        if self._given_bit_depth is not None:
+            return self._given_bit_depth
+        paths: list[Path] = []
+        for split in FIT_SPLITS:
+            with suppress(ZooError):  # a test split alone has the depth of its files
+                paths += [sample.image_path for sample in self.listed(split)]
+        return find_bit_depth(paths, self.cache)
+
+    def doubtful_depths(self, split: str) -> list[Path]:
+        """Return the 16-bit images of a split that do not fit the bit depth."""
+        paths = (sample.image_path for sample in self.listed(split))
+        return beyond_depth(paths, self.bit_depth, self.cache)
+
+    @property
+    @abstractmethod
+    def object_name(self) -> str:
+        """The object that the images show; names the run's folder."""
+
+    @abstractmethod
+    def listed(self, split: str) -> list[Sample]:
+        """Return the images of a split in the order in which they are read.
+
+        Raises:
+            ZooError: There is no such split, or it is empty.
+        """
+
+    @abstractmethod
+    def test_splits(self) -> list[str]:
+        """Return the names of the test splits that are there."""
+
+    @property
+    def notices(self) -> list[str]:
+        """Lines for people: what was left out, what to be wary of."""
+        return self._notices
+
+    def fingerprint(self) -> str:
+        """Return 16 hex digits that change when an image, a mask or a split changes."""
+        splits = (*FIT_SPLITS, *self.test_splits())
+        prints = {split: split_fingerprint(self.listed(split)) for split in splits}
+        return hashlib.sha256(repr(prints).encode()).hexdigest()[:16]
+
+    def source(self, split: str) -> str:
+        """Return where the images of a split come from, in words, for records."""
+        return split
+
+    def dataset(self, split: str) -> LayoutDataset:
+        """Return one split at the model's size."""
+        augmentations = self.train_augmentations if split == TRAIN else None
+        dataset = LayoutDataset(
+            self.listed(split), self.object_name, split, self.cache, augmentations
+        )
+        dataset.resize = self._resize
+        dataset.bit_depth = self.bit_depth
+        return dataset
+
+    def dataloader(self, split: str) -> DataLoader:
+        """Return one split as batches, in order and without truth.
+
+        Metrics at native size read the masks themselves; decoding them twice would be waste.
+        """
+        dataset = self.dataset(split)
+        dataset.with_truth = False
+        return DataLoader(
+            dataset,
+            batch_size=self.eval_batch_size,
+            num_workers=self.num_workers,
+            collate_fn=dataset.collate_fn,
+        )
+
+    def train_dataloader(self) -> DataLoader:
+        """Return the training images as shuffled batches that seed, epoch and index decide."""
+        seed = torch.initial_seed() if self.seed is None else self.seed
+        return KeyedLoader(
+            self.train_data,
+            self.train_batch_size,
+            seed,
+            num_workers=self.num_workers,
+            collate_fn=self.external_collate_fn or self.train_data.collate_fn,
+        )
+
+    def predict_dataloader(self) -> DataLoader:
+        """Return the test split for anomalib's `predict`, which needs no truth.
+
+        Raises:
+            ZooError: There is no test split.
+        """
+        if not hasattr(self, "test_data"):
+            self.test_data = self.dataset(self.test_split or "test")
+        return super().test_dataloader()
+
+    def test_dataloader(self) -> DataLoader:
+        """Return the test split for anomalib's `test`.
+
+        Raises:
+            ZooError: There is no test split, or its truth is withheld.
+        """
+        loader = self.predict_dataloader()
+        dataset: Any = loader.dataset
+        if not all(sample.has_truth for sample in dataset.listed):
+            raise ZooError(
+                f"'{self.test_split or 'test'}' of '{self.object_name}' has no ground truth here: "
+                "use `zoo predict`, or another --data.test_split"
+            )
+        return loader
+
+    def follow(self, model_transform: Transform | None, layout: Layout | None = None) -> None:
+        """Resize while reading as the model's pre-processor will, so that small images are cached.
+
+        With a layout of tiles these are the training items.
+
+        Raises:
+            ZooError: The transform crops, which would leave the border of every image unscored.
+        """
+        self._resize = leading_resize(model_transform)
+        self._layout = layout
+
+    def follow_model(self, model: Any) -> None:
+        """Read images as a model's pre-processor wants them, see `follow`."""
+        pre_processor = getattr(model, "pre_processor", None)
+        transform = getattr(pre_processor, "transform", None)
+        self.follow(transform, getattr(pre_processor, "layout", None))
+
+    def _setup(self, _stage: str | None = None) -> None:
+        self.train_data = self.dataset(TRAIN)
+        self.val_data = self.dataset(VALIDATION)
+        split = self._test_split_on_disk()
+        if split is not None:
+            self.test_data = self.dataset(split)
+
+    def _update_augmentations(self) -> None:
+        model = getattr(self.trainer, "model", None)
+        if model is not None:
+            self.follow_model(model)
+        for name in ("train_data", "val_data", "test_data"):
+            if hasattr(self, name):
+                data = getattr(self, name)
+                data = data.images if isinstance(data, TileDataset) else data
+                data.resize = self._resize
+                if name == "train_data" and self._layout is not None:
+                    data = TileDataset(data, self._layout)
+                setattr(self, name, data)
+
+    def _test_split_on_disk(self) -> str | None:
+        splits = self.test_splits()
+        return self.test_split if self.test_split in splits else next(iter(splits), None)
+
+    # Splits have names; nothing is split behind their backs.
+    def _create_test_split(self) -> None: ...
+
+    def _create_val_split(self) -> None: ...
+
+
 class MVTecAD2Layout(NativeDataModule):
-    """One object of a data set in the MVTec AD 2 layout.
+    """One object of a data set in the MVTec AD 2 layout, whatever the objects are called.
 
     Args:
         root: Folder that holds one folder per object.
@@ -75,24 +287,24 @@ class MVTecAD2Layout(NativeDataModule):
 
     @property
     def notices(self) -> list[str]:
-        """Lines for people: what has the name of an image and cannot be opened."""
-        return layout.notices(self.root, self.category)
+        """What has the name of an image and cannot be opened."""
+        return on_disk.notices(self.root, self.category)
 
     def listed(self, split: str) -> list[Sample]:
         """Return the images of a split, sorted by path."""
-        category = layout.check_object(self.root, self.category or "")
-        listed = layout.samples(self.root, category, split)
+        category = on_disk.check_object(self.root, self.category or "")
+        listed = on_disk.samples(self.root, category, split)
         if split in FIT_SPLITS:  # whose images may be links
             check_no_test_folder(sample.image_path for sample in listed)
         return listed
 
     def test_splits(self) -> list[str]:
         """Return the test splits on disk, in protocol order."""
-        return layout.splits_on_disk(self.root, self.category)
+        return on_disk.splits_on_disk(self.root, self.category)
 
     def fingerprint(self) -> str:
         """Return 16 hex digits that change when an image of the object changes."""
-        return layout.fingerprint(self.root, self.category)
+        return on_disk.fingerprint(self.root, self.category)
 
     def _test_split_on_disk(self) -> str | None:
         # Asked for by name: another one must not stand in for it.

@@ -1,25 +1,87 @@
-"""A split of one object as an anomalib dataset: cached uint8 reading and native sizes."""
+"""A split of one object as an anomalib dataset, whole or in tiles; batches carry native sizes."""
 
 from __future__ import annotations
 
+import copy
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from anomalib.data.datasets.base.image import AnomalibDataset
-from pandas import DataFrame
+from anomalib.data import Batch, ImageBatch, ImageItem
 from torch import Tensor
+from torch.utils.data import Dataset
 from torchvision.transforms.v2 import Resize, Transform
 from torchvision.transforms.v2.functional import resize as resize_mask
 from torchvision.tv_tensors import Image, Mask
 
-from zoo.data.batch import NativeBatch, NativeItem
+from zoo.data.anomalib_internals import AnomalibDataset, set_samples
 from zoo.data.cache import ImageCache
 from zoo.data.images import image_size, read_image
 from zoo.data.sample import Sample
-from zoo.data.tiling.grid import check_pixels
-from zoo.data.tiling.scaled import Scaled
+from zoo.data.tiling.grid import Grid, Layout
+from zoo.data.tiling.stitch import cut
+from zoo.data.transforms import size_at, to_model_size
+from zoo.utils.errors import ZooError
+
+
+@dataclass
+class NativeItem(ImageItem):
+    """One image at model size together with its native size (H, W) in pixels."""
+
+    native_size: tuple[int, int] | None = None
+
+
+@dataclass
+class NativeBatch(ImageBatch):
+    """A batch of images (B, 3, h, w) at model size, with one native size (H, W) per image."""
+
+    item_class = NativeItem
+    native_size: list[tuple[int, int]] | None = None
+
+    @classmethod
+    def collate(cls, items: list[NativeItem]) -> NativeBatch:  # type: ignore[override]  # ours
+        """Stack items; unlike anomalib's collate it never stretches images to a common size.
+
+        Raises:
+            ZooError: The images have several sizes, which one tensor cannot hold.
+        """
+        shapes = {tuple(item.image.shape[-2:]) for item in items if item.image is not None}
+        if len(shapes) > 1:
+            sizes = ", ".join(f"{width}x{height}" for height, width in sorted(shapes)[:3])
+            raise ZooError(
+                f"images of several sizes ({sizes}) in one batch: set the data's batch sizes to 1, "
+                "or give the model's pre-processor a Resize to a fixed height and width"
+            )
+
+        def stacked(field: str) -> Tensor | None:
+            values = [getattr(item, field) for item in items]
+            return None if any(value is None for value in values) else torch.stack(values)
+
+        return cls(
+            image=stacked("image"),
+            gt_label=stacked("gt_label"),
+            gt_mask=stacked("gt_mask"),
+            image_path=[item.image_path or "" for item in items],
+            mask_path=[item.mask_path or "" for item in items],
+            native_size=[item.native_size for item in items if item.native_size is not None],
+        )
+
+
+def native_sizes(batch: Batch) -> list[tuple[int, int]]:
+    """Return (H, W) of each image; of images in memory, which have no file, it is the batch's."""
+    if sizes := getattr(batch, "native_size", None):
+        return list(sizes)
+    if paths := getattr(batch, "image_path", None):  # anomalib's own items have no sizes
+        return [image_size(Path(path)) for path in paths]
+    assert batch.image is not None
+    height, width = batch.image.shape[-2:]
+    return [(height, width)] * len(batch.image)
 
 
 class LayoutDataset(AnomalibDataset):
@@ -47,21 +109,23 @@ class LayoutDataset(AnomalibDataset):
     ) -> None:
         super().__init__(augmentations=augmentations)
         self.listed = list(listed)
+        self.split = split
         self.cache = cache
         self.resize: Resize | None = None
         self.bit_depth: int | None = None
         self.with_truth = True
         self.category = object_name
-        self._samples = _frame(self.listed, split)  # anomalib's setter would sort by path once more
+        set_samples(self, self.listed, split)
 
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.listed)
 
     def subsample(self, indices: Sequence[int], inplace: bool = False) -> LayoutDataset:
-        """Return the dataset of the images at `indices`."""
-        chosen = super().subsample(indices, inplace)
+        """Return the dataset of the images at `indices`, in their order."""
+        chosen = self if inplace else copy.copy(self)
         chosen.listed = [self.listed[index] for index in indices]
+        set_samples(chosen, chosen.listed, self.split)
         return chosen
 
     def __getitem__(self, index: int) -> NativeItem:
@@ -69,16 +133,14 @@ class LayoutDataset(AnomalibDataset):
         return self.item(index)
 
     def item(self, index: int, crop: Callable[[Tensor], Tensor] | None = None) -> NativeItem:
-        """Return one image, or a part of it at model size.
+        """Return one image, or the part of it that `crop` cuts out before augmentations.
 
-        Args:
-            index: Its place in the split.
-            crop: Cuts the part out of image (3, h, w) and mask (1, h, w), before augmentations.
+        A crop takes image (3, h, w) or mask (1, h, w) at model size.
         """
         sample = self.listed[index]
         native_size = image_size(sample.image_path)
         image = Image(torch.from_numpy(self._pixels(sample.image_path)).permute(2, 0, 1))
-        label, mask = self._truth(sample, native_size, tuple(image.shape[-2:]))
+        label, mask = self._truth(sample, native_size, list(image.shape[-2:]))
         if crop is not None:
             image, mask = Image(crop(image)), None if mask is None else Mask(crop(mask))
         if self.augmentations is not None:
@@ -93,7 +155,7 @@ class LayoutDataset(AnomalibDataset):
         )
 
     @property
-    def collate_fn(self) -> Callable:
+    def collate_fn(self) -> Callable[[list[NativeItem]], NativeBatch]:
         """The batch that keeps native sizes."""
         return NativeBatch.collate
 
@@ -111,66 +173,58 @@ class LayoutDataset(AnomalibDataset):
         return self.cache.get(path, recipe, make)
 
     def _truth(
-        self, sample: Sample, native_size: tuple[int, int], size: tuple[int, int]
+        self, sample: Sample, native_size: tuple[int, int], size: list[int]
     ) -> tuple[int | None, Mask | None]:
-        """Return the label and the mask at model size, as far as they are known and wanted.
-
-        The mask stays a `Mask`, (1, h, w): of plain tensors transforms would resize the wrong way
-        and flip nothing.
-        """
-        if not self.with_truth:
-            return sample.label, None
-        truth = sample.truth(native_size)
+        """Return the label and the mask (1, h, w) at model size, as far as known and wanted."""
+        truth = sample.truth(native_size) if self.with_truth else None
         if truth is None:
             return sample.label, None
+        # Of plain tensors transforms would resize the wrong way and flip nothing.
         mask = Mask(torch.from_numpy(truth.astype(np.uint8))[None])
         label = int(truth.any()) if sample.label is None else sample.label
-        return label, resize_mask(mask, list(size))
+        return label, resize_mask(mask, size)
 
 
-def to_model_size(pixels: np.ndarray, resize: Resize | None) -> np.ndarray:
-    """Return an image (H, W, 3) uint8 at the model's size, (h, w, 3) uint8.
+class TileDataset(Dataset[NativeItem]):
+    """The tiles of a split, image by image and row by row, so that batches mix all images.
 
-    Everything that feeds a model resizes here, so that equal pixels give equal maps.
+    An item is that of its image with image and mask cut to the tile, (3, t, t), before any
+    augmentation.
 
-    Raises:
-        ZooError: It would have too many pixels there.
+    Args:
+        images: The images, which are scaled while they are read.
+        layout: Where tiles lie at that scale.
     """
-    if resize is None:
-        return pixels
-    size_at(pixels.shape[:2], resize)
-    channels_first = torch.from_numpy(pixels).permute(2, 0, 1)
-    return np.ascontiguousarray(resize(Image(channels_first)).permute(1, 2, 0).numpy())
 
+    def __init__(self, images: LayoutDataset, layout: Layout) -> None:
+        self.images = images
+        self.layout = layout
 
-def size_at(native_size: tuple[int, int], resize: Resize | None) -> tuple[int, int]:
-    """Return (h, w) that an image of native size (H, W) has at the model's size.
+    def __len__(self) -> int:
+        """Return the number of tiles of all images."""
+        return self._ends[-1] if self._ends else 0
 
-    Raises:
-        ZooError: They are too many pixels.
-    """
-    if resize is None:
-        return native_size
-    if isinstance(resize, Scaled):
-        return resize.size_of(native_size)
-    if resize.size is not None and len(resize.size) == 2:
-        return tuple(resize.size)
-    height, width = resize(torch.empty(native_size, device="meta")[None]).shape[-2:]
-    check_pixels(native_size, (height, width))
-    return height, width
+    def __getitem__(self, index: int) -> NativeItem:
+        """Read one tile."""
+        image = bisect_right(self._ends, index)
+        tile = index - (self._ends[image - 1] if image else 0)
 
+        def crop(pixels: Tensor) -> Tensor:
+            height, width = pixels.shape[-2:]
+            grid = self.layout.grid((height, width))
+            top, left = list(grid)[tile]
+            return cut(pixels, Grid(grid.size, grid.tile, (top,), (left,)))[0]
 
-def _frame(listed: Sequence[Sample], split: str) -> DataFrame:
-    """Describe the samples in anomalib's columns, without missing values among texts."""
-    frame = DataFrame(
-        # Objects: the texts of pandas 3 refuse names that are no UTF-8.
-        dtype=object,
-        data={
-            "image_path": [str(sample.image_path) for sample in listed],
-            "mask_path": [str(sample.mask_path or "") for sample in listed],
-            "label_index": [-1 if sample.label is None else sample.label for sample in listed],
-            "split": split,
-        },
-    )
-    frame.attrs["task"] = "segmentation"
-    return frame
+        return self.images.item(image, crop)
+
+    @property
+    def collate_fn(self) -> Callable[[list[NativeItem]], Any]:
+        """The batch that keeps native sizes."""
+        return self.images.collate_fn
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Number of tiles up to and with each image; only headers of files are read."""
+        native_sizes = (image_size(sample.image_path) for sample in self.images.listed)
+        sizes = (size_at(native_size, self.images.resize) for native_size in native_sizes)
+        return list(accumulate(len(self.layout.grid(size)) for size in sizes))

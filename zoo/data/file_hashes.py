@@ -1,6 +1,6 @@
 """SHA-256 of files, each read once for as long as it stays as it is.
 
-What was hashed is remembered beside the image cache, folder by folder. A file counts as the same
+Digests are kept beside the image cache, one record per folder. A file counts as the same
 while size, times of modification and of change, inode and device are; a file that was written just
 now could be written again within one tick of the clock, and is hashed anew.
 """
@@ -11,13 +11,13 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 from zoo.data.cache import cache_folder
+from zoo.utils.atomic import write_text
 from zoo.utils.errors import ZooError
 from zoo.utils.paths import file_sha256, file_stamp
 from zoo.utils.schema import Digest, FileName, read_json, validated
@@ -31,7 +31,7 @@ def file_digests(paths: Iterable[Path], folder: Path | None = None) -> dict[Path
 
     Args:
         paths: The files.
-        folder: Where digests are remembered; beside the image cache by default. A folder that
+        folder: Where digests are kept; beside the image cache by default. A folder that
             cannot be written costs time, nothing else.
 
     Raises:
@@ -40,11 +40,35 @@ def file_digests(paths: Iterable[Path], folder: Path | None = None) -> dict[Path
     below = defaultdict(list)
     for path in paths:
         below[path.parent].append(path)
-    remembered = _folder() if folder is None else folder
-    found: dict[Path, str] = {}
+    if folder is None and (cache := cache_folder()):
+        folder = cache / "digests"
+    digests: dict[Path, str] = {}
     for parent, files in below.items():
-        found |= _digests(files, _record(remembered, parent))
-    return found
+        name = hashlib.sha256(os.fsencode(parent.resolve())).hexdigest()[:32]
+        digests |= _digests(files, folder and folder / f"{name}.json")
+    return digests
+
+
+def fingerprint(files: Iterable[tuple[str, Path]]) -> str:
+    """Return 16 hex digits that change when a file is added, removed, renamed or altered.
+
+    Name and content of every file count; neither the location nor the time stamp does, so that a
+    copied data set is the same data set.
+
+    Args:
+        files: Pairs of a name (unique, the same wherever the data lies) and the file.
+
+    Raises:
+        ZooError: A file cannot be read.
+    """
+    listed = sorted(files)
+    digests = file_digests(path for _, path in listed)
+    return json_digest([(name, digests[path]) for name, path in listed])
+
+
+def json_digest(data: object) -> str:
+    """Return 16 hex digits of the SHA-256 of plain data."""
+    return hashlib.sha256(json.dumps(data).encode()).hexdigest()[:16]
 
 
 def folder_digest(folder: Path) -> str:
@@ -58,40 +82,31 @@ def folder_digest(folder: Path) -> str:
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
-def _folder() -> Path | None:
-    folder = cache_folder()
-    return folder and folder / "digests"
-
-
-def _record(folder: Path | None, parent: Path) -> Path | None:
-    """Return the file that remembers the digests of one folder's files."""
-    if folder is None:
-        return None
-    name = hashlib.sha256(os.fsencode(parent.resolve())).hexdigest()[:32]
-    return folder / f"{name}.json"
-
-
 def _digests(files: list[Path], record: Path | None) -> dict[Path, str]:
-    """Return the digests of files in one folder, and remember those that can be trusted."""
+    """Return the digests of files in one folder, and record those that can be trusted."""
     known = _read(record)
-    found, fresh = {}, {}
+    digests: dict[Path, str] = {}
+    fresh: dict[str, _Entry] = {}
     for path in files:
         try:
             before, begin = file_stamp(path), time.time_ns()
-            remembered = known.get(path.name)
-            if remembered and list(remembered[:-1]) == before:
-                found[path] = remembered[-1]
+            entry = known.get(path.name)
+            if entry and list(entry[:-1]) == before:
+                digests[path] = entry[-1]
                 continue
-            found[path] = file_sha256(path)
-            settled = begin - max(before[1], before[2]) > _TICK_NS
-            if settled and file_stamp(path) == before:
-                fresh[path.name] = [*before, found[path]]
+            digests[path] = file_sha256(path)
+            is_old = begin - max(before[1], before[2]) > _TICK_NS
+            if is_old and file_stamp(path) == before:
+                size, modified, changed, inode, device = before
+                fresh[path.name] = (size, modified, changed, inode, device, digests[path])
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise ZooError(f"{path} cannot be read ({reason}): copy it again") from error
     if fresh and record is not None:
-        _write(record, known | fresh)
-    return found
+        with contextlib.suppress(OSError):  # who writes last may forget what another has hashed
+            record.parent.mkdir(parents=True, exist_ok=True)
+            write_text(record, json.dumps(known | fresh))
+    return digests
 
 
 def _read(record: Path | None) -> dict[str, _Entry]:
@@ -99,19 +114,3 @@ def _read(record: Path | None) -> dict[str, _Entry]:
         if record is not None:
             return validated(dict[FileName, _Entry], read_json(record), record)
     return {}
-
-
-def _write(record: Path, known: dict[str, _Entry | list]) -> None:
-    """Write aside, then rename; who writes last may forget what another one has just hashed."""
-    with contextlib.suppress(OSError):
-        record.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=record.parent, suffix=".part", encoding="ascii", delete=False
-        ) as file:
-            try:
-                json.dump(known, file)
-                file.close()
-                Path(file.name).replace(record)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise

@@ -1,9 +1,9 @@
 """Which photographs show the same physical item: they are no independent evidence of anything.
 
-`manifest.csv` in the data set's folder may say it, in the columns `object, split, file, group`; the
-folder inside a split may stand in either: `test_public, bad/007.png` or `test_public/bad, 007.png`.
-Otherwise names as MVTec AD 2 has them do: `007_overexposed.png` is scene 007 of its folder under
-one of several lights. A photograph of which neither says anything is an item of its own.
+`manifest.csv` in the data set's folder may name it, in the columns `object, split, file, group`;
+the folder inside a split may stand in either: `test_public, bad/007.png` or `test_public/bad,
+007.png`. Otherwise names of MVTec AD 2 do: `007_overexposed.png` is scene 007 of its folder under
+one of several lights. Any other photograph is an item of its own.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def _check_names(
     elsewhere = named - {entry.name for entry in path.parent.iterdir()}
     spelt = {name for name in elsewhere if name.casefold() == object_name.casefold()}
     if object_name not in named and (spelt or elsewhere == named):
-        found = sorted(spelt or elsewhere)[:1] or ["nothing"]
-        raise ZooError(f"{path} does not name '{object_name}', but '{found[0]}': {_MEND}")
+        [other, *_] = [*sorted(spelt or elsewhere), "nothing"]
+        raise ZooError(f"{path} does not name '{object_name}', but '{other}': {_MEND}")
 
 
 def _split(row: dict[str, str]) -> str:

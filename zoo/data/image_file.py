@@ -9,10 +9,12 @@ from __future__ import annotations
 import io
 import os
 import stat
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -22,11 +24,10 @@ from PIL import (
     Image,
     JpegImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
-    TiffImagePlugin,  # noqa: F401
+    TiffImagePlugin,
     UnidentifiedImageError,
 )
 
-from zoo.data.tiff_pages import count_pages, is_tiff
 from zoo.utils.errors import ZooError
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
@@ -39,6 +40,10 @@ _MAX_PIXELS = 2**28
 _MAX_HEADER_BYTES = 16 << 20
 _MAX_SURPLUS_BYTES, _MAX_BYTES_PER_PIXEL = 64 << 20, 16
 
+_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of TIFF and BigTIFF
+_MAX_ENTRIES = 1_000_000  # of all directories of a TIFF together
+_SUBFILE_TYPE, _DESCRIPTION = 254, 270
+_REDUCED, _TRANSPARENCY = 1, 4  # bits of the subfile type: a smaller copy, a mask of another page
 _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 258, 259, 262, 274
 _LOSSY_COMPRESSIONS = {6, 7, 33003, 33005, 34712, 34892, 50001, 50002}  # JPEG of all kinds, WebP
 # What Pillow did to a TIFF by its note of the orientation, undone.
@@ -61,10 +66,10 @@ class ImageFile:
         size: (H, W) in pixels as they are stored, whatever the camera noted of its orientation.
     """
 
-    def __init__(self, path: Path, file: io.BufferedReader, n_bytes: int) -> None:
+    def __init__(self, path: Path, file: io.BufferedReader[_BoundedFile], n_bytes: int) -> None:
         self.path, self._file = path, file
         head = file.read(16)
-        pages = count_pages(file) if is_tiff(head) else 1
+        pages = _count_pages(file) if head[:4] in _TIFF_MARKS else 1
         self._image = Image.open(file, formats=FORMATS)
         if self._image.format == "PNG":
             pages = getattr(self._image, "n_frames", 1)
@@ -74,7 +79,7 @@ class ImageFile:
                 "`magick FILE page-%03d.png`"
             )
         width, height = self._image.size
-        if self._is_tiff:
+        if self._from_tiff:
             width, height = self._tag(256, width), self._tag(257, height)
             if self._image.mode.startswith("I;16") and self._tag(_PHOTOMETRIC, 1) == 0:
                 raise ValueError("its 16 bits count from white to black")
@@ -90,14 +95,14 @@ class ImageFile:
         """Whether its numbers are wider than 8 bits."""
         if self._image.mode.startswith("I") or self._image.mode == "F":
             return True
-        if self._is_tiff:
+        if self._from_tiff:
             return max(np.atleast_1d(self._tag(_BITS_PER_SAMPLE, 1))) > 8
         return any(";16" in str(tile[3]) for tile in self._image.tile)
 
     @property
     def is_lossy(self) -> bool:
         """Whether its compression changes values."""
-        if self._is_tiff:
+        if self._from_tiff:
             return self._tag(_COMPRESSION, 1) in _LOSSY_COMPRESSIONS
         return self._image.format in ("JPEG", "MPO")
 
@@ -114,25 +119,26 @@ class ImageFile:
             keeps 8 bits.
         """
         is_wide_colour = self.has_16_bits and self._image.mode in ("RGB", "RGBA", "RGBX")
-        orientation = self._tag(_ORIENTATION, 1) if self._is_tiff else 1
+        orientation = self._tag(_ORIENTATION, 1) if self._from_tiff else 1
         self._image.load()
         if not is_wide_colour:
             undone = _UNDONE.get(orientation)
             return self._image if undone is None else self._image.transpose(undone)
         self._file.seek(0)
-        return _colours_of_tiff(self._file) if self._is_tiff else _colours_of_png(self._file)
+        return _colours_of_tiff(self._file) if self._from_tiff else _colours_of_png(self._file)
 
     @property
-    def _is_tiff(self) -> bool:
+    def _from_tiff(self) -> bool:
         return self._image.format == "TIFF"
 
-    def _tag(self, tag: int, default: int) -> int | tuple[int, ...]:
+    def _tag(self, tag: int, default: int) -> Any:
+        assert isinstance(self._image, TiffImagePlugin.TiffImageFile)
         value = self._image.tag_v2.get(tag, default)
         return value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
 
 @contextmanager
-def open_image(path: str | os.PathLike) -> Iterator[ImageFile]:
+def open_image(path: str | os.PathLike[str]) -> Iterator[ImageFile]:
     """Open an image file; whatever fails within the block is an error that names the file.
 
     Raises:
@@ -156,7 +162,7 @@ class _BoundedFile(io.FileIO):
 
     budget = _MAX_HEADER_BYTES
 
-    def readinto(self, buffer: memoryview) -> int | None:
+    def readinto(self, buffer: Any, /) -> int | None:
         """Read at most as many bytes as the buffer holds."""
         n_bytes = super().readinto(buffer)
         self.budget -= n_bytes or 0
@@ -170,7 +176,7 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _colours_of_png(file: io.BufferedReader) -> np.ndarray:
+def _colours_of_png(file: BinaryIO) -> np.ndarray:
     import cv2
 
     encoded = np.frombuffer(file.read(), np.uint8)
@@ -180,13 +186,69 @@ def _colours_of_png(file: io.BufferedReader) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
 
 
-def _colours_of_tiff(file: io.BufferedReader) -> np.ndarray:
+def _colours_of_tiff(file: BinaryIO) -> np.ndarray:
     import tifffile
 
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages[0]
         pixels = page.asarray(maxworkers=1)
         return np.moveaxis(pixels, 0, -1) if page.planarconfig == 2 else pixels
+
+
+def _count_pages(file: BinaryIO) -> int:
+    """Return the pages of a TIFF, read off its directories; smaller copies do not count."""
+    (_, description), *others = _directories(file)
+    pages = 1 + sum(not kind & (_REDUCED | _TRANSPARENCY) for kind, _ in others)
+    # ImageJ writes a stack of more than 4 GB with one directory.
+    return pages if pages > 1 else _images_of_imagej(description)
+
+
+def _directories(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield the subfile type and the beginning of the description of every directory."""
+    head = _read(file, 0, 16)
+    order = "<" if head[:2] == b"II" else ">"
+    is_big = 43 in head[2:4]  # 8 bytes for counts and places, where TIFF has 2 and 4
+    layout = ("Q", "HHQ8s", "Q") if is_big else ("H", "HHI4s", "I")
+    count, entry, place = (order + part for part in layout)
+    [offset] = struct.unpack_from(place, head, 8 if is_big else 4)
+    seen, total = {0}, 0
+    while True:
+        if offset in seen:
+            raise ValueError("its directories form a circle" if offset else "it has no directory")
+        seen.add(offset)
+        [n_entries] = struct.unpack(count, _read(file, offset, struct.calcsize(count)))
+        total += n_entries
+        if total > _MAX_ENTRIES:
+            raise ValueError("its directories are too large")
+        start = offset + struct.calcsize(count)
+        entries = _read(file, start, n_entries * struct.calcsize(entry))
+        kind, description = 0, b""
+        for tag, _, length, value in struct.iter_unpack(entry, entries):
+            if tag == _SUBFILE_TYPE:
+                [kind] = struct.unpack_from(order + "I", value)
+            elif tag == _DESCRIPTION and length > len(value):
+                [at] = struct.unpack(place, value)
+                description = _read(file, at, min(length, 200))
+        yield kind, description
+        [offset] = struct.unpack(place, _read(file, start + len(entries), struct.calcsize(place)))
+        if not offset:
+            return
+
+
+def _images_of_imagej(description: bytes) -> int:
+    lines = description.split(b"\n")
+    if not lines[0].startswith(b"ImageJ="):
+        return 1
+    count = next((line[7:] for line in lines if line.startswith(b"images=")), b"1")
+    return max(int(count), 1) if count.isdigit() else 1
+
+
+def _read(file: BinaryIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    data = file.read(size)
+    if len(data) < size:
+        raise ValueError("it ends in a directory")
+    return data
 
 
 def _irregular(path: Path) -> str:

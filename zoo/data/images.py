@@ -1,24 +1,30 @@
 """Images as arrays, at native size: 8-bit RGB, whatever a file or a camera holds.
 
-16-bit files often hold 10 or 12 bits. A data set has one bit depth (`zoo.data.bit_depth`), by which
-its 16-bit images become 8-bit ones; without one they are scaled as if all 16 were used.
+Cameras give 10 or 12 bits and save them in 16, where all they saw lies at the dark end. One bit
+depth scales the 16-bit images of a data set to 8 bits, also those that are predicted later, so that
+equal light stays equal; without one they are scaled as if all 16 were used.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from zoo.data.cache import ImageCache
 from zoo.data.image_file import open_image
 from zoo.utils.errors import ZooError, one_line
 
 MIN_BIT_DEPTH, MAX_BIT_DEPTH = 8, 16
+_DEPTHS = (8, 10, 12, 14, 16)  # that cameras have
+_CLEARLY_FEWER = 14
 
 
-def read_image(path: str | os.PathLike, bit_depth: int | None = None) -> np.ndarray:
+def read_image(path: str | os.PathLike[str], bit_depth: int | None = None) -> np.ndarray:
     """Read an image as 8-bit RGB.
 
     Grey images are repeated over three channels; transparency is dropped, and so is a camera's
@@ -38,7 +44,7 @@ def read_image(path: str | os.PathLike, bit_depth: int | None = None) -> np.ndar
     return to_8_bits(read_pixels(path), bit_depth)
 
 
-def read_pixels(path: str | os.PathLike) -> np.ndarray:
+def read_pixels(path: str | os.PathLike[str]) -> np.ndarray:
     """Read an image as it is stored; errors as `read_image`.
 
     Returns:
@@ -80,11 +86,6 @@ def pixels_of(image: Image.Image | np.ndarray) -> np.ndarray:
     return image.reshape(*image.shape[:2], channels)[..., :3]
 
 
-def as_rgb(image: Image.Image | np.ndarray, bit_depth: int | None = None) -> np.ndarray:
-    """Return an image from memory as `read_image` would; arguments and errors as `pixels_of`."""
-    return to_8_bits(pixels_of(image), bit_depth)
-
-
 def to_8_bits(pixels: np.ndarray, bit_depth: int | None = None) -> np.ndarray:
     """Return pixels as 8-bit RGB.
 
@@ -105,16 +106,83 @@ def to_8_bits(pixels: np.ndarray, bit_depth: int | None = None) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def image_size(path: str | os.PathLike) -> tuple[int, int]:
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Return (H, W) in pixels from a file's header; nothing is decoded, errors as `read_image`."""
     with open_image(path) as file:
         return file.size
 
 
-def has_16_bits(path: str | os.PathLike) -> bool:
+def has_16_bits(path: str | os.PathLike[str]) -> bool:
     """Whether a file's header claims more than 8 bits for a value; errors as `read_image`."""
     with open_image(path) as file:
         return file.has_16_bits
+
+
+def check_bit_depth(bit_depth: int | None) -> int | None:
+    """Return a bit depth as it is; a ZooError if there is none such."""
+    if bit_depth is not None and not MIN_BIT_DEPTH <= bit_depth <= MAX_BIT_DEPTH:
+        raise ZooError(
+            f"bit_depth is {bit_depth}: use {MIN_BIT_DEPTH} to {MAX_BIT_DEPTH}, or leave it out"
+        )
+    return bit_depth
+
+
+def find_bit_depth(paths: Iterable[Path], cache: ImageCache | None = None) -> int | None:
+    """Return the smallest of 8, 10, 12, 14 and 16 bits that holds every value of the 16-bit images.
+
+    None where all images have 8 bits, of which only headers are read; `cache` keeps what an image
+    uses.
+
+    Raises:
+        ZooError: An image cannot be read.
+    """
+    cache = cache or ImageCache()
+    used = 0
+    for path in paths:
+        if used <= _CLEARLY_FEWER and has_16_bits(path):
+            used = max(used, _used_bits(path, cache), 1)
+    return next(depth for depth in _DEPTHS if depth >= used) if used else None
+
+
+def beyond_depth(
+    paths: Iterable[Path], bit_depth: int | None, cache: ImageCache | None = None
+) -> list[Path]:
+    """Return the 16-bit images that do not fit a bit depth, see `doubt_about`."""
+    cache = cache or ImageCache()
+    wide = (path for path in paths if has_16_bits(path))
+    return [path for path in wide if _doubt(_used_bits(path, cache), bit_depth)]
+
+
+def _used_bits(path: Path, cache: ImageCache) -> int:
+    """Return how many bits the largest value of a 16-bit image needs."""
+
+    def make() -> np.ndarray:
+        return np.full((1, 1, 3), _bits(read_pixels(path)), np.uint8)
+
+    return int(cache.get(path, "used bits", make).flat[0])
+
+
+def doubt_about(pixels: np.ndarray, bit_depth: int | None) -> str:
+    """Return why pixels, as `read_pixels` returns them, do not fit a bit depth; "" if they do."""
+    return "" if pixels.dtype == np.uint8 else _doubt(_bits(pixels), bit_depth)
+
+
+def _bits(pixels: np.ndarray) -> int:
+    return int(pixels.max()).bit_length()
+
+
+def _doubt(used: int, bit_depth: int | None) -> str:
+    if bit_depth is not None and used > bit_depth:
+        return (
+            f"holds values of {used} bits, and 16-bit images are read as {bit_depth} bits: larger "
+            f"values are cut off; fit again with --data.bit_depth {used}"
+        )
+    if bit_depth is None and 0 < used <= _CLEARLY_FEWER:
+        return (
+            f"holds {used} of 16 bits, and images of the fit have 8: it is scaled by 16 bits, and "
+            "nearly black; save it with 8 bits, or fit on 16-bit images"
+        )
+    return ""
 
 
 @lru_cache

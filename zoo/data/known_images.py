@@ -62,16 +62,16 @@ def images_of_tests(root: Path) -> list[Path]:
 
 
 def check_no_test_folder(paths: Iterable[Path]) -> None:
-    """Raise for an image that lies in a test split: in `test_public`, say, beside `train/good`.
+    """Raise for an image that lies in a test split, such as `test_public` beside `train/good`.
 
     Raises:
         ZooError: The first such image.
     """
     for folder in dict.fromkeys(path.resolve().parent for path in paths):
-        for each in (folder, *folder.parents):
-            if each.name in _TEST_FOLDERS and (each.parent / "train" / "good").is_dir():
+        for split in (folder, *folder.parents):
+            if split.name in _TEST_FOLDERS and (split.parent / "train" / "good").is_dir():
                 raise ZooError(
-                    f"{folder} is part of the test split {each}: test images decide nothing, "
+                    f"{folder} is part of the test split {split}: test images decide nothing, "
                     "neither what is learned nor a threshold; give other normal images"
                 )
 

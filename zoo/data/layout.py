@@ -39,20 +39,20 @@ def object_names(root: Path) -> list[str]:
     return names
 
 
-def check_objects(root: Path, wanted: list[str] | None) -> list[str]:
-    """Return the wanted objects (all when None or ["all"]), or say which name is not on disk."""
+def check_objects(root: Path, chosen: list[str] | None) -> list[str]:
+    """Return the chosen objects, each once; all of None or ["all"]."""
     names = object_names(root)
-    if not wanted or wanted == ["all"]:
+    if not chosen or chosen == ["all"]:
         return names
-    return [check_object(root, name) for name in dict.fromkeys(wanted)]
+    return [check_object(root, name) for name in dict.fromkeys(chosen)]
 
 
-def check_object(root: Path, wanted: str) -> str:
-    """Return the name of an object that is on disk, or say which ones are."""
+def check_object(root: Path, name: str) -> str:
+    """Return the name of an object that is on disk; a ZooError otherwise."""
     names = object_names(root)
-    if wanted not in names:
-        raise ZooError(f"no object '{wanted}' in {root}{nearest(wanted, names)}")
-    return wanted
+    if name not in names:
+        raise ZooError(f"no object '{name}' in {root}{nearest(name, names)}")
+    return name
 
 
 def splits_on_disk(root: Path, object_name: str) -> list[str]:
@@ -61,17 +61,17 @@ def splits_on_disk(root: Path, object_name: str) -> list[str]:
 
 
 def check_splits(
-    root: Path, object_name: str, wanted: list[str] | tuple[str, ...] | None
+    root: Path, object_name: str, chosen: list[str] | tuple[str, ...] | None
 ) -> list[str]:
-    """Return the wanted test splits (all on disk when None), or say which one is not there."""
-    found = splits_on_disk(root, object_name)
-    if not found:
+    """Return the chosen test splits; all on disk when None; a ZooError if one is missing."""
+    splits = splits_on_disk(root, object_name)
+    if not splits:
         raise ZooError(f"object '{object_name}' in {root} has no test split: nothing to score")
-    for split in wanted or []:
-        if split not in found:
-            near = nearest(split, found)
+    for split in chosen or []:
+        if split not in splits:
+            near = nearest(split, splits)
             raise ZooError(f"object '{object_name}' in {root} has no split '{split}'{near}")
-    return [split for split in found if not wanted or split in wanted]
+    return [split for split in splits if not chosen or split in chosen]
 
 
 def samples(root: Path, object_name: str, split: str) -> list[Sample]:
@@ -83,9 +83,10 @@ def samples(root: Path, object_name: str, split: str) -> list[Sample]:
     """
     root = Path(root)
     listed, folder = _listed(root, object_name, split), root / object_name / split
-    files = [each.image_path.relative_to(folder).as_posix() for each in listed]
+    files = [sample.image_path.relative_to(folder).as_posix() for sample in listed]
     groups = manifest_groups(root, object_name, split, files, (*FIT_SPLITS, *TEST_SPLITS))
-    return [replace(each, group=groups.get(file)) for each, file in zip(listed, files, strict=True)]
+    pairs = zip(listed, files, strict=True)
+    return [replace(sample, group=groups.get(file)) for sample, file in pairs]
 
 
 def _listed(root: Path, object_name: str, split: str) -> list[Sample]:
@@ -116,14 +117,14 @@ def fingerprint(root: Path, object_name: str) -> str:
         try:
             listed = samples(root, object_name, split)
             prints[split] = split_fingerprint(listed, root / object_name)
-        except ZooError:  # whoever reads this split says what is wrong with it
+        except ZooError:  # raised again by whoever reads this split
             prints[split] = ""
     return hashlib.sha256(repr(prints).encode()).hexdigest()[:16]
 
 
 def n_images(root: Path, object_name: str) -> int:
     """Return the number of image files of an object, masks included."""
-    return len(_all_images(Path(root) / object_name))
+    return len(files_below(Path(root) / object_name).files)
 
 
 def notices(root: Path, object_name: str) -> list[str]:
@@ -131,17 +132,12 @@ def notices(root: Path, object_name: str) -> list[str]:
     return notices_of(by_reason(files_below(Path(root) / object_name).odd))
 
 
-def _all_images(folder: Path) -> list[Path]:
-    return files_below(folder).files
-
-
 def _public(folder: Path, object_name: str) -> list[Sample]:
     good, bad = folder / "good", folder / "bad"
     truth = folder / "ground_truth" / "bad"
-    listed = [Sample(path, None, 0) for path in _images(good, object_name, "test_public", False)]
+    listed = [Sample(path, None, 0) for path in files_in(good).files]
     listed += [
-        Sample(path, _mask_of(path, truth, required=True), 1)
-        for path in _images(bad, object_name, "test_public", False)
+        Sample(path, _mask_of(path, truth, required=True), 1) for path in files_in(bad).files
     ]
     if not listed:
         raise ZooError(f"no image of '{object_name}' in {good} or {bad}: test_public is empty")
@@ -149,13 +145,9 @@ def _public(folder: Path, object_name: str) -> list[Sample]:
     return sorted(listed, key=lambda sample: sample.image_path)
 
 
-def _images(folder: Path, object_name: str, split: str, required: bool = True) -> list[Path]:
-    if folder.is_dir():
-        found = files_in(folder).files
-        if found or not required:
-            return found
-    elif not required:
-        return []
+def _images(folder: Path, object_name: str, split: str) -> list[Path]:
+    if images := files_in(folder).files:
+        return images
     state = "is empty" if folder.is_dir() else "does not exist"
     use = {
         "train": "the method learns from it",

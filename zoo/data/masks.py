@@ -1,8 +1,8 @@
-"""Reading ground-truth masks: black is good, every other value is a defect, in every format.
+"""Reading ground-truth masks: black is normal, every other value is a defect, in every format.
 
 What a value looks like decides, before anything is converted: of a palette its colours, not their
 places in it. Transparency is a mask of its own where colour says nothing, because it is the same
-everywhere; where both vary, a pixel that is wholly transparent is good.
+everywhere; where both vary, a pixel that is wholly transparent is normal.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def read_mask(path: Path, native_size: tuple[int, int], any_value: bool = False)
                 "a mask has the size of its image"
             )
         values = _values(*_layers(file.decoded()))
-    defect = _anywhere(values != 0)
+    defect = values != 0 if values.ndim == 2 else np.logical_or.reduce(values != 0, axis=-1)
     if any_value or (values[defect] == _WHITE).all():
         return defect
     other = sorted(set(np.unique(values).tolist()) - {0, _WHITE})[:4]
     held = f"the values {other}" if other else "colours"
-    raise ZooError(f"mask {path} holds {held}: only 0 (good) and {_WHITE} (defect) count")
+    raise ZooError(f"mask {path} holds {held}: only 0 (normal) and {_WHITE} (defect) count")
 
 
 def looks_inverted(mask: np.ndarray) -> bool:
@@ -81,12 +81,8 @@ def _layers(decoded: Image.Image | np.ndarray) -> tuple[np.ndarray, np.ndarray |
         both = np.asarray(decoded.convert("RGBA"))
         return both[..., :3], both[..., 3]
     colour = np.asarray(decoded.convert("RGB"))
-    # A palette that is black throughout says nothing: then the places in it are the classes.
+    # In a palette that is black throughout the places are the classes.
     return (np.asarray(decoded) if mode == "P" and not colour.any() else colour), None
-
-
-def _anywhere(marked: np.ndarray) -> np.ndarray:
-    return marked if marked.ndim == 2 else marked.any(-1)
 
 
 def _size(size: tuple[int, int]) -> str:

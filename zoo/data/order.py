@@ -1,4 +1,4 @@
-"""Training batches that depend on seed, epoch and index alone, and that can be gone on with.
+"""Training batches that depend on seed, epoch and index alone, and that can be resumed.
 
 The order of an epoch is drawn from (seed, epoch); whatever is drawn while an image is prepared,
 from (seed, epoch, index). So neither the number of workers nor an interruption changes a batch.
@@ -7,7 +7,7 @@ from (seed, epoch, index). So neither the number of workers nor an interruption 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Generator
@@ -18,7 +18,15 @@ from zoo.utils.seeding import isolated_rng, keyed
 _ORDER = 2**32 - 1  # stands where an index would: the order has a stream of its own
 
 
-class KeyedLoader(DataLoader):
+class Items(Protocol):
+    """What is indexed from 0, such as a dataset of images."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class KeyedLoader(DataLoader[Any]):
     """Shuffled batches of a dataset, equal under one seed, that lightning can resume in an epoch.
 
     Every pass over it is one epoch. Its state counts the batches that were handed out, so that what
@@ -31,7 +39,7 @@ class KeyedLoader(DataLoader):
         **options: Others of `DataLoader`, such as collate_fn and num_workers.
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int, seed: int, **options: Any) -> None:
+    def __init__(self, dataset: Items, batch_size: int, seed: int, **options: Any) -> None:
         self.order = EpochOrder(len(dataset), batch_size, seed)
         self.handed_out = 0
         # Workers take their base seed from here, not from the generator that training draws from.
@@ -40,7 +48,7 @@ class KeyedLoader(DataLoader):
             KeyedItems(dataset, seed), batch_sampler=self.order, generator=generator, **options
         )
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch names a private class
         """Hand out one epoch, or what is left of it after `load_state_dict`."""
         self.handed_out = self.order.skip
         for batch in super().__iter__():
@@ -60,13 +68,7 @@ class KeyedLoader(DataLoader):
 
 
 class EpochOrder(Sampler[list[tuple[int, int]]]):
-    """Batches of (epoch, index); epoch by epoch another order.
-
-    Args:
-        n_items: Number of items.
-        batch_size: Items per batch.
-        seed: Seed of the run.
-    """
+    """Batches of (epoch, index); epoch by epoch another order."""
 
     def __init__(self, n_items: int, batch_size: int, seed: int) -> None:
         self.n_items, self.batch_size, self.seed = n_items, batch_size, seed
@@ -86,15 +88,10 @@ class EpochOrder(Sampler[list[tuple[int, int]]]):
         return -(-self.n_items // self.batch_size)
 
 
-class KeyedItems(Dataset):
-    """A dataset whose items are drawn under a seed of their own.
+class KeyedItems(Dataset[Any]):
+    """A dataset whose items are drawn under a seed of their own."""
 
-    Args:
-        dataset: The items.
-        seed: Seed of the run.
-    """
-
-    def __init__(self, dataset: Dataset, seed: int) -> None:
+    def __init__(self, dataset: Items, seed: int) -> None:
         self.dataset, self.seed = dataset, seed
 
     def __len__(self) -> int:

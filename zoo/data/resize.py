@@ -1,4 +1,4 @@
-"""8-bit pictures at another size, bit for bit as torch resizes them, in numpy and OpenCV.
+"""8-bit images at another size, bit for bit as torch resizes them, in numpy and OpenCV.
 
 Exported graphs run where no torch is, and have to see what the run saw: one grey level may tip a
 verdict, and Pillow's differ now and then. Torch resizes uint8 on CPUs with antialiasing in whole
@@ -21,10 +21,10 @@ _MOST_BITS = 22
 _MOST_TAPS = 256
 
 
-def resize_picture(
+def resize_image(
     pixels: np.ndarray, size: tuple[int, int], interpolation: str = "bilinear"
 ) -> np.ndarray:
-    """Resize a picture with antialiasing.
+    """Resize an image with antialiasing.
 
     Args:
         pixels: uint8 (H, W, 3).
@@ -39,7 +39,7 @@ def resize_picture(
     """
     if interpolation not in _KERNELS:
         raise ZooError(
-            f"pictures are resized {' or '.join(_KERNELS)} without torch, not {interpolation}"
+            f"images are resized {' or '.join(_KERNELS)} without torch, not {interpolation}"
         )
     height, width = size
     if pixels.shape[1] != width:
@@ -67,10 +67,7 @@ def _resize_rows(pixels: np.ndarray, n_out: int, interpolation: str) -> np.ndarr
 def _blocks(
     n_in: int, n_out: int, interpolation: str
 ) -> tuple[Sequence[tuple[int, int, int, np.ndarray]], int]:
-    """Return first output row, rows that are read, and weights of every block; and their bits.
-
-    Weights are kept as high and low bytes, one below the other, so that products are exact.
-    """
+    """Return first output row, rows that are read, and weights of every block; and their bits."""
     firsts, lasts, weights, bits = _weights(n_in, n_out, interpolation)
     exact = np.float32 if weights.shape[1] <= _MOST_TAPS else np.float64
     made = []
@@ -88,11 +85,7 @@ def _blocks(
 def _weights(
     n_in: int, n_out: int, interpolation: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Return first and last (exclusive) input row of every output row, weights (n_out, taps), bits.
-
-    Pixel centres lie at one half; where an image is shrunk, the kernel is widened as much. Weights
-    sum to 2**bits, up to rounding.
-    """
+    """Return first and last (exclusive) input row per output row, weights (n_out, taps), bits."""
     reach, kernel = _KERNELS[interpolation]
     scale = n_in / n_out
     widened = max(scale, 1.0)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from zoo.data.file_hashes import file_digests
+from zoo.data.file_hashes import file_digests, json_digest
 from zoo.data.groups import scene_of
 from zoo.data.masks import read_mask
 
@@ -21,10 +19,10 @@ class Sample:
 
     Attributes:
         image_path: The image.
-        mask_path: Its ground truth, or None: a good image, or truth withheld or never drawn.
-        label: 0 good, 1 defective, None when only a mask, if there is one, can tell.
+        mask_path: Its ground truth, or None: a normal image, or truth withheld or never drawn.
+        label: 0 normal, 1 anomalous, None when only a mask, if there is one, can tell.
         any_value: Every value of the mask but 0 marks a defect; otherwise only 255 may.
-        group: The physical item, where a manifest says it.
+        group: The physical item, where a manifest names it.
     """
 
     image_path: Path
@@ -49,10 +47,7 @@ class Sample:
         return (self.image_path, self.mask_path) if self.mask_path else (self.image_path,)
 
     def truth(self, native_size: tuple[int, int]) -> np.ndarray | None:
-        """Return the right mask, bool (H, W), all False for a good image; None if unknown.
-
-        Args:
-            native_size: (H, W) of the image in pixels.
+        """Return the right mask, bool (H, W), all False for a normal image; None if unknown.
 
         Raises:
             ZooError: The mask cannot be read, has another size or holds values it must not.
@@ -62,29 +57,10 @@ class Sample:
         return np.zeros(native_size, bool) if self.label == 0 else None
 
 
-def fingerprint(files: Iterable[tuple[str, Path]]) -> str:
-    """Return 16 hex digits that change when a file is added, removed, renamed or altered.
-
-    Name and content of every file count; neither the location nor the time stamp does, so that a
-    copied data set is the same data set.
-
-    Args:
-        files: Pairs of a name (unique, the same wherever the data lies) and the file.
-
-    Raises:
-        ZooError: A file cannot be read.
-    """
-    listed = sorted(files)
-    digests = file_digests(path for _, path in listed)
-    return _hash([(name, digests[path]) for name, path in listed])
-
-
 def split_fingerprint(samples: Sequence[Sample], root: Path | None = None) -> str:
     """Return 16 hex digits that change with anything that is known about a split's images.
 
-    Args:
-        samples: The split, in the order in which it is read.
-        root: Folder below which the places of files count; by default their names alone do.
+    The order counts, and the places of files below `root`; without one their names alone do.
 
     Raises:
         ZooError: A file cannot be read.
@@ -94,13 +70,9 @@ def split_fingerprint(samples: Sequence[Sample], root: Path | None = None) -> st
     def place(path: Path) -> str:
         return path.relative_to(root).as_posix() if root else path.name
 
-    return _hash(
+    return json_digest(
         [
-            [[(place(path), digests[path]) for path in each.files], each.label, each.group]
-            for each in samples
+            [[(place(path), digests[path]) for path in sample.files], sample.label, sample.group]
+            for sample in samples
         ]
     )
-
-
-def _hash(data: object) -> str:
-    return hashlib.sha256(json.dumps(data).encode()).hexdigest()[:16]

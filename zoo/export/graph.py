@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 from anomalib.models import AnomalibModule
-from anomalib.pre_processing.utils.transform import get_exportable_transform
 from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transform
 
-from zoo.data.native import leading_resize
-from zoo.data.tiling.scaled import Scaled
+from zoo.data.anomalib_internals import get_exportable_transform
+from zoo.data.transforms import Scaled, leading_resize
 from zoo.export.precision import convert
 from zoo.export.sizes import fixed_size
 from zoo.methods.post_processor import BlobPostProcessor

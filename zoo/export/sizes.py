@@ -13,10 +13,8 @@ from dataclasses import replace
 from anomalib.models import AnomalibModule
 from torchvision.transforms.v2 import Resize
 
-from zoo.data.dataset import size_at
-from zoo.data.native import leading_resize
 from zoo.data.tiling.grid import Layout
-from zoo.data.tiling.scaled import Scaled
+from zoo.data.transforms import Scaled, leading_resize, size_at
 from zoo.predict.metadata import ExportMetadata
 from zoo.utils.errors import ZooError
 

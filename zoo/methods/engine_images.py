@@ -12,15 +12,24 @@ from typing import Any
 
 from anomalib import LearningType
 from anomalib.data import AnomalibDataModule, Batch
-from anomalib.data.datasets.base.image import AnomalibDataset
 from anomalib.models import AnomalibModule
 from torch.utils.data import DataLoader
 
+from zoo.data.anomalib_internals import (
+    AnomalibDataset,
+    list_splits,
+    lists_images,
+    samples,
+    set_split_dataset,
+    split_dataset,
+    update_augmentations,
+)
 from zoo.data.cache import ImageCache
 from zoo.data.calibration_images import CalibrationImages, choose, without
+from zoo.data.datamodule import NativeDataModule
 from zoo.data.dataset import LayoutDataset
-from zoo.data.native import NativeDataModule, leading_resize
-from zoo.data.stock_samples import listed, lists_pictures, samples
+from zoo.data.splits import TRAIN, VALIDATION
+from zoo.data.transforms import leading_resize
 from zoo.predict.torch_predictor import Scored, score_batch
 
 _NOT_TRAINED = {LearningType.ZERO_SHOT, LearningType.FEW_SHOT}
@@ -61,7 +70,8 @@ class EngineImages:
         # A fitted model has seen train; one that learns without a fit has not.
         may_hold_out = fitting or model.learning_type in _NOT_TRAINED
         owner, seed = type(datamodule).__name__, datamodule.seed or 0
-        chosen = choose(**listed(datamodule), seed=seed, owner=owner, may_hold_out=may_hold_out)
+        splits = list_splits(datamodule)
+        chosen = choose(**splits, seed=seed, owner=owner, may_hold_out=may_hold_out)
         if trainer.is_global_zero:
             print(chosen.notice)
         self.source = chosen.source
@@ -103,22 +113,19 @@ class EngineImages:
 
     def give_back(self) -> None:
         """Let the datamodule have its training images again, for the next fit."""
-        for name, dataset in self._borrowed.items():
-            if dataset is None:
-                delattr(self._datamodule, name)
-            else:
-                setattr(self._datamodule, name, dataset)
+        for split, dataset in self._borrowed.items():
+            set_split_dataset(self._datamodule, split, dataset)
         self._borrowed = {}
 
     def _hold_out(self, chosen: CalibrationImages, model: AnomalibModule) -> None:
         datamodule = self._datamodule
         resize = leading_resize(getattr(model.pre_processor, "transform", None))
-        whole = datamodule.train_data
+        whole = split_dataset(datamodule, TRAIN)
         train = samples(whole)
         kept = {sample.image_path for sample in without(train, chosen.samples)}
         rest = [index for index, sample in enumerate(train) if sample.image_path in kept]
         share = sorted(set(range(len(train))) - set(rest))
-        if lists_pictures(datamodule):
+        if lists_images(datamodule):
             dataset = LayoutDataset(chosen.samples, datamodule.category, "train", ImageCache())
             dataset.resize = resize
             dataset.with_truth = False
@@ -127,9 +134,9 @@ class EngineImages:
             dataset.augmentations = None
         self._held_out = dataset
 
-        self._borrowed = {"train_data": whole}
-        if not hasattr(datamodule, "val_data"):  # anomalib would stop with an AttributeError
-            self._borrowed["val_data"] = None
-            datamodule.val_data = whole.subsample(share)
-        datamodule.train_data = whole.subsample(rest)
-        datamodule._update_augmentations()
+        self._borrowed = {TRAIN: whole}
+        if split_dataset(datamodule, VALIDATION) is None:  # anomalib would stop with an error
+            self._borrowed[VALIDATION] = None
+            set_split_dataset(datamodule, VALIDATION, whole.subsample(share))
+        set_split_dataset(datamodule, TRAIN, whole.subsample(rest))
+        update_augmentations(datamodule)

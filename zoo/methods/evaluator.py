@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 from anomalib.metrics import Evaluator
-from anomalib.metrics.base import AnomalibMetric
 from torchmetrics import Metric
 
+from zoo.data.anomalib_internals import AnomalibMetric
 from zoo.metrics import PixelCounts, PixelScores, image_auroc, image_f1_max
 
 

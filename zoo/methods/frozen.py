@@ -8,6 +8,8 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from zoo.data.anomalib_internals import split_dataset
+from zoo.data.splits import TRAIN
 from zoo.methods.progress import say_of
 
 Network = Callable[[Tensor], Sequence[Tensor]]
@@ -45,7 +47,7 @@ class FrozenFeatures:
             tiles, or where the features do not fit into the budget: then compute them batch by
             batch.
         """
-        dataset = getattr(module.trainer.datamodule, "train_data", None)
+        dataset = split_dataset(module.trainer.datamodule, TRAIN)
         # Tiles of an image share its path, and a dataset of tiles has no augmentations of its own.
         if budget_mb <= 0 or getattr(dataset, "augmentations", "unknown") is not None:
             return None

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from zoo.data.resize import resize_picture
-from zoo.data.tiling.exported import score_in_tiles, to_scale
+from zoo.data.resize import resize_image
+from zoo.data.tiling.stitch import score_in_tiles, to_scale
 from zoo.predict.graph_files import check_graph
 from zoo.predict.metadata import ExportMetadata
 from zoo.predict.predictor import FROM_MEMORY, Predictor, Scored
@@ -145,4 +145,4 @@ def at_graph_size(pixels: np.ndarray, metadata: ExportMetadata) -> np.ndarray:
             f"keeps its aspect, and this graph takes {columns}x{rows} only: export the run again "
             "with --good DIR that has images of every shape"
         )
-    return resize_picture(pixels, resize.size, resize.interpolation)
+    return resize_image(pixels, resize.size, resize.interpolation)

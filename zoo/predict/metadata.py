@@ -28,7 +28,7 @@ Factor = Annotated[Number, Field(gt=0, le=64)]
 
 
 class Scale(TypedDict):
-    """The resize before tiles are cut, see `zoo.data.tiling.scaled`: by a factor or to a side."""
+    """The resize before tiles are cut, see `zoo.data.transforms`: by a factor or to a side."""
 
     scale: Factor | None
     shorter_side: Side | None

@@ -19,8 +19,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 import PIL.Image
 
-from zoo.data.bit_depth import doubt_about
-from zoo.data.images import pixels_of, read_pixels, to_8_bits
+from zoo.data.images import doubt_about, pixels_of, read_pixels, to_8_bits
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.drawing import overlay
 from zoo.postprocess.finish import Blob, finish

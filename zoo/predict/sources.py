@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
 
-from zoo.data.listing import why_no_file
-from zoo.data.pictures import pictures
+from zoo.data.listing import find_images, why_no_file
 from zoo.utils.errors import ZooError
 from zoo.utils.names import MAX_BYTES, shortened
 
@@ -106,13 +105,13 @@ class Sources:
 
     def _below(self, folder: Path, may_be_empty: bool) -> list[Path]:
         try:
-            below = pictures(folder, self._without, may_be_empty)
+            below = find_images(folder, self._without, may_be_empty)
         except ZooError:
             if may_be_empty:  # moved away for a moment
                 return []
             raise
         self.notices += below.notices()
-        self.unreadable |= below.unread()
+        self.unreadable |= below.unread
         return below.images
 
     def _states(self) -> dict[Path, _State]:

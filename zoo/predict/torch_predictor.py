@@ -21,10 +21,10 @@ from anomalib.models import AnomalibModule
 from torch import nn
 from torchvision.tv_tensors import Image
 
-from zoo.data.batch import NativeBatch, native_sizes
-from zoo.data.dataset import to_model_size
-from zoo.data.native import NativeDataModule, leading_resize
+from zoo.data.datamodule import NativeDataModule
+from zoo.data.dataset import NativeBatch, native_sizes
 from zoo.data.tiling.pre_processor import ScaledPreProcessor
+from zoo.data.transforms import leading_resize, to_model_size
 from zoo.postprocess.calibration import Calibration
 from zoo.predict.predictor import FROM_MEMORY, Predictor, Scored
 from zoo.utils.errors import ZooError

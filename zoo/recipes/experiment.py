@@ -19,7 +19,7 @@ from anomalib.models import AnomalibModule
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningCLI, instantiate_class
 
-from zoo.data.pictures import object_name
+from zoo.data.listing import object_name
 from zoo.data.tiling.recipe import tiled
 from zoo.methods.visualizer import set_scale
 from zoo.recipes.files import find_recipe

@@ -17,8 +17,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.transforms.v2 import Compose
 
-from zoo.data.dataset import size_at
-from zoo.data.native import leading_resize, parts_of
 from zoo.data.tiling import Scaled, ScaledPreProcessor, TilingPreProcessor
 from zoo.predict.torch_predictor import TorchPredictor
 from zoo.runs.check import check_run

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.known_images import image_digest
-from zoo.data.pictures import pictures, without_copies
+from zoo.data.listing import find_images, without_copies
 from zoo.methods.admissibility import with_calibration
 from zoo.postprocess.calibration import Calibration, doubt
 from zoo.postprocess.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
@@ -174,7 +174,7 @@ def given_pictures(folder: Path) -> tuple[list[Path], list[str]]:
     Raises:
         ZooError: There are fewer than two.
     """
-    found = pictures(folder)
+    found = find_images(folder)
     images, said = without_copies(found.images)
     if len(images) < 2:
         raise ZooError(

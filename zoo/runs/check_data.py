@@ -5,10 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 
-from zoo.data.bit_depth import doubt_about
-from zoo.data.dataset import size_at
-from zoo.data.images import image_size, read_pixels
-from zoo.data.native import NativeDataModule
+from zoo.data.datamodule import NativeDataModule
+from zoo.data.images import doubt_about, image_size, read_pixels
+from zoo.data.transforms import size_at
 from zoo.utils.errors import ZooError, ZooWarning
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from anomalib.models import AnomalibModule
 
-from zoo.data.batch import NativeBatch
+from zoo.data.datamodule import NativeDataModule
+from zoo.data.dataset import NativeBatch
 from zoo.data.masks import looks_inverted
-from zoo.data.native import VALIDATION, NativeDataModule
+from zoo.data.splits import VALIDATION
 from zoo.metrics import PixelCounts, PixelScores, image_auroc, image_f1_max
 from zoo.metrics.bootstrap import interval, resampled_auroc, resampled_f1
 from zoo.postprocess.calibration import Calibration

@@ -18,7 +18,7 @@ import torch
 
 from zoo import __version__
 from zoo.data.images import image_size, read_image
-from zoo.data.native import TRAIN
+from zoo.data.splits import TRAIN
 from zoo.data.tiling.grid import Layout
 from zoo.data.tiling.stitch import cut
 from zoo.export.graph import (

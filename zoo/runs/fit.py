@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from anomalib.models import AnomalibModule
 
+from zoo.data.datamodule import NativeDataModule
 from zoo.data.known_images import image_digests
-from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
+from zoo.data.splits import TRAIN, VALIDATION
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.metrics import PixelScores, add_splits
 from zoo.postprocess.calibration import NO_THRESHOLD, doubt

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.pictures import object_name, pictures
+from zoo.data.listing import find_images, object_name
 from zoo.runs.folder import check_free, read_metrics
 from zoo.utils.errors import ZooError
 
@@ -99,7 +99,7 @@ def check_folders(folders: Mapping[str, Path], out: Path) -> None:
                 f"{out} lies in {folder}, and what is written there would count as images the next "
                 "time: give --out a folder elsewhere"
             )
-        pictures(folder)
+        find_images(folder)
     name, older = object_name(folders["good"]), read_metrics(out)
     if older is not None and older["object"] != name:
         raise ZooError(

@@ -10,9 +10,9 @@ from typing import Any
 
 from anomalib.data import AnomalibDataModule
 
-from zoo.data.datamodule import MVTecAD2Layout
+from zoo.data.datamodule import MVTecAD2Layout, NativeDataModule
 from zoo.data.known_images import check_no_test_folder, find_known, images_of_tests
-from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
+from zoo.data.splits import TRAIN, VALIDATION
 from zoo.data.stock import adopt
 from zoo.postprocess.calibration import NO_THRESHOLD
 from zoo.postprocess.score_maps import Scenes, ScoreMapSpool

@@ -12,8 +12,8 @@ from anomalib.models import AnomalibModule
 
 from zoo import __version__
 from zoo.data import layout
-from zoo.data.datamodule import MVTecAD2Layout
-from zoo.data.native import TRAIN, VALIDATION, NativeDataModule
+from zoo.data.datamodule import MVTecAD2Layout, NativeDataModule
+from zoo.data.splits import TRAIN, VALIDATION
 from zoo.data.stock import adopt
 from zoo.methods.admissibility import run_admissible
 from zoo.methods.registry import Method, methods

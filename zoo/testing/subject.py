@@ -12,7 +12,7 @@ from anomalib.data import Folder
 from anomalib.models import AnomalibModule
 
 from zoo.data import MVTecAD2Layout
-from zoo.data.batch import NativeBatch, NativeItem
+from zoo.data.dataset import NativeBatch, NativeItem
 from zoo.data.sample import Sample
 from zoo.methods import registry
 from zoo.predict.torch_predictor import Scored, score_batch

@@ -24,7 +24,9 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import Compose, Resize
 from torchvision.transforms.v2 import functional as colours
 
-from zoo.data.contrast import SameContrast
+from zoo.data.anomalib_internals import split_dataset
+from zoo.data.splits import TRAIN
+from zoo.data.transforms import SameContrast
 from zoo.methods.frozen import FrozenFeatures
 from zoo.methods.method import TrainedMethod
 from zoo.methods.progress import say_of
@@ -57,7 +59,7 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
         image_size: Side of the square, or (height, width), that images are resized to, in pixels:
             multiples of 64, and 256 at least.
         same_contrast: Give every image the same brightness and contrast first, where these differ
-            from image to image; see `zoo.data.contrast`. No part of the published method.
+            from image to image; see `zoo.data.transforms`. No part of the published method.
         optimizer: adam as published, or muon, for trainings of a few hundred steps.
         learning_rate: Of Adam; a tenth of it for the last 5 % of the steps. Muon's, about 0.015,
             falls to zero all the way.
@@ -145,7 +147,7 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
     def on_train_start(self) -> None:
         """Take mean and deviation of the teacher's channels over the training images."""
         self._frozen = FrozenFeatures.fill(self, self._describe, self.feature_cache_mb)
-        dataset, say = self.trainer.datamodule.train_data, say_of(self.trainer)
+        dataset, say = split_dataset(self.trainer.datamodule, TRAIN), say_of(self.trainer)
         total, squares, count = 0.0, 0.0, 0
         for index in range(len(dataset)):
             with isolated_rng(index):  # augmented images are as good as any

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from anomalib.models.image.efficient_ad.torch_model import (
+from torch import Tensor, nn
+
+from zoo.data.anomalib_internals import (
     MediumPatchDescriptionNetwork,
     SmallPatchDescriptionNetwork,
 )
-from torch import Tensor, nn
-
 from zoo.utils.errors import ZooError, nearest, one_line
 
 ModelSize = Literal["small", "medium"]

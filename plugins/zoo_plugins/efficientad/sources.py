@@ -11,10 +11,10 @@ import torch
 from torchvision.transforms.v2 import InterpolationMode, Resize
 
 from zoo.data.cache import ImageCache
-from zoo.data.dataset import to_model_size
+from zoo.data.file_hashes import fingerprint
 from zoo.data.images import read_image
-from zoo.data.pictures import pictures
-from zoo.data.sample import fingerprint
+from zoo.data.listing import find_images
+from zoo.data.transforms import to_model_size
 from zoo_plugins.efficientad.textures import texture
 
 GENERATED = "generated"
@@ -74,7 +74,7 @@ class FolderOfImages:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser()
-        self.paths = pictures(self.folder).images
+        self.paths = find_images(self.folder).images
         self.name = f"{len(self.paths)} images of {self.folder.name}"
 
     def __len__(self) -> int:

@@ -15,9 +15,9 @@ import math
 import torch
 import torch.nn.functional as F
 from anomalib.data import InferenceBatch
-from anomalib.models.image.efficient_ad.torch_model import AutoEncoder
 from torch import Tensor, nn
 
+from zoo.data.anomalib_internals import AutoEncoder
 from zoo_plugins.efficientad.networks import ModelSize, patch_network
 
 BORDER_CELLS = 4  # what the networks lose on each side for want of padding

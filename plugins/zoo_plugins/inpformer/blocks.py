@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from anomalib.models.image.dinomaly.components import DinomalyMLP
-from anomalib.models.image.inp_former.components.layers import AggregationBlock, PrototypeBlock
 from torch import nn
+
+from zoo.data.anomalib_internals import AggregationBlock, DinomalyMLP, PrototypeBlock
 
 _NORM = partial(nn.LayerNorm, eps=1e-8)
 _INIT_STD, _INIT_BOUND = 0.01, 0.03

@@ -17,11 +17,11 @@ from anomalib import LearningType
 from anomalib.data import Batch
 from anomalib.metrics import Evaluator
 from anomalib.models import AnomalibModule
-from anomalib.models.image.dinomaly.components.optimizer import StableAdamW
 from anomalib.pre_processing import PreProcessor
 from anomalib.visualization import Visualizer
 from torch import Tensor, nn
 
+from zoo.data.anomalib_internals import StableAdamW
 from zoo.data.tiling import Scaled, ScaledPreProcessor
 from zoo.data.tiling.recipe import tile_layout
 from zoo.methods.frozen import FrozenFeatures

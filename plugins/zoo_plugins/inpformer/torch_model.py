@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple, get_args
 
 import torch
 from anomalib.data import InferenceBatch
-from anomalib.models.image.inp_former.components.loss import GlobalCosineHmAdaptiveLoss
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, normalize, pad
 
+from zoo.data.anomalib_internals import GlobalCosineHmAdaptiveLoss
 from zoo.utils.errors import ZooError, nearest
 from zoo_plugins._transformers.positions import Resampling
 from zoo_plugins.inpformer.blocks import DecoderBlock, ExtractorBlock, initialise, perceptron

@@ -19,7 +19,7 @@ from anomalib.visualization import Visualizer
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
-from zoo.data.batch import NativeBatch, native_sizes
+from zoo.data.dataset import NativeBatch, native_sizes
 from zoo.methods.memory_bank.embedding import PatchEmbedding, PooledConcatenation
 from zoo.methods.memory_bank.search import Backend
 from zoo.methods.method import ZooMethod, whole_image

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 import torch
 from anomalib.data import Batch
-from anomalib.data.transforms.utils import extract_transforms_by_type
 from anomalib.metrics import Evaluator
 from anomalib.models import AnomalibModule
 from anomalib.visualization import Visualizer
 from torch import Tensor, nn
 from torchvision.transforms.v2 import Normalize
 
+from zoo.data.anomalib_internals import extract_transforms_by_type
 from zoo.methods.method import whole_image
 from zoo_plugins._distillation.lightning_model import Distillation
 from zoo_plugins._distillation.loss import distillation_loss

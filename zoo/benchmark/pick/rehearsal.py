@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zoo.benchmark.pick.candidates import Candidate
 from zoo.data.images import image_size
-from zoo.data.native import VALIDATION
+from zoo.data.splits import VALIDATION
 from zoo.data.stock import adopt
 from zoo.export.cost import DeployedCost, deployed_cost
 from zoo.export.graph import metadata_of, traced

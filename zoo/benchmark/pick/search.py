@@ -17,9 +17,8 @@ from zoo.benchmark.pick.candidates import Candidate
 from zoo.benchmark.pick.choice import Row
 from zoo.benchmark.pick.estimate import EstimatePicture, estimate, write_pictures
 from zoo.benchmark.pick.rehearsal import measure_cost
-from zoo.data.bit_depth import find_bit_depth
-from zoo.data.images import image_size
-from zoo.data.sample import fingerprint
+from zoo.data.file_hashes import fingerprint
+from zoo.data.images import find_bit_depth, image_size
 from zoo.export.cost import DeployedCost, deployed_cost
 from zoo.predict.graph import GraphPredictor
 from zoo.recipes.experiment import load

@@ -17,7 +17,7 @@ from zoo.benchmark.sealed.files import readable, weight_folders
 from zoo.benchmark.sealed.hidden import HiddenData
 from zoo.benchmark.sealed.process import ANSWER
 from zoo.benchmark.sealed.view import view
-from zoo.data.native import NativeDataModule
+from zoo.data.datamodule import NativeDataModule
 from zoo.recipes.experiment import Experiment
 from zoo.recipes.trust import is_trusting
 from zoo.runs.check import read_calibration

@@ -162,5 +162,5 @@ def stroke(rng: np.random.Generator, area: float, short_side: int) -> np.ndarray
     cv2.fillPoly(canvas, [np.rint(ribbon * 2**_SHIFT).astype(int)], 255, cv2.LINE_AA, _SHIFT)
     opacity = cv2.GaussianBlur(canvas.astype(np.float32), (0, 0), 0.3 + 0.15 * width)
     pressure = np.clip(0.75 + _perlin(rng, 64, 5), 0.4, 1)
-    opacity *= cv2.resize(pressure, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    opacity = opacity * cv2.resize(pressure, (columns, rows), interpolation=cv2.INTER_LINEAR)
     return _trim(opacity)

@@ -7,10 +7,10 @@ from zoo.data.tiling.stitch import SEAMS, cut, stitch
 from zoo.utils.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from zoo.data.tiling.exported import score_in_tiles, to_scale
     from zoo.data.tiling.pre_processor import ScaledPreProcessor, TilingPreProcessor
     from zoo.data.tiling.recipe import Tiling, tiled
-    from zoo.data.tiling.scaled import Scaled
+    from zoo.data.tiling.stitch import score_in_tiles, to_scale
+    from zoo.data.transforms import Scaled
 
 __all__ = [
     "SEAMS",
@@ -31,9 +31,9 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "score_in_tiles": "zoo.data.tiling.exported",
-        "to_scale": "zoo.data.tiling.exported",
-        "Scaled": "zoo.data.tiling.scaled",
+        "score_in_tiles": "zoo.data.tiling.stitch",
+        "to_scale": "zoo.data.tiling.stitch",
+        "Scaled": "zoo.data.transforms",
         "ScaledPreProcessor": "zoo.data.tiling.pre_processor",
         "Tiling": "zoo.data.tiling.recipe",
         "TilingPreProcessor": "zoo.data.tiling.pre_processor",

@@ -8,7 +8,7 @@ by axis.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from zoo.utils.errors import ZooError, nearest
@@ -56,14 +56,15 @@ class Grid:
             >>> Layout(tile=32, overlap=16).grid((32, 64)).at((2, 2)).columns
             (0, 1, 2)
         """
-        axes = zip(self.size, self.tile, tile, (self.rows, self.columns), strict=True)
-        moved = [[length * to, *(start * to for start in starts)] for length, _, to, starts in axes]
-        if any(value % side for side, axis in zip(self.tile, moved, strict=True) for value in axis):
-            return None
-        (height, *rows), (width, *columns) = (
-            [value // side for value in axis] for side, axis in zip(self.tile, moved, strict=True)
-        )
-        return Grid((height, width), tuple(tile), tuple(rows), tuple(columns))
+        axes = []
+        starts = (self.rows, self.columns)
+        for length, side, to, values in zip(self.size, self.tile, tile, starts, strict=True):
+            scaled = [value * to for value in (length, *values)]
+            if any(value % side for value in scaled):
+                return None
+            axes.append([value // side for value in scaled])
+        (height, *rows), (width, *columns) = axes
+        return Grid((height, width), tile, tuple(rows), tuple(columns))
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,7 @@ class Layout:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the layout as plain data."""
-        return {
-            "tile": self.tile,
-            "overlap": self.overlap,
-            "remainder": self.remainder,
-            "multiple": self.multiple,
-        }
+        return asdict(self)
 
     def _starts(self, length: int) -> tuple[int, ...]:
         left, step = max(length - self.tile, 0), self.tile - self.overlap
@@ -155,17 +151,16 @@ def scaled_size(
         scale: Factor of both sides.
         shorter_side: Pixels of the shorter side; instead of `scale`.
         multiple: Both sides are rounded to multiples of this.
-        max_pixels: How many the result may have.
-
-    Raises:
-        ZooError: It would have more.
+        max_pixels: A ZooError is raised where the result would have more.
 
     Example:
         >>> scaled_size((2048, 2448), scale=0.625, multiple=16)
         (1280, 1536)
     """
-    factor = scale or shorter_side / min(native_size)
-    height, width = (max(1, round(side * factor / multiple)) * multiple for side in native_size)
+    if not scale:
+        assert shorter_side is not None  # one of both is given
+        scale = shorter_side / min(native_size)
+    height, width = (max(1, round(side * scale / multiple)) * multiple for side in native_size)
     check_pixels(native_size, (height, width), max_pixels)
     return height, width
 
@@ -173,11 +168,7 @@ def scaled_size(
 def check_pixels(
     native_size: tuple[int, int], size: tuple[int, int], max_pixels: int = MAX_WHOLE_PIXELS
 ) -> None:
-    """Raise where an image of one size, (H, W), would get more pixels at another than is allowed.
-
-    Raises:
-        ZooError: It would.
-    """
+    """Raise a ZooError where an image of (H, W) pixels would get too many at another size."""
     if size[0] * size[1] > max_pixels:
         raise ZooError(
             f"an image of {native_size[1]}x{native_size[0]} px would be resized to "

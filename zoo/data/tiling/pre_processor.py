@@ -15,18 +15,21 @@ import numpy as np
 import torch
 from anomalib.data import Batch, ImageBatch
 from anomalib.pre_processing import PreProcessor
-from anomalib.pre_processing.utils.spec import spec_to_transform, transform_to_spec
-from anomalib.pre_processing.utils.transform import get_exportable_transform
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torchvision.transforms.v2 import Compose, Transform
 from torchvision.transforms.v2.functional import resize
 from torchvision.tv_tensors import Image, Mask
 
-from zoo.data.batch import native_sizes
+from zoo.data.anomalib_internals import (
+    get_exportable_transform,
+    spec_to_transform,
+    transform_to_spec,
+)
+from zoo.data.dataset import native_sizes
 from zoo.data.tiling.grid import MAX_TILED_PIXELS, Grid, Layout
-from zoo.data.tiling.scaled import Scaled
 from zoo.data.tiling.stitch import Seams, check_seams, cut, stitch
+from zoo.data.transforms import Scaled
 from zoo.utils.errors import ZooError
 
 Step = Callable[[Batch], Batch]
@@ -66,10 +69,11 @@ class ScaledPreProcessor(PreProcessor):
         self.on_test_batch_start(None, None, batch)
         return step(batch)
 
-    def on_train_batch_start(self, trainer: Any, model: Any, batch: Batch, *args: Any) -> None:
+    def on_train_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Batch, *args: Any, **kwargs: Any
+    ) -> None:
         """Make a batch what the network wants."""
-        self._scale(batch)
-        batch.image = self._prepared(batch.image)
+        batch.image = self._prepared(self._scaled(batch))
 
     on_validation_batch_start = on_train_batch_start
     on_test_batch_start = on_train_batch_start
@@ -109,21 +113,22 @@ class ScaledPreProcessor(PreProcessor):
         whole = score_map.as_subclass(Tensor)[None, None]
         return interpolate(whole, size, mode="bilinear")[0, 0]
 
-    def _scale(self, batch: Batch) -> None:
-        """Scale the images of a batch that nobody scaled while they were read."""
-        size = tuple(batch.image.shape[-2:])
-        wanted = {self.resize.size_of(native_size) for native_size in native_sizes(batch)}
-        if size in wanted:
-            return
-        if len(wanted) > 1:
+    def _scaled(self, batch: Batch) -> Tensor:
+        """Scale a batch that nobody scaled while its images were read, and return the images."""
+        assert batch.image is not None
+        sizes = {self.resize.size_of(native_size) for native_size in native_sizes(batch)}
+        if tuple(batch.image.shape[-2:]) in sizes:
+            return batch.image
+        if len(sizes) > 1:
             raise ZooError(
                 "images of several sizes in one batch: set the data's batch sizes to 1, so that "
                 "each keeps its aspect ratio"
             )
-        size = list(wanted.pop())
+        size = list(sizes.pop())
         batch.image = resize(batch.image, size, self.resize.interpolation, antialias=True)
         if batch.gt_mask is not None:
             batch.gt_mask = resize(Mask(batch.gt_mask), size)
+        return batch.image
 
 
 class TilingPreProcessor(ScaledPreProcessor):
@@ -173,42 +178,44 @@ class TilingPreProcessor(ScaledPreProcessor):
 
     def predict(self, batch: Batch, step: Step) -> Batch:
         """Put a batch of images through a model that sees tiles only; see `ScaledPreProcessor`."""
-        self._scale(batch)
-        tiles = self._cut(batch.image).split(self.tiles_per_step)
+        images = self._scaled(batch)
+        tiles = self._cut(images).split(self.tiles_per_step)
         parts = [step(ImageBatch(image=self._prepared(Image(chunk)))) for chunk in tiles]
-        maps = None
-        if parts[0].anomaly_map is not None:
-            maps = torch.cat([part.anomaly_map for part in parts])
-        scores = None
-        if parts[0].pred_score is not None:
-            scores = torch.cat([part.pred_score.reshape(-1) for part in parts])
-        return self._assemble(batch, batch.image, maps, scores)
+        maps = [part.anomaly_map for part in parts if part.anomaly_map is not None]
+        scores = [part.pred_score.reshape(-1) for part in parts if part.pred_score is not None]
+        return self._assemble(
+            batch, images, torch.cat(maps) if maps else None, torch.cat(scores) if scores else None
+        )
 
-    def on_train_batch_start(self, trainer: Any, model: Any, batch: Batch, *args: Any) -> None:
+    def on_train_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Batch, *args: Any, **kwargs: Any
+    ) -> None:
         """Make images tiles; our datamodules bring tiles already."""
+        assert batch.image is not None
         if tuple(batch.image.shape[-2:]) != (self.layout.tile,) * 2:
-            self._scale(batch)
-            n_tiles = len(self._grid(batch.image))
+            images = self._scaled(batch)
+            n_tiles = len(self._grid(images))
             if batch.gt_mask is not None:
                 batch.gt_mask = self._cut(batch.gt_mask)
             for name in ("gt_label", "image_path", "mask_path", "native_size"):
                 value = getattr(batch, name, None)
                 if value is not None:
                     setattr(batch, name, _repeated(value, n_tiles))
-            batch.image = self._cut(batch.image)
+            batch.image = self._cut(images)
         batch.image = self._prepared(batch.image)
 
-    def on_test_batch_start(self, trainer: Any, model: Any, batch: Batch, *args: Any) -> None:
+    def on_test_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Batch, *args: Any, **kwargs: Any
+    ) -> None:
         """Put tiles in the place of images."""
-        self._scale(batch)
-        self._whole = batch.image
-        batch.image = self._prepared(self._cut(batch.image))
+        self._whole = self._scaled(batch)
+        batch.image = self._prepared(self._cut(self._whole))
 
     on_validation_batch_start = on_test_batch_start
     on_predict_batch_start = on_test_batch_start
 
     def on_test_batch_end(
-        self, trainer: Any, model: Any, outputs: Batch, batch: Batch, *args: Any
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, *args: Any, **kwargs: Any
     ) -> None:
         """Put images in the place of tiles, with their maps and scores."""
         if not isinstance(outputs, Batch) or self._whole is None:
@@ -229,7 +236,8 @@ class TilingPreProcessor(ScaledPreProcessor):
         self.tiles_per_step = arguments["tiles_per_step"]
 
     def _grid(self, images: Tensor) -> Grid:
-        return self.layout.grid(tuple(images.shape[-2:]))
+        height, width = images.shape[-2:]
+        return self.layout.grid((height, width))
 
     def _cut(self, images: Tensor) -> Tensor:
         """Return (B * n, ..., t, t) tiles of images (B, ..., h, w), image by image."""
@@ -245,7 +253,7 @@ class TilingPreProcessor(ScaledPreProcessor):
         if maps is not None:
             tiles = maps.detach().float().cpu().numpy()
             tiles = tiles.reshape(n_images, len(grid), *tiles.shape[-2:])
-            whole = np.stack([stitch(each, grid, self.seams) for each in tiles])[:, None]
+            whole = np.stack([stitch(part, grid, self.seams) for part in tiles])[:, None]
             stitched = torch.from_numpy(whole).to(maps.device)  # (B, 1, h, w)
             if batch.gt_mask is not None:  # anomalib's metrics compare pixel by pixel
                 stitched = resize(stitched, list(batch.gt_mask.shape[-2:]))

@@ -12,11 +12,10 @@ from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import Compose, Resize, Transform
 
-from zoo.data.native import leading_resize, parts_of
 from zoo.data.tiling.grid import Layout, Remainder
 from zoo.data.tiling.pre_processor import TilingPreProcessor
-from zoo.data.tiling.scaled import Scaled
 from zoo.data.tiling.stitch import Seams
+from zoo.data.transforms import Scaled, leading_resize, parts_of
 from zoo.utils.errors import ZooError
 
 
@@ -58,7 +57,8 @@ class Tiling:
         transform = getattr(method, "transform", None)
         resize = leading_resize(transform)
         side = self.side or _own_side(resize) or self.window
-        multiple = self.multiple or getattr(resize, "multiple", 1)
+        own = resize.multiple if isinstance(resize, Scaled) else 1
+        multiple = self.multiple or own
         # As in RoBiS the step is rounded down, here to patches.
         step = max(int(side * (1 - self.overlap)) // multiple, 1) * multiple
         layout = Layout(side, side - step, self.remainder, multiple)
@@ -80,7 +80,9 @@ def tiled(model: AnomalibModule, tiling: Tiling | dict[str, Any] | None) -> Anom
     """
     if tiling is not None:
         tiling = tiling if isinstance(tiling, Tiling) else Tiling(**tiling)
-        model.pre_processor = tiling.pre_processor(model.pre_processor)
+        own = model.pre_processor
+        assert own is None or isinstance(own, PreProcessor)
+        model.pre_processor = tiling.pre_processor(own)
     return model
 
 

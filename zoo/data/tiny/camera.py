@@ -89,7 +89,9 @@ def cast_shadow(
     while way < reach:
         step = way * pitch / max(flat, 1e-3)
         matrix = np.array([[1, 0, -x * step], [0, 1, -y * step]], np.float32)
-        ahead = cv2.warpAffine(height, matrix, (columns, rows), borderMode=cv2.BORDER_REPLICATE)
+        ahead: np.ndarray = cv2.warpAffine(
+            height, matrix, (columns, rows), borderMode=cv2.BORDER_REPLICATE
+        )
         ahead -= height
         ahead *= 1 / (way * _SOFTNESS)
         ahead -= climb / _SOFTNESS - 0.5

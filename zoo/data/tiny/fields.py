@@ -75,7 +75,7 @@ def mix(below: np.ndarray, above: np.ndarray | float, alpha: np.ndarray) -> np.n
     return mixed
 
 
-def planes(colour: Sequence[float]) -> np.ndarray:
+def planes(colour: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return a colour as (C, 1, 1) float32, to be spread over (H, W)."""
     return np.asarray(colour, np.float32)[:, None, None]
 
@@ -105,8 +105,8 @@ def stroke(
     for index in range(len(points) - 1):
         share = 1 - abs(index - middle) / (middle + 1)
         local = width * min(0.3 + 1.6 * share, 1) if taper else width
-        ends = [(int(x), int(y)) for x, y in points[index : index + 2]]
-        cv2.line(canvas, *ends, 255, max(round(local * frame.pitch), 1), cv2.LINE_AA, 4)
+        start, end = ((int(x), int(y)) for x, y in points[index : index + 2])
+        cv2.line(canvas, start, end, 255, max(round(local * frame.pitch), 1), cv2.LINE_AA, 4)
     return canvas.astype(np.float32) / 255
 
 

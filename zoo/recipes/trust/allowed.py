@@ -71,7 +71,7 @@ _PUBLIC = {
 # Modules of the zoo that hold parts of recipes.
 _OURS = {
     "zoo.data",
-    "zoo.data.contrast",
+    "zoo.data.transforms",
     "zoo.data.relight",
     "zoo.data.resize",
     "zoo.data.tiling",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.dataset import to_model_size
+from zoo.data.datamodule import NativeDataModule
 from zoo.data.images import read_image
-from zoo.data.native import NativeDataModule, leading_resize
 from zoo.data.relight import Light, relight_image
 from zoo.data.sample import Sample
+from zoo.data.transforms import leading_resize, to_model_size
 from zoo.metrics import PixelCounts
 from zoo.postprocess.finish import finish
 from zoo.predict.scenes import evenly

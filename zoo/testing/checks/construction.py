@@ -10,7 +10,7 @@ import torch
 from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
 
-from zoo.data.batch import NativeBatch
+from zoo.data.dataset import NativeBatch
 from zoo.methods import BlobPostProcessor
 from zoo.testing.network import NetworkTouched, no_network
 from zoo.testing.subject import MethodUnderTest

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
-from zoo.data.batch import NativeBatch
+from zoo.data.dataset import NativeBatch
 from zoo.postprocess import to_native
 from zoo.predict.torch_predictor import Scored, predict_batch
 from zoo.testing.subject import MethodUnderTest, score

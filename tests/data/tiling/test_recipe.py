@@ -84,7 +84,7 @@ def test_a_run_in_tiles_is_loaded_in_tiles(mini, tmp_path, model):
 
 
 @pytest.mark.parametrize("as_array", [True, False])
-def test_a_detector_gives_the_picture_back_where_the_method_does(mini, brightness, as_array):
+def test_a_detector_gives_the_image_back_where_the_method_does(mini, brightness, as_array):
     model = tiled(brightness(), Tiling(window=20, overlap=0.3))
     path = mini / "part/test_public/bad/000_regular.png"
     pixels = read_image(path)
@@ -176,17 +176,17 @@ def test_an_exported_graph_takes_single_tiles_and_metadata_makes_the_map(
         found = dict(zip(names, graph.run(None, {"input": tiles}), strict=True))
         return found["anomaly_map"], found["pred_score"]
 
-    picture = mini / "part/test_public/bad/000_regular.png"
+    image = mini / "part/test_public/bad/000_regular.png"
     tiling = json.loads(json.dumps(model.pre_processor.tiling))  # as metadata carries it
-    score_map, score = score_in_tiles(to_scale(read_image(picture), tiling), tiling, run, 4)
-    expected, expected_score = TorchPredictor(model, Calibration(threshold=1.0)).score(picture)
+    score_map, score = score_in_tiles(to_scale(read_image(image), tiling), tiling, run, 4)
+    expected, expected_score = TorchPredictor(model, Calibration(threshold=1.0)).score(image)
     assert score_map.shape == expected.shape
     np.testing.assert_allclose(score_map, expected, rtol=0, atol=1e-6)
     assert score == pytest.approx(expected_score, abs=1e-6)
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".xml"])
-def test_an_exported_model_cuts_pictures_itself(mini, tmp_path, brightness, suffix):
+def test_an_exported_model_cuts_images_itself(mini, tmp_path, brightness, suffix):
     for package in ("onnxruntime", "onnxscript", "openvino"):
         pytest.importorskip(package)
     model = tiled(brightness(pool=2, side=32), Tiling(window=24, overlap=0.25)).eval()

@@ -1,4 +1,4 @@
-"""Folders as people have them: what counts as a picture, what is left out, which mask fits."""
+"""Folders as people have them: what counts as an image, what is left out, which mask fits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.data.listing import few
-from zoo.data.pictures import copies, match_masks, object_name, pictures
+from zoo.data.listing import copies, few, find_images, match_masks, object_name
 from zoo.utils.errors import ZooError
 
 
@@ -19,7 +18,7 @@ def folder(tmp_path) -> Path:
 
 
 def touch(folder: Path, *names: str) -> list[Path]:
-    """Make empty files: nothing here decodes a picture."""
+    """Make empty files: nothing here decodes an image."""
     paths = [folder / name for name in names]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,7 +27,7 @@ def touch(folder: Path, *names: str) -> list[Path]:
 
 
 def names(folder: Path, **options) -> list[str]:
-    found = pictures(folder, **options).images
+    found = find_images(folder, **options).images
     return [path.relative_to(folder).as_posix() for path in found]
 
 
@@ -40,7 +39,7 @@ def test_names_folders_and_endings_are_free(folder):
 
 def test_notes_and_hidden_files_are_not_worth_a_word(folder):
     touch(folder, "1.png", "._1.jpg", ".DS_Store", ".trash/2.png", "Thumbs.db", "notes.txt", "3")
-    found = pictures(folder)
+    found = find_images(folder)
     assert [path.name for path in found.images] == ["1.png"]
     assert found.notices() == []
 
@@ -52,8 +51,8 @@ def test_a_hidden_folder_may_be_asked_for(folder):
 
 def test_videos_and_formats_that_are_not_read_are_named(folder):
     touch(folder, "1.png", "clip.MOV", *(f"IMG_{index}.HEIC" for index in range(5)))
-    assert pictures(folder).notices() == [
-        "left out clip.MOV: video, of which ffmpeg makes pictures",
+    assert find_images(folder).notices() == [
+        "left out clip.MOV: video, of which ffmpeg makes images",
         "left out IMG_0.HEIC, IMG_1.HEIC, IMG_2.HEIC and 2 more: a format that is not read here; "
         "convert to PNG or JPEG",
     ]
@@ -62,24 +61,24 @@ def test_videos_and_formats_that_are_not_read_are_named(folder):
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        ([], r"no picture in .*shots: they end in \.bmp, \.jpeg"),
+        ([], r"no image in .*shots: they end in \.bmp, \.jpeg"),
         (["notes.txt", ".DS_Store"], "they end in"),
-        (["clip.mp4"], r"no picture in .*clip\.mp4: video, of which ffmpeg makes pictures"),
-        (["a.heic"], r"no picture in .*a\.heic: .*convert to PNG or JPEG"),
+        (["clip.mp4"], r"no image in .*clip\.mp4: video, of which ffmpeg makes images"),
+        (["a.heic"], r"no image in .*a\.heic: .*convert to PNG or JPEG"),
     ],
 )
-def test_a_folder_without_pictures_says_what_is_there(folder, made, says):
+def test_a_folder_without_images_says_what_is_there(folder, made, says):
     touch(folder, *made)
     with pytest.raises(ZooError, match=says):
-        pictures(folder)
+        find_images(folder)
 
 
 def test_what_is_no_folder_is_said(folder):
     [path] = touch(folder, "1.png")
     with pytest.raises(ZooError, match="a file, not a folder"):
-        pictures(path)
+        find_images(path)
     with pytest.raises(ZooError, match="no such folder"):
-        pictures(folder / "typo")
+        find_images(folder / "typo")
 
 
 def test_folders_of_other_things_do_not_count(folder):
@@ -101,8 +100,8 @@ def test_links_to_other_folders_are_followed_once(folder, tmp_path):
     for name in ("monday", "tuesday"):
         (folder / name).symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     assert names(folder) == ["monday/2.png"]
-    with pytest.raises(ZooError, match="no picture"):
-        pictures(folder, without=[tmp_path / "elsewhere"])
+    with pytest.raises(ZooError, match="no image"):
+        find_images(folder, without=[tmp_path / "elsewhere"])
 
 
 def test_a_link_may_be_given_itself(folder, tmp_path):
@@ -111,13 +110,13 @@ def test_a_link_may_be_given_itself(folder, tmp_path):
     assert names(tmp_path / "link") == ["1.png"]
 
 
-def test_masks_beside_their_pictures_are_no_pictures(folder):
+def test_masks_beside_their_images_are_no_images(folder):
     touch(folder, "7.jpg", "7_mask.png", "8.jpg", "8.jpg.png", "cap_label.jpg")
-    found = pictures(folder)
+    found = find_images(folder)
     assert [path.name for path in found.images] == ["7.jpg", "8.jpg", "cap_label.jpg"]
     assert [path.name for path in found.masks] == ["7_mask.png", "8.jpg.png"]
     [notice] = found.notices()
-    assert notice.startswith("left out 7_mask.png, 8.jpg.png: masks of the pictures beside them")
+    assert notice.startswith("left out 7_mask.png, 8.jpg.png: masks of the images beside them")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,7 @@ def test_masks_beside_their_pictures_are_no_pictures(folder):
         *("7-mask.png", "7_ground_truth.png", "7_label.tif", "7.jpg.png"),
     ],
 )
-def test_a_mask_has_the_name_or_the_place_of_its_picture(folder, tmp_path, mask):
+def test_a_mask_has_the_name_or_the_place_of_its_image(folder, tmp_path, mask):
     images = touch(folder, "a/7.jpg", "a/8.jpg")
     [made] = touch(tmp_path / "masks", mask)
     assert match_masks(images, folder, tmp_path / "masks") == {images[0]: made}
@@ -145,7 +144,7 @@ def test_a_mask_of_another_place_is_not_borrowed(folder, tmp_path):
     assert match_masks(images, folder, tmp_path / "masks") == {images[0]: mask}
 
 
-def test_masks_may_lie_beside_their_pictures(folder):
+def test_masks_may_lie_beside_their_images(folder):
     images = touch(folder, "7.jpg", "8.jpg")
     masks = touch(folder, "7_mask.png", "8_mask.png")
     assert match_masks(images, folder, folder) == dict(zip(images, masks, strict=True))
@@ -192,7 +191,7 @@ def test_copies_are_found_by_their_bytes(folder):
         ("/x/shots/good", "shots"),
         ("/x/shots/OK", "shots"),
         ("/good", "good"),
-        ("/", "pictures"),
+        ("/", "images"),
     ],
 )
 def test_a_folder_called_good_has_the_name_of_its_parent(folder, name):

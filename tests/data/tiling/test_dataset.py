@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from zoo.data import MVTecAD2Layout
+from zoo.data.anomalib_internals import update_augmentations
+from zoo.data.dataset import TileDataset
 from zoo.data.tiling import Layout, Scaled, Tiling, cut, tiled
-from zoo.data.tiling.dataset import TileDataset
 from zoo.utils.errors import ZooError
 
 
@@ -60,11 +61,11 @@ def test_a_datamodule_trains_in_tiles_and_tests_whole_images(mini, brightness):
     data.follow_model(model)
     data.setup()
     data.trainer = type("Trainer", (), {"model": model})
-    data._update_augmentations()
-    data._update_augmentations()  # once more, as a second fit would
+    update_augmentations(data)
+    update_augmentations(data)  # once more, as a second fit would
     assert len(data.train_data) == 4 * 12
     assert next(iter(data.train_dataloader())).image.shape == (6, 3, 16, 16)
     assert next(iter(data.val_dataloader())).image.shape[-2:] == (48, 64)
     model.pre_processor = brightness().pre_processor
-    data._update_augmentations()
+    update_augmentations(data)
     assert len(data.train_data) == 4

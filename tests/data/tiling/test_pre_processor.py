@@ -8,7 +8,7 @@ from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import Normalize
 from torchvision.tv_tensors import Image, Mask
 
-from zoo.data.batch import NativeBatch
+from zoo.data.dataset import NativeBatch
 from zoo.data.tiling import Layout, Scaled, ScaledPreProcessor, Tiling, TilingPreProcessor, tiled
 from zoo.predict.torch_predictor import predict_batch
 from zoo.utils.errors import ZooError

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.tv_tensors import Mask
 
-from zoo.data.contrast import SameContrast
+from zoo.data.transforms import SameContrast
 
 
 def test_gain_and_offset_of_a_camera_go():
