@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.transforms.v2 import Compose
 
 from zoo.data.tiling import Scaled, ScaledPreProcessor, TilingPreProcessor
+from zoo.data.transforms import leading_resize, parts_of, size_at
 from zoo.predict.torch_predictor import TorchPredictor
 from zoo.runs.check import check_run
 from zoo.runs.load import load_run
