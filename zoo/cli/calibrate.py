@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="such as 'Quantile(q=0.9999, min_area_px=20)'; default: the same rule as before",
     )
     parser.add_argument("--undo", action="store_true", help="put the last older calibration back")
+    parser.add_argument(
+        "--evaluate",
+        action="store_true",
+        help="make metrics.json and cases anew too, from the maps of a run with --keep maps",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print, and write nothing")
     parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
 
@@ -63,9 +68,17 @@ def _calibrate(args: argparse.Namespace) -> int:
     else:
         kept = set_calibration(args.run, after.calibration)
         print(f"the new one holds; the old one is {kept}, --undo puts it back")
-        print("metrics.json and cases tell of the calibration that they were made with, as before")
+        if not args.evaluate:
+            print(
+                "metrics.json and cases tell of the calibration that they were made with, as ever"
+            )
         if after.calibration.given:
             print("VAND 4.0 admits thresholds from train and validation only: not this run, now")
+    if args.evaluate and not args.dry_run:
+        from zoo.runs.reevaluate import reevaluate
+        from zoo.runs.result_text import result_text
+
+        print(result_text(reevaluate(args.run)))
     return 0
 
 

@@ -113,6 +113,16 @@ class Run:
             set_calibration(self.folder, after.calibration)
         return after.calibration
 
+    def evaluate(self) -> Metrics:
+        """Make masks, cases and metrics anew by the present calibration, from maps that were kept.
+
+        Raises:
+            ZooError: The run kept no maps (`keep="maps"`), or its images are gone or changed.
+        """
+        from zoo.runs.reevaluate import reevaluate
+
+        return reevaluate(self.folder)
+
     def export(
         self,
         formats: Sequence[Literal["onnx", "openvino"]] = ("onnx",),
