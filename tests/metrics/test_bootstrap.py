@@ -27,17 +27,17 @@ def test_auroc_of_a_resample_is_that_of_repeated_images(seed):
     generator = np.random.default_rng(seed)
     scores, labels = generator.integers(0, 5, 30) / 4, generator.integers(0, 2, 30)  # ties
     [times] = draws(range(30), 20)
-    for weights, found in zip(times, auroc_of(times, scores, labels), strict=True):
+    for weights, result in zip(times, auroc_of(times, scores, labels), strict=True):
         repeated = np.repeat(np.arange(30), weights.astype(int))
-        assert found == pytest.approx(roc_auc_score(labels[repeated], scores[repeated]), abs=1e-6)
+        assert result == pytest.approx(roc_auc_score(labels[repeated], scores[repeated]), abs=1e-6)
 
 
 def test_a_resample_of_one_class_has_no_auroc():
-    found = auroc_of(
+    result = auroc_of(
         np.array([[1, 1, 0], [1, 0, 1]], np.float32), np.arange(3), np.array([0, 0, 1])
     )
-    assert np.isnan(found[0])
-    assert found[1] == 1
+    assert np.isnan(result[0])
+    assert result[1] == 1
 
 
 def test_f1_of_sums_is_that_of_the_pixels():
@@ -60,6 +60,6 @@ def test_all_resamples_are_those_of_the_blocks():
     labels = np.arange(12) % 2
     times = np.concatenate(list(draws(range(12))))
     np.testing.assert_array_equal(resampled_f1(range(12), counts), f1_of(times @ counts))
-    found = resampled_auroc(range(12), scores, labels)
-    np.testing.assert_array_equal(found, auroc_of(times, scores, labels))
-    assert len(found) == 1000
+    result = resampled_auroc(range(12), scores, labels)
+    np.testing.assert_array_equal(result, auroc_of(times, scores, labels))
+    assert len(result) == 1000

@@ -160,8 +160,8 @@ def test_au_pro_agrees_with_anomalib():
         for scores, truth in images:
             target = torch.from_numpy(truth.astype(np.int64))[None]
             metric.update(torch.from_numpy(scores.copy())[None], target)
-        found = _stream(images).au_pro(0.05)
-        assert found == pytest.approx(metric.compute().item(), abs=1e-3), case
+        result = _stream(images).au_pro(0.05)
+        assert result == pytest.approx(metric.compute().item(), abs=1e-3), case
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -96,12 +96,12 @@ def test_half_precision_scores_never_share_a_bin():
 @pytest.mark.parametrize("share", [0.0, 0.07, 0.5, 0.95, 0.999, 1.0])
 def test_quantile_is_at_most_one_bin_above_the_exact_one(kind, share):
     scores = _scores(kind)
-    found = _histogram(scores).quantile(share)
+    result = _histogram(scores).quantile(share)
     # numpy's inverted_cdf, but for 0.07 * 20000, which it rounds up to the next score
     rank = max(math.ceil(Fraction(str(share)) * scores.size), 1)
     exact = float(np.sort(scores)[rank - 1])
-    assert exact <= found <= exact + abs(exact) * RELATIVE_WIDTH + 1e-41
-    assert (scores >= found).mean() <= 1 - share + 1e-9
+    assert exact <= result <= exact + abs(exact) * RELATIVE_WIDTH + 1e-41
+    assert (scores >= result).mean() <= 1 - share + 1e-9
 
 
 @pytest.mark.parametrize("size", [1, 7, 10, 100, 1000])
@@ -277,7 +277,7 @@ def test_empty_arrays_count_nothing():
 
 
 @pytest.mark.parametrize(
-    ("bad", "dtype", "words"),
+    ("wrong", "dtype", "words"),
     [
         ([np.nan, np.nan], np.float32, "2 NaN and 0 infinite"),
         ([np.inf, -np.inf], np.float16, "0 NaN and 2 infinite"),
@@ -285,9 +285,9 @@ def test_empty_arrays_count_nothing():
         ([1e300, 0.0], np.float64, "0 NaN and 1 infinite"),
     ],
 )
-def test_bad_scores_are_counted_in_one_line_and_nothing_is_kept(bad, dtype, words):
+def test_wrong_scores_are_counted_in_one_line_and_nothing_is_kept(wrong, dtype, words):
     scores = np.ones((4, 5), dtype)
-    scores[2, 1:3] = bad
+    scores[2, 1:3] = wrong
     histogram = _histogram(np.float32([3.0]))
     with pytest.raises(ZooError) as caught:
         histogram.update(scores, name="map of 000_regular")

@@ -69,14 +69,14 @@ def test_agrees_with_scikit_learn(mask_share, truth_share, dtype, high):
     mask = np.concatenate([pair[0].ravel() for pair in pairs]) != 0
     truth = np.concatenate([pair[1].ravel() for pair in pairs]) != 0
     is_empty = not (truth.any() or mask.any())
-    for score, found, is_undefined in (
+    for score, result, is_undefined in (
         (f1_score, counts.segf1, is_empty),
         (precision_score, counts.precision, is_empty),
         (recall_score, counts.recall, not truth.any()),
     ):
-        assert (found is None) == is_undefined
+        assert (result is None) == is_undefined
         expected = score(truth, mask, zero_division=0.0)
-        assert (found or 0.0) == pytest.approx(expected, abs=1e-15)
+        assert (result or 0.0) == pytest.approx(expected, abs=1e-15)
     everything = f1_score(truth, np.ones_like(truth), zero_division=0.0)
     assert counts.segf1_all_positive == pytest.approx(everything, abs=1e-15)
     assert counts.flagged_fraction == pytest.approx(mask.mean(), abs=1e-15)

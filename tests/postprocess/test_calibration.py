@@ -1,4 +1,4 @@
-"""The calibration as plain data: its file, its words, its scale for pictures."""
+"""The calibration as plain data: its file, its words, its scale for display."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def test_the_calibration_says_where_it_came_from():
 
 
 @pytest.mark.parametrize("draw", DRAWS)
-def test_pictures_are_scaled_to_the_threshold(draw):
+def test_images_are_scaled_to_the_threshold(draw):
     maps = drawn_maps(draw)
     calibration = Quantile(0.9)(maps)
     with np.errstate(all="raise", under="ignore"):
@@ -99,11 +99,11 @@ def test_a_value_that_none_can_have_is_named_with_file_and_mend(key, value, tmp_
     path.write_text(json.dumps(whole).replace('"HERE"', value))
     with pytest.raises(ZooError) as caught:
         Calibration.load(path)
-    said = str(caught.value)
-    assert said.startswith(f"{path}")
-    assert key in said or value in said
-    assert said.endswith("copy it again, or `zoo calibrate RUN --rule RULE` makes a new one")
-    assert "\n" not in said
+    message = str(caught.value)
+    assert message.startswith(f"{path}")
+    assert key in message or value in message
+    assert message.endswith("copy it again, or `zoo calibrate RUN --rule RULE` makes a new one")
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", "\ufeff{}", '{"version": 3}'])
@@ -114,7 +114,7 @@ def test_what_is_no_calibration_is_one_line(text, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rule", "said"),
+    ("rule", "message"),
     [
         (Quantile(), r"^threshold [\d.]+, blobs"),
         (Quantile(normalisation="median"), r"^threshold [\d.]+ above the image's median, blobs"),
@@ -125,20 +125,20 @@ def test_what_is_no_calibration_is_one_line(text, tmp_path):
     ],
     ids=lambda value: rule_name(value) if not isinstance(value, str) else "",
 )
-def test_a_calibration_says_what_a_blob_must_exceed(rule, said):
+def test_a_calibration_says_what_a_blob_must_exceed(rule, message):
     calibration = rule(smooth_maps())
-    assert re.search(said, calibration.describe())
+    assert re.search(message, calibration.describe())
 
 
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)
-def test_pictures_have_one_scale_for_all_images_under_a_normalisation(normalisation):
+def test_images_have_one_scale_for_all_images_under_a_normalisation(normalisation):
     maps = smooth_maps()
     calibration = Midway(normalisation=normalisation)(maps)
     shown = calibration.for_display(np.stack(maps))
     assert shown.shape == (8, 60, 70)
     assert 0 <= shown.min() <= shown.max() <= 1
-    for each, picture in zip(maps, shown, strict=True):
-        np.testing.assert_array_equal(calibration.for_display(each), picture)
+    for each, scaled in zip(maps, shown, strict=True):
+        np.testing.assert_array_equal(calibration.for_display(each), scaled)
         marked = finish(each, each.shape, replace(calibration, min_area_px=0, seed_threshold=None))
-        assert (picture[marked.mask] >= 0.4999).all()
-        assert (picture[~marked.mask] <= 0.5001).all()
+        assert (scaled[marked.mask] >= 0.4999).all()
+        assert (scaled[~marked.mask] <= 0.5001).all()

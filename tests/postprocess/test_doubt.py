@@ -36,9 +36,9 @@ def maps(*kinds: str) -> list[np.ndarray]:
 )
 def test_maps_that_tell_nothing_are_named(kinds, says):
     calibration = RULE(maps(*kinds))
-    found = doubt(calibration, maps(*kinds))
-    assert (found is None) == (says is None)
-    assert not says or (says in found and "\n" not in found)
+    result = doubt(calibration, maps(*kinds))
+    assert (result is None) == (says is None)
+    assert not says or (says in result and "\n" not in result)
 
 
 def test_a_threshold_that_is_left_of_zero_is_named():

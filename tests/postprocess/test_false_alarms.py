@@ -106,10 +106,10 @@ def test_an_odd_image_is_an_alarm_although_it_would_have_raised_the_threshold():
 
 
 def test_images_and_blobs_are_counted():
-    clean, bad = np.zeros((10, 10), np.float32), np.zeros((10, 10), np.float32)
-    bad[1:3, 1:3] = bad[6:9, 6:9] = 1
+    clean, defective = np.zeros((10, 10), np.float32), np.zeros((10, 10), np.float32)
+    defective[1:3, 1:3] = defective[6:9, 6:9] = 1
     calibration = Calibration(threshold=0.5, min_area_px=2)
-    counts = count_false_alarms(calibration, [clean, bad, clean, bad], held_out=True)
+    counts = count_false_alarms(calibration, [clean, defective, clean, defective], held_out=True)
     assert counts == FalseAlarms(4, 2, 4, held_out=True)
     assert counts.per_1000 == 500
 

@@ -76,13 +76,13 @@ def test_masks_and_blobs_are_scipys(seed, share, min_area_px):
     mask, blobs = _reference(score_map, threshold, min_area_px)
     assert finished.mask.dtype == bool
     np.testing.assert_array_equal(finished.mask, mask)
-    found = {(blob.area_px, *blob.box): blob for blob in finished.blobs}
-    assert len(found) == len(finished.blobs)
-    assert found.keys() == blobs.keys()
+    result = {(blob.area_px, *blob.box): blob for blob in finished.blobs}
+    assert len(result) == len(finished.blobs)
+    assert result.keys() == blobs.keys()
     for key, (peak, mean, centroid) in blobs.items():
-        assert found[key].peak == np.float32(peak)
-        assert found[key].mean == pytest.approx(mean, rel=1e-6)
-        assert found[key].centroid == pytest.approx(centroid, abs=1e-9)
+        assert result[key].peak == np.float32(peak)
+        assert result[key].mean == pytest.approx(mean, rel=1e-6)
+        assert result[key].centroid == pytest.approx(centroid, abs=1e-9)
     assert finished.is_anomalous == bool(mask.any())
     peaks = [blob.peak for blob in finished.blobs]
     assert peaks == sorted(peaks, reverse=True)
@@ -197,7 +197,7 @@ def test_whatever_the_calibration_mask_blobs_and_verdict_agree(score_map, calibr
     assert finished.mask.shape == score_map.shape
     assert finished.is_anomalous == bool(finished.blobs) == bool(finished.mask.any())
     regions = _blobs_of(finished.mask, finished.score_map)
-    found = {
+    result = {
         (blob.box, blob.area_px): (blob.peak, blob.mean, *blob.centroid, blob.integrated)
         for blob in finished.blobs
     }
@@ -209,8 +209,8 @@ def test_whatever_the_calibration_mask_blobs_and_verdict_agree(score_map, calibr
         y, x = each.centroid
         expected[box, each.area] = (scores.max(), scores.mean(), x, y, scores.sum())
     if len(expected) == len(regions):  # two blobs may share a box and an area
-        assert found.keys() == expected.keys()
-        for key, numbers in found.items():
+        assert result.keys() == expected.keys()
+        for key, numbers in result.items():
             assert numbers == pytest.approx(expected[key], rel=1e-6, abs=1e-6)
     assert sum(blob.area_px for blob in finished.blobs) == finished.mask.sum()
     assert [blob.id for blob in finished.blobs] == list(range(1, len(regions) + 1))

@@ -195,9 +195,9 @@ def test_calibration_images_keep_clean_masks():
     assert not any(finish(each, each.shape, calibration).is_anomalous for each in maps)
 
 
-@pytest.mark.parametrize(("erode_px", "found"), [(0, 16), (2, 9), (6, 0)])
-def test_the_sweep_erodes_as_the_mask_does(erode_px, found):
+@pytest.mark.parametrize(("erode_px", "result"), [(0, 16), (2, 9), (6, 0)])
+def test_the_sweep_erodes_as_the_mask_does(erode_px, result):
     score_map = np.zeros((30, 30), np.float32)
     score_map[10:14, 10:14] = 1
     calibration = Mebin(erode_px=erode_px, min_area_px=0)([np.zeros((30, 30), np.float32)])
-    assert finish(score_map, (30, 30), calibration).mask.sum() == found
+    assert finish(score_map, (30, 30), calibration).mask.sum() == result

@@ -119,5 +119,5 @@ def test_in_cross_fitting_light_is_learned_from_the_same_images_as_thresholds(ch
             each for each in sorted(clean) if each in (changed or clean) for _ in "abc"
         ]
         assert relit
-    judged = [set(range(17)) - clean for clean, _ in _Witness.seen]
-    assert sorted(image for fold in judged for image in fold) == list(range(17))
+    left_out = [set(range(17)) - clean for clean, _ in _Witness.seen]
+    assert sorted(image for fold in left_out for image in fold) == list(range(17))

@@ -38,7 +38,7 @@ def test_a_comma_between_cells_is_no_decimal_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "text"),
     [
         (b"", "lacks the column object, score, it has nothing"),
         (b"name,item\n", "lacks the column object, score, it has name, item"),
@@ -50,8 +50,8 @@ def test_a_comma_between_cells_is_no_decimal_one(tmp_path):
         (b'object,score\n"a,1\n', "is no valid CSV"),
     ],
 )
-def test_what_cannot_be_read_is_one_line_that_names_the_file(tmp_path, content, said):
-    with pytest.raises(ZooError, match=rf"people.csv.*{said}.*: save it as CSV in UTF-8") as error:
+def test_what_cannot_be_read_is_one_line_that_names_the_file(tmp_path, content, text):
+    with pytest.raises(ZooError, match=rf"people.csv.*{text}.*: save it as CSV in UTF-8") as error:
         read(tmp_path, content)
     assert "\n" not in str(error.value)
 

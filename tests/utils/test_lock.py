@@ -55,6 +55,7 @@ def test_the_lock_goes_with_the_block_however_that_ends(tmp_path):
     assert not list((tmp_path / "deep").iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:flock not supported")
 def test_a_file_system_without_locks_computes_without(tmp_path, monkeypatch):
     def unknown(*args):
         raise OSError(38, "Function not implemented")

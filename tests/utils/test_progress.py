@@ -102,6 +102,6 @@ def test_a_terminal_shows_how_many_are_done():
     assert "[1/2] first: no" in stream.getvalue()
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(5, "5 s"), (200, "3 min"), (7500, "2.1 h")])
-def test_durations_as_people_say_them(seconds, said):
-    assert duration(seconds) == said
+@pytest.mark.parametrize(("seconds", "message"), [(5, "5 s"), (200, "3 min"), (7500, "2.1 h")])
+def test_durations_as_people_say_them(seconds, message):
+    assert duration(seconds) == message

@@ -45,8 +45,8 @@ class Document:
     findings: dict[Text, Any] = field(default_factory=dict)
 
 
-GOOD = {"threshold": 1, "inner": {"step": 2}, "size": [3, 4], "recipe": "a/b", "note": "\udcff"}
-BAD = {
+VALID = {"threshold": 1, "inner": {"step": 2}, "size": [3, 4], "recipe": "a/b", "note": "\udcff"}
+INVALID = {
     "threshold": [True, "5", float("nan"), float("inf"), None, [1]],
     "n_images": [-1, 1.0, "3", True, 10**400],
     "share": [1.5, -0.1],
@@ -63,14 +63,14 @@ BAD = {
 
 
 def test_plain_data_becomes_the_dataclass():
-    made = validated(Document, GOOD, "x.json")
-    assert made == Document(1.0, inner=Inner(2), size=(3, 4), recipe="a/b", note="\udcff")
+    document = validated(Document, VALID, "x.json")
+    assert document == Document(1.0, inner=Inner(2), size=(3, 4), recipe="a/b", note="\udcff")
 
 
-@pytest.mark.parametrize(("key", "value"), [(key, v) for key, vs in BAD.items() for v in vs])
+@pytest.mark.parametrize(("key", "value"), [(key, v) for key, vs in INVALID.items() for v in vs])
 def test_one_wrong_field_is_one_line_with_file_field_and_mend(key, value):
     with pytest.raises(ZooError, match=r"^run/x\.json: .*: fit again$") as caught:
-        validated(Document, {**GOOD, key: value}, "run/x.json", "fit again")
+        validated(Document, {**VALID, key: value}, "run/x.json", "fit again")
     assert key in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -51,11 +51,11 @@ def test_relit_images_choose_what_is_taken_off(change, chosen):
         expected.seed_threshold,
         expected.spread_floor,
     )
-    found = calibration.findings
-    assert found.keys() == {"excess_median", "n_relit"}
-    assert found["n_relit"] == LIGHTS * len(scenes.clean)
-    assert (0.4 <= found["excess_median"] <= 4.5) == (chosen == "median")
-    json.dumps(found)
+    result = calibration.findings
+    assert result.keys() == {"excess_median", "n_relit"}
+    assert result["n_relit"] == LIGHTS * len(scenes.clean)
+    assert (0.4 <= result["excess_median"] <= 4.5) == (chosen == "median")
+    json.dumps(result)
 
 
 def test_adaptive_masks_hold_under_light_where_raw_ones_do_not():

@@ -63,9 +63,9 @@ def test_every_rule_refuses_in_one_line_that_names_rule_parameter_and_value(kind
     [(name, value)] = parameters.items()
     with pytest.raises(ZooError) as refusal:
         kind(**parameters)
-    said = str(refusal.value)
-    assert said.startswith(f"{kind.__name__}: {name} is {value}, ")
-    assert "\n" not in said
+    message = str(refusal.value)
+    assert message.startswith(f"{kind.__name__}: {name} is {value}, ")
+    assert "\n" not in message
 
 
 @every_rule
@@ -91,9 +91,9 @@ def test_every_calibration_survives_its_file_and_says_its_rule_in_one_line(rule,
     again = Calibration.load(tmp_path / "calibration.json")
     assert again == calibration
     assert type(rule)(**again.parameters) == rule
-    said = calibration.describe()
-    assert "\n" not in said
-    assert "nan" not in said.lower()
+    message = calibration.describe()
+    assert "\n" not in message
+    assert "nan" not in message.lower()
     for part in (
         f"{calibration.threshold:.6g}",
         f"({type(rule).__name__}(",
@@ -102,7 +102,7 @@ def test_every_calibration_survives_its_file_and_says_its_rule_in_one_line(rule,
         "8 normal images of validation",
         f"{8 * 60 * 70} px",
     ):
-        assert part in said
+        assert part in message
 
 
 @every_rule

@@ -69,7 +69,7 @@ def test_a_score_that_is_not_finite_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"),
+    ("parameters", "message"),
     [
         ({"q": 0.0}, r"q is 0.0.*\(0, 1\]"),
         ({"q": 1.01}, "q is 1.01"),
@@ -80,8 +80,8 @@ def test_a_score_that_is_not_finite_is_refused():
         ({"min_area_px": -1}, "min_area_px is -1"),
     ],
 )
-def test_parameters_are_checked_where_they_are_written(parameters, said):
-    with pytest.raises(ZooError, match=said):
+def test_parameters_are_checked_where_they_are_written(parameters, message):
+    with pytest.raises(ZooError, match=message):
         Quantile(**parameters)
 
 
