@@ -6,13 +6,13 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-
-from zoo.metrics import PixelScores
-from zoo.metrics.histogram import ScoreHistogram
 from zoo.results.report.bars import Bar, object_bars
 from zoo.results.report.curves import Limit, score_chart, score_range, share_above, shares
 from zoo.results.report.dumbbells import Pair, drops
 from zoo.results.report.scatter import Point, label_places, pareto_chart
+
+from zoo.metrics import PixelScores
+from zoo.metrics.histogram import ScoreHistogram
 
 
 def read(chart: str) -> ElementTree.Element:

@@ -7,7 +7,6 @@ import base64
 import cv2
 import numpy as np
 import pytest
-
 from zoo.results.report.pictures import Case, chosen, kept_cases, panels
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-
 from zoo.results.report.svg import Scale, cost_scale, element, nice_step, path, short, zero_based
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.resources import files
@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from zoo import __version__
 from zoo.data.splits import TEST_SPLITS
-from zoo.results.aggregate import Entry, Scores
+from zoo.results.aggregate import short_split
 from zoo.results.leaderboard import Leaderboard, leaderboards
 from zoo.results.markdown import (
     detail_tables,
@@ -24,23 +24,11 @@ from zoo.results.markdown import (
     own_images_table,
     published_tables,
 )
-from zoo.results.report.bars import Bar, object_bars
-from zoo.results.report.dumbbells import Pair, drops
-from zoo.results.report.pictures import panels
-from zoo.results.report.runs import RunShown, read_run, short_split
-from zoo.results.report.scatter import Point, pareto_chart
+from zoo.results.report.charts import COSTS, drops, object_bars, pareto_chart
+from zoo.results.report.run import RunShown, read_run
 from zoo.results.rows import OnError, failed_runs, finished_runs, read_rows
+from zoo.results.style import COLOURS
 from zoo.utils.markdown import Table
-
-COLOURS = 8  # in `assets/style.css`; more recipes begin anew, and names stand beside all
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A drawing with its heading."""
-
-    heading: str
-    drawing: str
 
 
 @dataclass(frozen=True)
@@ -50,19 +38,19 @@ class DataSet:
     name: str
     means: Table
     legend: list[tuple[str, int]]
-    charts: list[Chart]
+    charts: dict[str, str]  # SVG by heading
     more: list[Table]
 
 
 def page(
-    sources: Sequence[Path], title: str, most_cases: int, on_error: OnError | None = None
+    sources: Sequence[Path], title: str, max_cases: int, on_error: OnError | None = None
 ) -> str:
     """Return the report as HTML.
 
     Args:
         sources: Run folders, or CSV files made from them, which have tables and charts only.
         title: Heading of the page.
-        most_cases: How many cases of each run are shown at most.
+        max_cases: How many cases of each run are shown at most.
         on_error: As in `read_rows`.
 
     Raises:
@@ -70,8 +58,8 @@ def page(
     """
     rows = read_rows(sources, on_error)
     in_layout = rows["split"].isin(TEST_SPLITS)
-    sound = finished_runs(sources, on_error and (lambda error: None))  # it was told already
-    shown = [read_run(folder, most_cases) for folder in sound]
+    sound = finished_runs(sources, on_error and (lambda error: None))  # reported above
+    shown = [read_run(folder, max_cases) for folder in sound]
     context: dict[str, Any] = {"title": title, "version": __version__, "runs": shown}
     context["made"] = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     context["facts"] = _facts(rows, shown)
@@ -79,17 +67,16 @@ def page(
     context["own"] = own_images_table(rows[~in_layout]) if not in_layout.all() else None
     context["data_sets"], context["published"] = [], []
     if in_layout.any():
-        mine, theirs = leaderboards(rows[in_layout])
-        context["data_sets"] = [_data_set(board) for board in mine]
-        context["published"] = list(published_tables(mine, theirs))
+        ours, theirs = leaderboards(rows[in_layout])
+        context["data_sets"] = [_data_set(board) for board in ours]
+        context["published"] = list(published_tables(ours, theirs))
     return _template().render(context)
 
 
 def _template() -> jinja2.Template:
     assets = files("zoo.results.report") / "assets"
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"bold": bold, "safe_svg": Markup, "panels": panels}
-    environment.filters["short_split"] = short_split
+    environment.filters |= {"bold": bold, "safe_svg": Markup, "short_split": short_split}
     for name in ("style.css", "script.js"):
         environment.globals[name.replace(".", "_")] = Markup((assets / name).read_text("utf-8"))
     return environment.from_string((assets / "page.html").read_text("utf-8"))
@@ -106,76 +93,23 @@ def bold(text: str) -> Markup:
     return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escaped))
 
 
-def _facts(rows: pd.DataFrame, shown: list[RunShown]) -> list[str]:
+def _facts(rows: pd.DataFrame, runs: list[RunShown]) -> list[str]:
     """Return what the report is made of, in a few words each."""
-    counts = {"recipe": rows["recipe"], "object": rows["object"], "seed": rows["seed"]}
-    said = [f"{len(shown)} run{'s' * (len(shown) != 1)}"] if shown else []
-    for word, column in counts.items():
-        count = len(set(column))
-        said.append(f"{count} {word}{'s' * (count != 1)}")
-    return said
+    counts = {"run": len(runs)} if runs else {}
+    counts |= {name: rows[name].nunique() for name in ("recipe", "object", "seed")}
+    return [f"{count} {name}{'s' * (count != 1)}" for name, count in counts.items()]
 
 
 def _data_set(board: Leaderboard) -> DataSet:
-    names = [standing.name for _, _, standing in board.ranked()]
-    colours = {name: index % COLOURS for index, name in enumerate(names)}
-    charts = [*_bars(board, colours), *_drops(board, colours), *_pareto(board, colours)]
+    names = [entry.name for _, _, entry in board.ranked()]
+    legend = [(name, place % len(COLOURS)) for place, name in enumerate(names)]
+    titles = {split: f"SegF1 of every object, {short_split(split)}" for split in TEST_SPLITS}
+    charts = {title: object_bars(title, board, split) for split, title in titles.items()}
+    title = "From private to private_mixed"
+    charts[title] = drops(title, board)
+    for cost, what in zip(COSTS, ("latency", "memory"), strict=True):
+        title = f"SegF1 against {what}"
+        charts[title] = pareto_chart(title, board, cost)
+    drawn = {title: chart for title, chart in charts.items() if chart}
     name = f"{board.data_set} ({board.splits})"
-    return DataSet(
-        name, means_table(board), list(colours.items()), charts, list(detail_tables(board))
-    )
-
-
-def _bars(board: Leaderboard, colours: dict[str, int]) -> Iterator[Chart]:
-    """Yield the bars of every split, of what is known of each object."""
-    for split in TEST_SPLITS:
-        scores = {name: _standing(board, name).scores(split) for name in colours}
-        if not any(each.by_object for each in scores.values()):
-            continue
-        groups = {
-            name: [
-                _bar(recipe, colours[recipe], each, name)
-                for recipe, each in scores.items()
-                if name in each.by_object
-            ]
-            for name in board.objects
-        }
-        heading = f"SegF1 of every object, {short_split(split)}"
-        yield Chart(heading, object_bars(heading, groups))
-
-
-def _bar(recipe: str, colour: int, scores: Scores, name: str) -> Bar:
-    seeds = scores.by_seed[name].values()
-    return Bar(recipe, colour, scores.by_object[name], min(seeds), max(seeds), len(seeds))
-
-
-def _drops(board: Leaderboard, colours: dict[str, int]) -> Iterator[Chart]:
-    pairs = [
-        Pair(name, colour, *_standing(board, name).means)
-        for name, colour in colours.items()
-        if None not in _standing(board, name).means
-    ]
-    if pairs:
-        heading = "From private to private_mixed"
-        yield Chart(heading, drops(heading, pairs))
-
-
-def _pareto(board: Leaderboard, colours: dict[str, int]) -> Iterator[Chart]:
-    """Yield SegF1 against latency and against memory, among rows that compare."""
-    split, fronts = board.accuracy_split, board.fronts()
-    costs = (("ms per image", "latency_ms"), ("MB peak memory", "peak_mb"))
-    for index, (label, attribute) in enumerate(costs):
-        points = []
-        for name, colour in colours.items():
-            standing = _standing(board, name)
-            cost, segf1 = getattr(standing.cost, attribute), standing.mean(split)
-            if cost is not None and segf1 is not None:
-                spread = standing.scores(split).std
-                points.append(Point(name, colour, cost, segf1, spread, fronts[name][index]))
-        if points:
-            heading = f"SegF1 against {'latency' if index == 0 else 'memory'}"
-            yield Chart(heading, pareto_chart(heading, points, label, short_split(split)))
-
-
-def _standing(board: Leaderboard, name: str) -> Entry:
-    return next(each for each in board.entries if each.name == name)
+    return DataSet(name, means_table(board), legend, drawn, list(detail_tables(board)))
