@@ -26,7 +26,7 @@ PURE = _files("metrics/*.py", "postprocess/**/*.py", "data/synthetic/*.py", "pre
 PURE += _files("export/agreement.py", "export/scope.py")
 # Without torch: what lists, tables and reports, and what runs an exported graph.
 LIGHT = _files("*/__init__.py", "__init__.py", "postprocess/**/*.py", "metrics/*.py")
-LIGHT += _files("results/*.py", "results/report/*.py", "results/robustness/__init__.py")
+LIGHT += _files("results/*.py", "results/report/*.py")
 LIGHT += _files("predict/*.py", "methods/registry.py", "methods/card.py", "recipes/files.py")
 LIGHT += _files("methods/admissibility.py", "recipes/trust/__init__.py", "data/relight/light.py")
 LIGHT += _files("data/relight/__init__.py", "vand/reproduction/*.py", "vand/submission/check.py")
@@ -35,7 +35,7 @@ LIGHT += _files(
     "export/cost.py", "export/precision.py", "export/scope.py", "benchmark/pick/budget.py"
 )
 LIGHT += _files("benchmark/pick/candidates.py", "cli/*.py")
-HEAVY_ONES = {"results/efficiency.py", "predict/torch_predictor.py"}
+HEAVY_ONES = {"results/efficiency.py", "results/robustness.py", "predict/torch_predictor.py"}
 HEAVY_ONES |= {
     "vand/reproduction/estimate.py",
     "benchmark/sealed/repeat.py",

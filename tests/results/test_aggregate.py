@@ -13,7 +13,7 @@ from zoo.results.aggregate import entries
 from zoo.results.markdown import method_table
 from zoo.results.published import object_names
 from zoo.results.report.page import page
-from zoo.results.robustness.table import robustness_table
+from zoo.results.robustness import robustness_table
 from zoo.results.rows import read_rows
 from zoo.results.table import render
 

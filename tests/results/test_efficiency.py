@@ -129,7 +129,7 @@ def test_a_size_that_no_network_takes_is_left_out(run, tmp_path, monkeypatch, ca
     words = ("--sizes", "8x8", "--full-size", "--out", str(out))
     assert main(["efficiency", str(run), *words]) == 1
     printed = capsys.readouterr()
-    assert "left out: the network takes no picture of 8x8: too small" in printed.err
+    assert "left out: the network takes no image of 8x8: too small" in printed.err
     assert not printed.out
     assert not out.exists()
 

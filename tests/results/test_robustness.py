@@ -17,9 +17,7 @@ from zoo.data.transforms import to_model_size
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import finish
 from zoo.postprocess.rules import Adaptive, Quantile
-from zoo.results.robustness.plot import plot
-from zoo.results.robustness.seen import seen_families
-from zoo.results.robustness.table import label, robustness_table
+from zoo.results.robustness import label, plot, robustness_table, seen_families
 
 
 def relight(capsys, *words) -> tuple[int, str]:
@@ -56,7 +54,7 @@ def test_scores_are_those_of_predictions_on_relit_pictures(runs, tmp_path, capsy
     # Lit at the model's size, as for calibration.
     for index, path in enumerate(images):
         pixels = read_image(path)
-        small = to_model_size(pixels, detector._resize)
+        small = detector.at_model_size(pixels)
         lit = relight_image(small, Light("shadow", 3, 7 + index))
         score_map, _ = detector.score(lit)
         mask = finish(score_map, pixels.shape[:2], detector.calibration).mask

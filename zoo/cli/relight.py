@@ -77,7 +77,7 @@ def _measure(args: argparse.Namespace) -> int:
     import pandas as pd
 
     from zoo.results.aggregate import entry_names
-    from zoo.results.robustness.table import robustness_table
+    from zoo.results.robustness import robustness_table
     from zoo.utils.markdown import csv_text
 
     rows = pd.DataFrame([row for folder in runs for row in _rows(folder, args)])
@@ -93,8 +93,7 @@ def _measure(args: argparse.Namespace) -> int:
 
 
 def _rows(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
-    from zoo.results.robustness.measure import labelled, light_scores, under_lights
-    from zoo.results.robustness.seen import seen_families
+    from zoo.results.robustness import labelled, light_rows, seen_families, under_lights
     from zoo.runs.check import check_run
     from zoo.runs.load import load_run, read_config
     from zoo.runs.normal_images import datamodule_of
@@ -108,11 +107,11 @@ def _rows(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
     seen = seen_families(config, detector.calibration)
     names = metrics["recipe"], metrics["object"]
     settings = metrics.get("settings_hash")
-    return [each.to_dict() for each in light_scores(scores, *names, len(samples), seen, settings)]
+    return light_rows(scores, *names, len(samples), seen, settings)
 
 
 def _plots(rows: pd.DataFrame, folder: Path) -> None:
-    from zoo.results.robustness.plot import plot
+    from zoo.results.robustness import plot
 
     for recipe, part in rows.groupby("recipe"):
         with atomic_path(folder / f"{str(recipe).replace('/', '-')}.png") as aside:
@@ -129,7 +128,7 @@ def _copies(args: argparse.Namespace) -> int:
 
     from zoo.data.images import find_bit_depth
     from zoo.data.listing import find_images
-    from zoo.results.robustness.measure import relit_copies
+    from zoo.results.robustness import relit_copies
     from zoo.runs.folder import appearing_folder
     from zoo.utils.progress import counted
 

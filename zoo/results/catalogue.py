@@ -116,7 +116,9 @@ def facts_of(recipe: Recipe, known: Iterable[Method]) -> RecipeFacts:
     """
     name = method_of(recipe)
     config = read_yaml(recipe.path)
-    model = config["model"] if isinstance(config["model"], dict) else {"class_path": name}
+    model: dict[str, Any] = {"class_path": name}
+    if isinstance(config["model"], dict):
+        model = config["model"]
     method = next((method for method in known if method.class_name == name), None)
     card = method.card if method else None
     arguments = model.get("init_args") or {}

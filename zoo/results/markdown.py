@@ -23,7 +23,16 @@ from zoo.utils.markdown import Table, grid, percent, whole
 
 _LIMITS = {"au_pro_005": "AU-PRO_0.05", "au_pro_030": "AU-PRO_0.30"}
 _BESIDE = {"oracle_segf1": "oracle SegF1", **_LIMITS}
-_HEAD = ("recipe", "method", "VAND 4", "objects", "seeds", "public", "private", "private_mixed")
+_HEAD: tuple[str, ...] = (
+    "recipe",
+    "method",
+    "VAND 4",
+    "objects",
+    "seeds",
+    "public",
+    "private",
+    "private_mixed",
+)
 _HEAD += ("drop", "R_final", "seconds", "ms", "peak MB", "Pareto")
 _NOT_BY_OBJECT = ("recipe", "method", "VAND 4", "objects", "R_final", "Pareto")
 _COST = ("ms", "peak MB")

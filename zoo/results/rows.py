@@ -54,7 +54,7 @@ _CSV_MEND = "give a file that `zoo table RUNS --format csv` wrote"
 class _CsvRow(Figures):
     """What is checked of a line of a CSV file; an empty cell is None."""
 
-    __pydantic_config__ = _KEEP
+    __pydantic_config__ = _KEEP  # type: ignore[misc]  # pydantic reads it of TypedDicts too
 
     recipe: RecipeName
     method: Text
@@ -218,6 +218,7 @@ def _rows(run: _Run) -> list[dict[str, object]]:
         **{package: versions.get(package) for package in PACKAGES},
         **{name: metrics.get(name) for name in FACTS},
     }
+    splits: list[tuple[str | None, Figures]] = [*metrics["splits"].items()]
     return [
         {
             **{key: metrics[key] for key in ("recipe", "method", "object", "seed")},
@@ -226,5 +227,5 @@ def _rows(run: _Run) -> list[dict[str, object]]:
             "scored_by": HERE if is_scored(values) else None,
             **shared,
         }
-        for split, values in (metrics["splits"] or {None: Figures()}).items()
+        for split, values in splits or [(None, Figures())]
     ]

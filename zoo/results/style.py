@@ -18,7 +18,7 @@ COLOURS = ("#2563eb", "#c2410c", "#0f766e", "#a21caf", "#a16207", "#4d7c0f", "#b
 _VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", CARD: "card", ACCENT: "accent"}
 _VARIABLES |= {NORMAL: "normal", DEFECT: "defect"}
 _VARIABLES |= {colour: f"c{index}" for index, colour in enumerate(COLOURS)}
-RC: dict[str, Any] = {
+RC: Any = {  # newer stubs of matplotlib have a type for its keys, older ones have not
     "svg.fonttype": "none",  # text stays text, in the font of the page
     "font.size": 11,
     "axes.labelsize": 11,

@@ -17,7 +17,14 @@ from zoo.results.markdown import tables
 from zoo.results.rows import read_rows
 from zoo.utils.markdown import csv_text
 
-_METRICS = ("segf1", "oracle_segf1", "au_pro_005", "au_pro_030", "image_auroc", "pixel_auroc")
+_METRICS: tuple[str, ...] = (
+    "segf1",
+    "oracle_segf1",
+    "au_pro_005",
+    "au_pro_030",
+    "image_auroc",
+    "pixel_auroc",
+)
 _METRICS += ("detection_rate", "false_alarm_rate")
 
 

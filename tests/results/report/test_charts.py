@@ -1,94 +1,109 @@
-"""What charts show, read back from their SVG: lengths against values."""
+"""What charts show, read back from their SVG; and that they refer to nothing outside."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
+import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from zoo.results.report.bars import Bar, object_bars
-from zoo.results.report.curves import Limit, score_chart, score_range, share_above, shares
-from zoo.results.report.dumbbells import Pair, drops
-from zoo.results.report.scatter import Point, label_places, pareto_chart
+from run_folders import write_run
 
 from zoo.metrics import PixelScores
 from zoo.metrics.histogram import ScoreHistogram
+from zoo.results.leaderboard import leaderboards
+from zoo.results.report.charts import (
+    Limit,
+    drops,
+    label_places,
+    object_bars,
+    pareto_chart,
+    score_chart,
+    score_range,
+    share_above,
+    shares,
+)
+from zoo.results.rows import read_rows
+from zoo.results.style import COLOURS
 
 
-def read(chart: str) -> ElementTree.Element:
-    return ElementTree.fromstring(chart)
+@pytest.fixture
+def board(tmp_path):
+    """Return a slow recipe with two seeds, a fast one, and one that the fast one beats."""
+    for seed in (0, 1):
+        write_run(tmp_path, "cup", seed, 0.5 + 0.2 * seed, 0.4, recipe="m/slow", cost=(100, 10))
+    write_run(tmp_path, "cup", 0, 0.3, 0.33, recipe="m/fast", cost=(20, 10))
+    write_run(tmp_path, "cup", 0, 0.2, 0.2, recipe="m/lost", cost=(50, 10))
+    [[board], _] = [leaderboards(read_rows([tmp_path]))[index] for index in (0, 1)]
+    return board
 
 
-def with_class(root: ElementTree.Element, name: str) -> list[ElementTree.Element]:
-    return [each for each in root.iter() if name in each.get("class", "").split()]
+def texts(chart: str, tag: str = "text") -> list[str]:
+    return [each.text for each in ElementTree.fromstring(chart).iter(tag)]
 
 
-def texts(root: ElementTree.Element) -> list[str]:
-    return [each.text for each in root.iter("text")]
+def bars(chart: str) -> list[tuple[float, float]]:
+    """Return begin and end of the paths that have a text for the mouse."""
+    found = []
+    for group in ElementTree.fromstring(chart).iter("g"):
+        if group.find("title") is not None:
+            xs = re.findall(r"[ML] ([\d.]+)", group.find("path").get("d"))
+            found.append((min(map(float, xs)), max(map(float, xs))))
+    return found
 
 
-def test_bars_are_as_long_as_their_values_from_zero():
-    groups = {"cup": [Bar("a", 0, 0.2, 0.2, 0.2), Bar("b", 1, 0.4, 0.4, 0.4)]}
-    root = read(object_bars("SegF1", groups))
-    first, second = root.iter("rect")
-    assert float(second.get("width")) == pytest.approx(2 * float(first.get("width")), rel=1e-3)
-    assert first.get("x") == second.get("x")
-    assert {"cup", "20.0", "40.0", "SegF1", "0 %", "40 %"} <= set(texts(root))
-    assert not with_class(root, "whisker")
-    assert root.find("title").text == "SegF1"
+def test_bars_are_as_long_as_their_values_from_zero(board):
+    chart = object_bars("SegF1", board, "test_private")
+    (left, slow), (other, fast), _ = bars(chart)
+    assert left == other
+    assert slow - left == pytest.approx(2 * (fast - left), rel=1e-3)
+    assert {"cup", "60.0", "30.0", "SegF1"} <= set(texts(chart))
+    assert texts(chart, "title")[:2] == [
+        "SegF1",
+        "m/slow, cup: SegF1 60.0 % (50.0 to 70.0 over 2 seeds)",
+    ]
+    assert object_bars("SegF1", board, "test_public") is None
 
 
-def test_several_seeds_have_an_interval():
-    root = read(object_bars("x", {"cup": [Bar("a", 0, 0.3, 0.25, 0.4, n_seeds=3)]}))
-    whisker, *_ = with_class(root, "whisker")
-    [bar] = root.iter("rect")
-    end = float(bar.get("x")) + float(bar.get("width"))
-    assert float(whisker.get("x1")) < end < float(whisker.get("x2"))
-    said = [each.text for each in root.iter("title")]
-    assert "a, cup: SegF1 30.0 % (25 to 40 over 3 seeds)" in said
-
-
-def test_a_drop_has_a_full_dot_and_a_ring_and_the_relative_loss():
-    root = read(drops("x", [Pair("a", 0, 0.5, 0.4), Pair("b", 1, 0.0, 0.2)]))
-    dots, rings = (
-        [each for each in with_class(root, name) if each.tag == "circle"]
-        for name in ("fill", "ring")
+def test_a_drop_is_the_relative_loss(board):
+    chart = drops("Drops", board)
+    assert {"m/slow", "33.3 %", "-10.0 %", "0.0 %"} <= set(texts(chart))
+    assert "m/fast: 30.0 % on private, 33.0 % on private_mixed, drop -10.0 %" in texts(
+        chart, "title"
     )
-    assert float(rings[0].get("cx")) < float(dots[0].get("cx"))
-    assert "20.0 %" in texts(root)
-    assert "-" in texts(root)  # no share of nothing
 
 
-POINTS = [
-    Point("slow", 0, 100, 0.6, 0.05, True),
-    Point("fast", 1, 20, 0.4, None, True),
-    Point("lost", 2, 120, 0.5, None, False),
-]
+def test_who_is_beaten_is_a_ring_off_the_front(board):
+    chart = pareto_chart("Cost", board, "latency_ms")
+    assert {"ms per image", "SegF1 private", "m/slow", "m/fast", "m/lost"} <= set(texts(chart))
+    assert "m/slow: SegF1 60.0 ± 14.1 %, 100 ms per image" in texts(chart, "title")
+    assert chart.count("stroke-dasharray") == 1  # the front
+    filled = [f"fill: var(--c{index})" in chart for index in range(3)]
+    assert filled == [True, True, False]
+    wide = pareto_chart("Cost", board, "peak_mb")
+    assert "MB peak memory" in texts(wide)
 
 
-def test_who_is_beaten_is_a_ring_off_the_front():
-    root = read(pareto_chart("x", POINTS, "ms per image", "private"))
-    circles = list(root.iter("circle"))
-    assert ["ring" in each.get("class") for each in circles] == [False, False, True]
-    [front] = with_class(root, "front")
-    corners = [tuple(map(float, part.split())) for part in front.get("d")[1:].split("L")]
-    for circle, is_on in zip(circles, (True, True, False), strict=True):
-        assert ((float(circle.get("cx")), float(circle.get("cy"))) in corners) == is_on
-    assert len(with_class(root, "whisker")) == 1
-    assert {"ms per image", "SegF1 private", "slow", "fast", "lost"} <= set(texts(root))
+def test_a_chart_refers_to_nothing_has_no_ids_and_is_the_same_each_time(board):
+    charts = [pareto_chart("Cost", board, "latency_ms") for _ in range(2)]
+    assert charts[0] == charts[1]
+    assert not re.search(r"url\(|href|\bid=|<style|font-family|#[0-9a-f]{6}", charts[0])
+    assert 'role="img"' in charts[0]
 
 
-def test_without_a_front_nothing_is_called_beaten():
-    root = read(pareto_chart("x", [Point("a", 0, 10, 0.5, None, None)], "ms", "public"))
-    assert not with_class(root, "front")
-    assert not with_class(root, "ring")
+def test_colours_are_those_of_the_page():
+    from importlib.resources import files
+
+    styles = (files("zoo.results.report") / "assets" / "style.css").read_text("utf-8")
+    for index, colour in enumerate(COLOURS):
+        assert f"--c{index}: light-dark({colour}," in styles
 
 
 def test_labels_neither_overlap_nor_leave_the_chart():
-    places = label_places([(370, 50, 20), (372, 52, 20), (60, 51, 8), (371, 52, 20)])
+    places = label_places([(370, 150, 20), (372, 152, 20), (60, 151, 8), (371, 152, 20)])
     boxes = []
-    for (x, y, anchor), letters in zip(places, (20, 20, 8, 20), strict=True):
-        left = x - 6 * letters if anchor == "end" else x
+    for (x, y, side), letters in zip(places, (20, 20, 8, 20), strict=True):
+        left = x - 6 * letters if side == "right" else x
         boxes.append((left, left + 6 * letters, y))
         assert left >= 0
         assert left + 6 * letters <= 380
@@ -124,12 +139,12 @@ def test_every_limit_is_seen():
 
 def test_limits_stand_where_they_are_among_the_scores():
     pixels = PixelScores(histogram([0, 1, 1, 2]), histogram([6, 8]))
-    limits = [Limit("limit", "threshold", 2.0), Limit("oracle", "oracle", 6.0)]
-    root = read(score_chart("x", pixels, None, limits, (0.0, 8.0), "score"))
-    first, second = (each.find("line") for each in with_class(root, "limit"))
-    left, right = 44, 370  # the axis
-    assert float(first.get("x1")) == pytest.approx(left + (right - left) * 2 / 8)
-    assert float(second.get("x1")) == pytest.approx(left + (right - left) * 6 / 8)
-    assert {"limit", "oracle", "score", "100 %"} <= set(texts(root))
-    assert len(with_class(root, "area")) == 2
-    assert not with_class(root, "outline")
+    limits = [Limit("limit", 2.0), Limit("oracle", 6.0)]
+    chart = score_chart("x", pixels, ScoreHistogram(), limits, (0.0, 8.0), "score")
+    (second, _), (first, _) = bars(chart)
+    left, right = 46, 366  # the axis
+    assert first == pytest.approx(left + (right - left) * 2 / 8, abs=0.01)
+    assert second == pytest.approx(left + (right - left) * 6 / 8, abs=0.01)
+    assert {"limit", "oracle", "score", "100 %"} <= set(texts(chart))
+    assert "var(--normal)" in chart
+    assert "var(--defect)" in chart

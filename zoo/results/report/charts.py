@@ -140,7 +140,9 @@ def pareto_chart(title: str, board: Leaderboard, cost: str) -> str | None:
         if std:
             axes.errorbar(x, y, yerr=std, color=INK, capsize=0)
         face = CARD if is_on_front is False else colour
-        [dot] = axes.plot(x, y, "o", zorder=4, mfc=face, mec=colour, markersize=11, markeredgewidth=2.5)
+        [dot] = axes.plot(
+            x, y, "o", zorder=4, mfc=face, mec=colour, markersize=11, markeredgewidth=2.5
+        )
         spread = "" if std is None else f" ± {std:.1f}"
         chart.tooltip(dot, f"{name}: SegF1 {y:.1f}{spread} %, {x:,.0f} {COSTS[cost]}")
     pixels = axes.transData.transform([(x, y) for x, y, *_ in points]).tolist()
@@ -210,17 +212,15 @@ def score_chart(
     """
     chart = Chart(240, left=46, top=46)
     axes, edges = chart.axes, np.linspace(*span, _BINS + 1)
-    for histogram, style in (
-        (pixels.normal, {"color": NORMAL, "alpha": 0.6, "fill": True}),
-        (pixels.defect, {"color": DEFECT, "alpha": 0.6, "fill": True}),
-        (normal, {"color": INK, "linewidth": 1.3}),
-    ):
+    parts = ((pixels.normal, NORMAL, True), (pixels.defect, DEFECT, True), (normal, INK, False))
+    for histogram, colour, fill in parts:
         if histogram.total:
             heights = shares(histogram, edges)
             used = np.flatnonzero(heights)
             part = slice(used[0], used[-1] + 1)
             steps = np.maximum(heights[part], _LEAST)
-            axes.stairs(steps, edges[part.start : part.stop + 1], baseline=_LEAST, **style)
+            borders, alpha = edges[part.start : part.stop + 1], 0.6 if fill else 1
+            axes.stairs(steps, borders, baseline=_LEAST, fill=fill, color=colour, alpha=alpha)
     axes.set(xlim=span, yscale="log", ylim=(_LEAST, 1), xlabel=unit)
     axes.locator_params(axis="x", nbins=5)
     axes.xaxis.set_major_formatter(_PLAIN)

@@ -13,11 +13,11 @@ from zoo.results.aggregate import short_split
 from zoo.results.report.cases import Case, chosen, kept_cases
 from zoo.results.report.charts import Limit, score_chart, score_range, share_above
 from zoo.results.style import ACCENT
+from zoo.runs.calibrations import older_calibrations
 from zoo.runs.check import read_calibration
 from zoo.runs.checksums import verify
 from zoo.runs.documents import Metrics, check_metrics, read_cost
 from zoo.runs.folder import CALIBRATION, RULE_HISTOGRAMS
-from zoo.runs.calibrations import older_calibrations
 from zoo.utils.errors import ZooError
 from zoo.utils.markdown import Table, percent, whole
 
@@ -118,7 +118,8 @@ def _calibration(folder: Path, missing: list[str]) -> Calibration | None:
 
 
 def _figures(metrics: Metrics) -> Table:
-    lines, reasons = [], []
+    lines: list[list[str]] = []
+    reasons: list[str] = []
     for split, values in metrics["splits"].items():
         cells = [percent(values.get(name)) for name in _COLUMNS.values()]  # type: ignore[arg-type]
         lines.append([short_split(split), whole(values.get("n_images")), *cells])

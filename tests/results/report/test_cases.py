@@ -7,7 +7,8 @@ import base64
 import cv2
 import numpy as np
 import pytest
-from zoo.results.report.pictures import Case, chosen, kept_cases, panels
+
+from zoo.results.report.cases import Case, chosen, kept_cases
 
 
 @pytest.fixture
@@ -19,24 +20,24 @@ def test_all_kept_cases_are_found_split_by_split(folder):
     found = kept_cases(folder, [])
     splits = list(dict.fromkeys(case.split for case in found))
     assert splits == ["test_private", "test_private_mixed", "test_public"]
-    assert {case.kind for case in found} == {"worst", "best", "loudest_good"}
+    assert {case.facts["kind"] for case in found} == {"worst", "best", "loudest_good"}
     worst = found[0]
     assert worst.title.startswith("worst 1: SegF1 ")
-    assert worst.found == "1 blob, 1 defect not touched"
+    assert worst.mask_text == "1 blob, 1 defect not touched"
 
 
 def test_the_first_of_every_kind_comes_before_the_second(folder):
     cases = kept_cases(folder, [])
     few = chosen(cases, 6)
-    assert [case.rank for case in few] == [1] * 6
+    assert [case.facts["rank"] for case in few] == [1] * 6
     assert {case.split for case in few} == {case.split for case in cases}
-    assert {case.kind for case in few} == {"worst", "best"}
+    assert {case.facts["kind"] for case in few} == {"worst", "best"}
     assert chosen(cases, 0) == []
     assert chosen(cases, 99) == cases
 
 
 def test_panels_are_three_pictures_inside_the_page(folder):
-    shown = panels(kept_cases(folder, [])[0])
+    shown = kept_cases(folder, [])[0].panels()
     assert len(shown) == 3
     for uri in shown:
         head, _, data = uri.partition(",")
@@ -60,10 +61,10 @@ def test_a_damaged_list_is_named_and_the_other_splits_are_shown(folder, content)
 
 def test_what_is_gone_or_no_picture_is_left_out(folder):
     first, second, *_ = kept_cases(folder, [])
-    first.picture.unlink()
-    second.picture.write_bytes(b"")
-    assert panels(second) == ()
-    assert first.picture not in [case.picture for case in kept_cases(folder, [])]
+    first.path.unlink()
+    second.path.write_bytes(b"")
+    assert second.panels() == ()
+    assert first.path not in [case.path for case in kept_cases(folder, [])]
 
 
 def test_a_box_keeps_its_distance_from_what_it_frames():
