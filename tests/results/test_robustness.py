@@ -13,7 +13,6 @@ from zoo.cli import main
 from zoo.data.images import read_image
 from zoo.data.masks import read_mask
 from zoo.data.relight import FAMILIES, Light, relight_image
-from zoo.data.transforms import to_model_size
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import finish
 from zoo.postprocess.rules import Adaptive, Quantile

@@ -17,8 +17,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from zoo.data.images import read_image
 from zoo.data.datamodule import NativeDataModule
+from zoo.data.images import read_image
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.sample import Sample
 from zoo.metrics import PixelCounts
