@@ -27,9 +27,9 @@ from zoo.data.images import read_image
 from zoo.metrics import PixelCounts
 from zoo.predict.graph import GraphPredictor
 from zoo.predict.predictor import Predictor
-from zoo.runs.agreement import check_graphs, standard_pictures
+from zoo.runs.agreement import check_graphs, standard_images
 from zoo.runs.check import check_run, runs_below
-from zoo.runs.export import NormalPictures, export_run, graph_paths
+from zoo.runs.export import NormalImages, export_run, graph_paths
 from zoo.runs.load import load
 from zoo.runs.normal_images import datamodule_of
 from zoo.utils.errors import ZooError
@@ -67,11 +67,11 @@ def main() -> None:
 
 def _rows(folder: Path, data: Path | None, split: str, passes: int) -> Iterator[dict[str, Any]]:
     facts = check_run(folder)
-    pictures = NormalPictures(folder, data)
+    pictures = NormalImages(folder, data)
     paths = graph_paths(folder / "exported", list(SUFFIXES.values()), PRECISIONS)
-    export_run(folder, paths, pictures, reuse=True, say=lambda text: print(text, flush=True))
+    export_run(folder, paths, pictures, reuse=True, log=lambda text: print(text, flush=True))
     normal = pictures.for_limits
-    checked = check_graphs(folder, paths, standard_pictures(normal), {})
+    checked = check_graphs(folder, paths, standard_images(normal), {})
     picture = read_image(normal[0])
     detector = load(folder, device="cpu")
     samples = datamodule_of(pictures.config()).listed(split)
@@ -101,7 +101,7 @@ def _rows(folder: Path, data: Path | None, split: str, passes: int) -> Iterator[
             "graph_cpu_ms": round(1e3 * timed["ours_cpu_s"], 1),
             "speed_up": round(timed["theirs_cpu_s"] / timed["ours_cpu_s"], 2),
             **{f"{key}_difference": each for key, each in asdict(agreement.difference).items()},
-            "n_compared": agreement.n_pictures,
+            "n_compared": agreement.n_images,
             "n_clear": agreement.n_clear,
             "split": split if found is not None else None,
             "n_images": len(samples) if found is not None else None,

@@ -17,7 +17,7 @@ from zoo.postprocess import Calibration
 from zoo.predict import read_metadata, write_metadata
 from zoo.runs import calibrations as history
 from zoo.runs import export as export_module
-from zoo.runs.export import NormalPictures
+from zoo.runs.export import NormalImages
 
 for _package in ("onnx", "onnxscript", "onnxruntime", "openvino"):
     pytest.importorskip(_package, reason="the extra `export` is not installed")
@@ -113,8 +113,8 @@ def test_pictures_of_several_shapes_go_through_one_graph_in_tiles(
 
 
 def test_shapes_that_only_training_pictures_have_are_seen(run, monkeypatch):
-    pictures = NormalPictures(run)
-    monkeypatch.setattr(NormalPictures, "learned", lambda self: [Path("upright.png")])
+    pictures = NormalImages(run)
+    monkeypatch.setattr(NormalImages, "learned", lambda self: [Path("upright.png")])
     monkeypatch.setattr(
         export_module, "image_size", lambda path: (64, 48) if path.stem == "upright" else (48, 64)
     )

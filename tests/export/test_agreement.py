@@ -12,20 +12,20 @@ from zoo.export.agreement import (
     Difference,
     ImageResult,
     allowed,
+    clear_calls,
     compare,
     describe,
     normal_range,
     parse_tolerance,
     table,
 )
-from zoo.export.close_calls import clear_calls
 from zoo.postprocess import Calibration, finish
 from zoo.utils.errors import ZooError
 
 LOOSE = Difference(1, 1, 1, 1, 1, 1)
 
 
-def judgement(name, score_map, threshold=90.0):
+def result_of(name, score_map, threshold=90.0):
     calibration = Calibration(threshold)
     done = finish(score_map, score_map.shape, calibration)
     return ImageResult(name, score_map, float(score_map.max()), done, calibration)
@@ -43,8 +43,8 @@ def test_differences_have_the_documented_units(score_map):
     middle, extent = normal_range([score_map, score_map])
     low, expected, high = np.quantile([score_map] * 2, (0.01, 0.5, 0.99))
     assert (middle, extent) == (pytest.approx(expected), pytest.approx(high - low))
-    ours = [judgement("a", score_map), judgement("b", score_map)]
-    found = compare("m.xml", "fp32", ours, [ours[0], judgement("b", other)])
+    ours = [result_of("a", score_map), result_of("b", score_map)]
+    found = compare("m.xml", "fp32", ours, [ours[0], result_of("b", other)])
     assert found.difference.map == pytest.approx(19 / extent)
     assert found.difference.score == pytest.approx(1 / extent)
     assert found.difference.mask == found.difference.mask_in_all == pytest.approx(1 / 200)
@@ -56,14 +56,14 @@ def test_differences_have_the_documented_units(score_map):
 def test_far_above_the_range_differences_count_by_the_scores_own_height(score_map):
     peak, lower = score_map.copy(), score_map.copy()
     peak[5, 5], lower[5, 5] = 1000 + 49.5, 500 + 49.5
-    found = compare("m", "int8", [judgement("a", peak)], [judgement("a", lower)])
+    found = compare("m", "int8", [result_of("a", peak)], [result_of("a", lower)])
     assert found.difference.map == pytest.approx(0.5, rel=0.01)
     assert found.difference.score == found.difference.map
 
 
-def test_a_flipped_verdict_is_a_share_of_pictures_and_a_complaint(score_map):
-    ours = [judgement("a", score_map), judgement("b", score_map)]
-    theirs = [ours[0], judgement("b", score_map, threshold=1e3)]
+def test_a_flipped_verdict_is_a_share_of_images_and_a_complaint(score_map):
+    ours = [result_of("a", score_map), result_of("b", score_map)]
+    theirs = [ours[0], result_of("b", score_map, threshold=1e3)]
     found = compare("m.onnx", "fp32", ours, theirs)
     assert found.difference.verdict == 0.5
     assert (found.n_clear, found.difference.verdict_in_all) == (2, 0.5)
@@ -74,20 +74,20 @@ def test_a_flipped_verdict_is_a_share_of_pictures_and_a_complaint(score_map):
         "m.onnx: the mask",
         "m.onnx: the verdict",
     ]
-    assert "by 0.5 of the pictures that are no close calls, allowed is 0; most at b" in lines[1]
+    assert "by 0.5 of the images that are no close calls, allowed is 0; most at b" in lines[1]
     assert not list(found.complaints(LOOSE))
 
 
 def test_what_lies_on_the_edge_is_no_difference_but_counts_in_all(score_map):
-    ours = [judgement("a", score_map), judgement("b", score_map, threshold=98.99)]
-    theirs = [ours[0], judgement("b", score_map, threshold=99.01)]
+    ours = [result_of("a", score_map), result_of("b", score_map, threshold=98.99)]
+    theirs = [ours[0], result_of("b", score_map, threshold=99.01)]
     found = compare("m.onnx", "fp32", ours, theirs)
     assert found.n_clear == 1
     assert (found.difference.mask, found.difference.verdict) == (0, 0)
     assert (found.difference.mask_in_all, found.difference.verdict_in_all) == (1 / 200, 0.5)
     assert [line.partition(", allowed")[0] for line in found.complaints(ALLOWED["fp32"])] == [
         "m.onnx: the mask differs from torch by 0.005 of all pixels, close calls included",
-        "m.onnx: the verdict differs from torch by 0.5 of all pictures, close calls included",
+        "m.onnx: the verdict differs from torch by 0.5 of all images, close calls included",
     ]
 
 
@@ -105,14 +105,13 @@ def test_what_lies_on_the_edge_is_no_difference_but_counts_in_all(score_map):
 def test_a_verdict_stands_as_far_as_limits_may_move(calibration, stands):
     score_map = np.zeros((8, 8), np.float32)
     score_map[4, 4] = 10
-    calls = {
-        share: clear_calls(score_map, 10.0, (8, 8), calibration, share, 0.0) for share in stands
-    }
-    assert {share: each.verdict for share, each in calls.items()} == stands
+    result = ImageResult("a", score_map, 10.0, finish(score_map, (8, 8), calibration), calibration)
+    calls = {share: clear_calls(result, share, 0.0) for share in stands}
+    assert {share: is_clear for share, (is_clear, _) in calls.items()} == stands
     own = calibration.image_threshold is not None  # of the verdict alone
-    for each in calls.values():
-        assert each.pixels.all() == (each.verdict or own)
-        assert each.pixels.sum() >= 63
+    for is_clear, pixels in calls.values():
+        assert pixels.all() == (is_clear or own)
+        assert pixels.sum() >= 63
 
 
 def test_a_constant_map_has_a_range():
@@ -126,7 +125,7 @@ def test_tolerances_are_given_by_key():
 
 
 @pytest.mark.parametrize(
-    ("word", "says"),
+    ("word", "message"),
     [
         ("msk=1", "no key 'msk'; did you mean 'mask'"),
         ("mask", "give a number of 0 or more"),
@@ -135,6 +134,6 @@ def test_tolerances_are_given_by_key():
         ("mask=nan", "give a number of 0 or more"),
     ],
 )
-def test_a_tolerance_that_cannot_be_read_is_one_line(word, says):
-    with pytest.raises(ZooError, match=says):
+def test_a_tolerance_that_cannot_be_read_is_one_line(word, message):
+    with pytest.raises(ZooError, match=message):
         parse_tolerance([word])

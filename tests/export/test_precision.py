@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.export.precision import as_inputs, convert
-from zoo.predict import graph_files as files_module
+from zoo.export.precision import as_input, convert
+from zoo.predict import graph_files
 from zoo.predict.openvino_core import openvino_core
 from zoo.utils.errors import ZooError
 
@@ -113,20 +113,20 @@ def test_int8_without_images_or_package_is_one_line(source, tmp_path, monkeypatc
     with pytest.raises(ZooError, match="int8 needs normal images"):
         convert(source, tmp_path / "m.onnx", "int8", [])
 
-    real = files_module.import_module
+    real = graph_files.import_module
 
     def without(name):
         if name == "nncf":
             raise ImportError("No module named 'nncf'")
         return real(name)
 
-    monkeypatch.setattr(files_module, "import_module", without)
+    monkeypatch.setattr(graph_files, "import_module", without)
     with pytest.raises(ZooError, match=r"nncf is not installed: pip .*zoo\[export\]"):
         convert(source, tmp_path / "m.onnx", "int8", IMAGES)
     assert not list(tmp_path.iterdir())
 
 
 def test_images_become_inputs():
-    [found] = as_inputs([np.full((4, 6, 3), 51, np.uint8)])
+    found = as_input(np.full((4, 6, 3), 51, np.uint8))
     assert (found.shape, found.dtype) == ((1, 3, 4, 6), np.float32)
     assert np.allclose(found, 0.2)

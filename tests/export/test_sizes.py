@@ -9,14 +9,13 @@ import pytest
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
 from zoo.data.transforms import Scaled, size_at
-from zoo.export.graph import metadata_of
-from zoo.export.sizes import in_tiles, input_sizes
+from zoo.export.graph import in_tiles, input_sizes, metadata_of
 from zoo.postprocess import Calibration
 from zoo.predict import ExportMetadata
 from zoo.predict.graph import GraphPredictor
 from zoo.predict.metadata import ImageResize
 from zoo.predict.runtimes import Graph
-from zoo.runs.export import fitting
+from zoo.runs.export import accepted
 from zoo.utils.errors import ZooError
 
 NORMALIZE = Normalize([0.5] * 3, [0.5] * 3)
@@ -106,9 +105,9 @@ def test_ranges_are_those_of_pictures_that_fit(tmp_path, texture, write_image):
     metadata = metadata_of(model_with(Resize(48, antialias=True)), Calibration(0.5), (48, 64))
     sizes = [(96, 128), (128, 96), (48, 64)]
     paths = [write_image(tmp_path / f"{i}.png", texture(i, each)) for i, each in enumerate(sizes)]
-    assert fitting(paths, metadata) == [paths[0], paths[2]]
-    with pytest.raises(ZooError, match="no picture of the run is 64x48 px to the model"):
-        fitting(paths[1:2], metadata)
+    assert accepted(paths, metadata) == [paths[0], paths[2]]
+    with pytest.raises(ZooError, match="no image of the run is 64x48 px to the model"):
+        accepted(paths[1:2], metadata)
 
 
 def test_a_fixed_size_is_not_listed():

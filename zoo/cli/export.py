@@ -96,23 +96,23 @@ def run(args: argparse.Namespace) -> int:
         require(package)
     good, images = _pictures(args.good), _pictures(args.images)
 
-    from zoo.runs.export import NormalPictures, export_run, graph_paths
+    from zoo.runs.export import NormalImages, export_run, graph_paths
     from zoo.runs.folder import own_folder
 
     suffixes = [SUFFIXES[each] for each in dict.fromkeys(args.format)]
     precisions = list(dict.fromkeys(args.precision))
     out = args.out or own_folder(args.run, "exported")
     paths = graph_paths(out, suffixes, precisions)
-    pictures = NormalPictures(args.run, args.root, good)
+    pictures = NormalImages(args.run, args.root, good)
     size = tuple(args.input_size) if args.input_size else None
     for path in export_run(args.run, paths, pictures, size, args.check, _say):
         print(path)
     if not args.check:
         return 0
 
-    from zoo.runs.agreement import check_graphs, standard_pictures
+    from zoo.runs.agreement import check_graphs, standard_images
 
-    shown = images or standard_pictures(pictures.for_limits)
+    shown = images or standard_images(pictures.for_limits)
     found = check_graphs(args.run, paths, shown, given)
     for line in found.table():
         print(line)

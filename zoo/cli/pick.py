@@ -145,12 +145,12 @@ def _busy() -> str:
 
 def _agreement(out: Path, row: Row) -> Agreement | None:
     """Compare a graph with its run in torch, and print what differs; None if it is too much."""
-    from zoo.runs.agreement import check_graphs, standard_pictures
-    from zoo.runs.export import NormalPictures
+    from zoo.runs.agreement import check_graphs, standard_images
+    from zoo.runs.export import NormalImages
 
     graph = out / row.graph
     folder = graph.parent.parent
-    shown = standard_pictures(NormalPictures(folder).for_limits)
+    shown = standard_images(NormalImages(folder).for_limits)
     checked = check_graphs(folder, [graph], shown, {})
     for line in checked.table():
         print(line)

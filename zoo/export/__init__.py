@@ -1,8 +1,4 @@
-"""A run becomes a graph that makes the very masks that the run makes; and the choice by a budget.
-
-A graph takes images at the model's size and gives raw score maps and scores; `zoo.predict` reads
-what it carries along. Only making one needs torch.
-"""
+"""A fitted model becomes a graph that gives the masks of the run; only making one needs torch."""
 
 from typing import TYPE_CHECKING
 

@@ -1,9 +1,10 @@
-"""How far an exported graph may be from the run that it was made from, and how far it is.
+"""How far an exported graph may differ from the run that it was made from, and how far it does.
 
-Differences of scores count relative to the normal range, which is what lies between the 1st and the
-99th percentile of all pixels of the run's maps; far above it, relative to the score's own height
-above the median: a peak of ten ranges needs no more digits than one of a single range. Masks are
-compared as shares of differing pixels, verdicts as shares of pictures. Numpy and OpenCV only.
+Differences of scores are relative to the normal range, which lies between the 1st and the 99th
+percentile of all pixels of the run's maps; far above it, to the score's own height above the
+median. Masks are compared as shares of differing pixels, verdicts as shares of images. Normal
+images that set the limits lie on their very edge, where any rounding flips them: such close calls
+are counted apart. Numpy and OpenCV only.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 
-from zoo.export.close_calls import Clear, clear_calls
 from zoo.postprocess.calibration import Calibration
-from zoo.postprocess.finish import Finished
+from zoo.postprocess.finish import Finished, finish
 from zoo.utils.errors import ZooError, nearest
 
 
@@ -26,11 +26,11 @@ class Difference:
     Attributes:
         map: Largest difference of a pixel's score, over the normal range or the score's height.
         score: Largest difference of an image's score, likewise.
-        mask: Share of all pixels that are marked by one and not by the other, close calls aside.
-        verdict: Share of pictures that are anomalous to one and not to the other, of those that
-            are no close calls.
+        mask: Share of all pixels that differ in the mask, without close calls.
+        verdict: Share of images that are anomalous to one and not to the other, of those that are
+            no close calls.
         mask_in_all: The share of pixels with close calls.
-        verdict_in_all: The share of pictures with close calls.
+        verdict_in_all: The share of images with close calls.
     """
 
     map: float
@@ -48,16 +48,25 @@ ALLOWED = {
     "fp16": Difference(0.05, 0.02, 0.0001, 0.0, mask_in_all=0.002, verdict_in_all=0.15),
     "int8": Difference(1.5, 1.0, 0.005, 0.0, mask_in_all=0.03, verdict_in_all=0.35),
 }
-# How far limits move, as a share of their height, to tell what is a close call.
+# How far limits move, as a share of their height, to find close calls.
 CLOSE = {"fp32": 0.001, "fp16": 0.02, "int8": 0.25}
+_DESCRIPTIONS = {
+    "map": ("score map", "of the normal range"),
+    "score": ("score", "of the normal range"),
+    "mask": ("mask", "of all pixels"),
+    "verdict": ("verdict", "of the images that are no close calls"),
+    "mask_in_all": ("mask", "of all pixels, close calls included"),
+    "verdict_in_all": ("verdict", "of all images, close calls included"),
+}
+_KEYS = [field.name for field in fields(Difference)]
 
 
 @dataclass(frozen=True)
 class ImageResult:
-    """What one side says about one picture.
+    """What a run or a graph predicts for one image.
 
     Attributes:
-        name: Of the picture.
+        name: Of the image.
         score_map: Raw scores at model size, float32 (h, w).
         score: Of the image.
         finished: Mask and verdict.
@@ -70,11 +79,6 @@ class ImageResult:
     finished: Finished
     calibration: Calibration
 
-    def clear(self, share: float, middle: float) -> Clear:
-        """Return what is no close call, see `clear_calls`."""
-        size = self.finished.mask.shape
-        return clear_calls(self.score_map, self.score, size, self.calibration, share, middle)
-
 
 @dataclass(frozen=True)
 class Agreement:
@@ -83,28 +87,27 @@ class Agreement:
     Attributes:
         graph: Name of the file.
         precision: fp32, fp16 or int8.
-        n_pictures: How many were compared.
+        n_images: How many were compared.
         n_clear: How many of them are no close calls to the run.
         difference: The largest, or the share over all of them.
-        worst: The picture whose map or score differs most, whose mask differs most, and that whose
-            verdict differs, by the fields of `Difference`.
+        worst: The name of the image that differs most, by the fields of `Difference`.
     """
 
     graph: str
     precision: str
-    n_pictures: int
+    n_images: int
     n_clear: int
     difference: Difference
     worst: Mapping[str, str]
 
     def complaints(self, allowed: Difference) -> Iterator[str]:
-        """Say in one line each what is beyond what is allowed."""
+        """Yield one line for each difference that is larger than allowed."""
         for key, limit in asdict(allowed).items():
-            found = getattr(self.difference, key)
-            if found > limit:
-                what, unit = _WORDS[key]
+            value = getattr(self.difference, key)
+            if value > limit:
+                name, unit = _DESCRIPTIONS[key]
                 yield (
-                    f"{self.graph}: the {what} differs from torch by {found:.3g} {unit}, "
+                    f"{self.graph}: the {name} differs from torch by {value:.3g} {unit}, "
                     f"allowed is {limit:g}; most at {self.worst[key]}"
                 )
 
@@ -112,15 +115,15 @@ class Agreement:
 def compare(
     graph: str, precision: str, ours: Sequence[ImageResult], theirs: Sequence[ImageResult]
 ) -> Agreement:
-    """Compare what a run and a graph say about the same pictures.
+    """Compare the predictions of a run and of a graph for the same images.
 
     Args:
         graph: Name of the file.
-        precision: Of the graph; says what is a close call.
-        ours: What the run says, in torch.
-        theirs: What the graph says; score maps of the same sizes.
+        precision: Of the graph; decides what is a close call.
+        ours: Of the run, in torch.
+        theirs: Of the graph; score maps of the same sizes.
     """
-    middle, extent = normal_range([each.score_map for each in ours])
+    middle, extent = normal_range([result.score_map for result in ours])
 
     def max_abs_diff(one: np.ndarray | float, other: np.ndarray | float) -> float:
         height = np.maximum(np.abs(np.subtract(one, middle)), extent)
@@ -129,17 +132,17 @@ def compare(
     rows = []
     n_clear = n_pixels = 0
     for one, other in zip(ours, theirs, strict=True):
-        clear = one.clear(CLOSE[precision], middle)
+        is_clear, clear_pixels = clear_calls(one, CLOSE[precision], middle)
         differing = one.finished.mask != other.finished.mask
         is_flipped = one.finished.is_anomalous != other.finished.is_anomalous
-        n_clear += clear.verdict
+        n_clear += is_clear
         n_pixels += differing.size
         rows.append(
             Difference(
                 map=max_abs_diff(one.score_map, other.score_map),
                 score=max_abs_diff(one.score, other.score),
-                mask=float(np.count_nonzero(differing & clear.pixels)),
-                verdict=float(is_flipped and clear.verdict),
+                mask=float(np.count_nonzero(differing & clear_pixels)),
+                verdict=float(is_flipped and is_clear),
                 mask_in_all=float(np.count_nonzero(differing)),
                 verdict_in_all=float(is_flipped),
             )
@@ -156,39 +159,77 @@ def compare(
     return Agreement(graph, precision, len(rows), n_clear, whole, worst)
 
 
+def clear_calls(result: ImageResult, share: float, middle: float) -> tuple[bool, np.ndarray]:
+    """Return whether the verdict, and where the mask, stays if all limits move up or down.
+
+    Args:
+        result: Of one image.
+        share: By which share of their height limits move.
+        middle: The raw score from which heights count, where scores are not normalised.
+
+    Returns:
+        Whether the verdict stays, and bool (H, W), where the mask stays.
+    """
+    size = result.finished.mask.shape[0], result.finished.mask.shape[1]
+    low, own, high = (
+        finish(result.score_map, size, _moved(result.calibration, 1 + by, middle), result.score)
+        for by in (-share, 0.0, share)
+    )
+    stays = low.is_anomalous == own.is_anomalous == high.is_anomalous
+    return stays, (low.mask == own.mask) & (own.mask == high.mask)
+
+
+def _moved(calibration: Calibration, factor: float, middle: float) -> Calibration:
+    """Return a calibration whose limits are a factor higher above the middle of scores."""
+    base = middle if calibration.normalisation == "none" else 0.0  # else they count from a median
+
+    def move(limit: float, start: float = base) -> float:
+        return start + factor * (limit - start)
+
+    seed, image = calibration.seed_threshold, calibration.image_threshold
+    return replace(
+        calibration,
+        threshold=move(calibration.threshold),
+        seed_threshold=None if seed is None else move(seed),
+        min_mass=factor * calibration.min_mass,
+        image_threshold=None if image is None else move(image, middle),  # of raw scores, always
+    )
+
+
 def normal_range(score_maps: Sequence[np.ndarray]) -> tuple[float, float]:
     """Return the median of all pixels, and how far 1st and 99th percentile are apart, never 0."""
-    pixels = np.concatenate([each.ravel() for each in score_maps])
+    pixels = np.concatenate([score_map.ravel() for score_map in score_maps])
     low, middle, high = np.quantile(pixels, (0.01, 0.5, 0.99))
     return float(middle), float(max(high - low, np.finfo(np.float32).tiny))
 
 
 def parse_tolerance(words: Sequence[str]) -> dict[str, float]:
-    """Return what `mask=0.01 verdict=0` says.
+    """Return the numbers of `mask=0.01 verdict=0` by their keys.
 
     Raises:
         ZooError: Another key, or no number of 0 or more.
     """
-    given = {}
+    tolerances = {}
     for word in words:
-        key, _, value = word.partition("=")
+        key, _, text = word.partition("=")
         if key not in _KEYS:
             raise ZooError(f"--tolerance {word}: no key '{key}'{nearest(key, _KEYS)}")
         try:
-            given[key] = float(value)
+            value = float(text)
         except ValueError:
-            given[key] = -1.0
-        if not given[key] >= 0:
+            value = -1.0
+        if not value >= 0:
             raise ZooError(f"--tolerance {word}: give a number of 0 or more, such as {key}=0.01")
-    return given
+        tolerances[key] = value
+    return tolerances
 
 
-def allowed(precision: str, given: Mapping[str, float]) -> Difference:
-    """Return what a graph of a precision may differ by, where a person did not say otherwise.
+def allowed(precision: str, tolerances: Mapping[str, float]) -> Difference:
+    """Return what a graph of a precision may differ by; tolerances replace the defaults.
 
     What is allowed without close calls is allowed with them, too.
     """
-    limits = replace(ALLOWED[precision], **given)
+    limits = replace(ALLOWED[precision], **tolerances)
     return replace(
         limits,
         mask_in_all=max(limits.mask, limits.mask_in_all),
@@ -196,13 +237,12 @@ def allowed(precision: str, given: Mapping[str, float]) -> Difference:
     )
 
 
-def describe(table: Mapping[str, Difference]) -> str:
-    """Say in one line what each precision may differ by."""
-    parts = []
-    for precision, each in table.items():
-        values = " ".join(f"{key}={value:g}" for key, value in asdict(each).items())
-        parts.append(f"{precision} {values}")
-    return "; ".join(parts)
+def describe(limits: Mapping[str, Difference]) -> str:
+    """Return in one line what each precision may differ by."""
+    return "; ".join(
+        " ".join([precision, *(f"{key}={value:g}" for key, value in asdict(limit).items())])
+        for precision, limit in limits.items()
+    )
 
 
 def table(agreements: Sequence[Agreement]) -> Iterator[str]:
@@ -212,22 +252,11 @@ def table(agreements: Sequence[Agreement]) -> Iterator[str]:
         f"{'graph':<18} {'map':>9} {'score':>9}  {'mask':>9} {'verdicts':>9}  "
         f"{'mask':>9} {'verdicts':>9}"
     )
-    for each in agreements:
-        found = each.difference
-        clear = f"{round(found.verdict * each.n_clear)}/{each.n_clear}"
-        flipped = f"{round(found.verdict_in_all * each.n_pictures)}/{each.n_pictures}"
+    for row in agreements:
+        share = row.difference
+        clear = f"{round(share.verdict * row.n_clear)}/{row.n_clear}"
+        flipped = f"{round(share.verdict_in_all * row.n_images)}/{row.n_images}"
         yield (
-            f"{each.graph:<18} {found.map:>9.2g} {found.score:>9.2g}  "
-            f"{100 * found.mask:>7.3f} % {clear:>9}  {100 * found.mask_in_all:>7.3f} % {flipped:>9}"
+            f"{row.graph:<18} {share.map:>9.2g} {share.score:>9.2g}  "
+            f"{100 * share.mask:>7.3f} % {clear:>9}  {100 * share.mask_in_all:>7.3f} % {flipped:>9}"
         )
-
-
-_WORDS = {
-    "map": ("score map", "of the normal range"),
-    "score": ("score", "of the normal range"),
-    "mask": ("mask", "of all pixels"),
-    "verdict": ("verdict", "of the pictures that are no close calls"),
-    "mask_in_all": ("mask", "of all pixels, close calls included"),
-    "verdict_in_all": ("verdict", "of all pictures, close calls included"),
-}
-_KEYS = [field.name for field in fields(Difference)]

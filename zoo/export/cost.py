@@ -1,9 +1,7 @@
 """What a deployed graph costs, measured in a process that does nothing else.
 
-    python -m zoo.export.cost GRAPH HEIGHT WIDTH DEVICE
-
-One random picture at a time, from memory to the finished mask, with the runtime's own number of
-threads; no torch is loaded.
+One random image at a time, from memory to the finished mask, with the runtime's own number of
+threads; no torch is loaded. `python -m zoo.export.cost GRAPH HEIGHT WIDTH DEVICE` is that process.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ _PASSES, _SECONDS = 10, 10.0
 
 @dataclass(frozen=True)
 class DeployedCost:
-    """What one picture costs.
+    """What one image costs.
 
     Attributes:
         latency_ms: Median time.
@@ -46,29 +44,29 @@ def deployed_cost(path: Path, size: tuple[int, int], device: str = "CPU") -> Dep
 
     Args:
         path: The graph.
-        size: (H, W) of the picture.
+        size: (H, W) of the image.
         device: As OpenVINO names it.
 
     Raises:
         ZooError: The graph does not run there.
     """
-    words = [sys.executable, "-m", "zoo.export.cost", str(path), *map(str, size), device]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "zoo.export.cost", str(path), *map(str, size), device]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ZooError(f"{path} does not run on {device}: {last}")
-    answer, mend = (done.stdout.splitlines() or [""])[-1], "measure again"
-    said = parse_json(answer, f"what {path} costs", mend)
-    return validated(DeployedCost, said, f"what {path} costs", mend)
+    name, mend = f"the cost of {path}", "measure again"
+    answer = (done.stdout.splitlines() or [""])[-1]
+    return validated(DeployedCost, parse_json(answer, name, mend), name, mend)
 
 
 def measure(path: Path, size: tuple[int, int], device: str) -> DeployedCost:
     """Measure a graph in this process; arguments as `deployed_cost`."""
-    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     with PeakMemory() as memory:
         model = GraphPredictor(path, device)
         timed = measure_latency(
-            lambda: model.predict(picture), min_passes=_PASSES, max_seconds=_SECONDS
+            lambda: model.predict(image), min_passes=_PASSES, max_seconds=_SECONDS
         )
     files = path.parent.glob(f"{path.stem}.*")
     return DeployedCost(

@@ -1,35 +1,39 @@
-"""Exporting a fitted model: traced by anomalib's own exporter, precision and metadata by us.
+"""Exporting a fitted model: traced by anomalib's exporter; precision and metadata are ours.
 
-The graph begins behind the resize, for two reasons: anomalib's exported resize has no antialiasing,
-so that its maps are not those of runs, and pictures can be resized once for several graphs.
+The graph begins after the resize, for two reasons: anomalib's exported resize has no antialiasing,
+so that its maps are not those of runs, and images can be resized once for several graphs. A graph
+has one input size: images that have several sizes for the model go through it in square tiles.
+Stretching them to one size cost PatchCore and SuperAD a third of their SegF1 (docs/exporting.md).
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 from anomalib.models import AnomalibModule
+from anomalib.pre_processing.utils.transform import get_exportable_transform
 from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transform
 
-from zoo.data.anomalib_internals import get_exportable_transform
-from zoo.data.transforms import Scaled, leading_resize
-from zoo.export.precision import convert
-from zoo.export.sizes import fixed_size
+from zoo.data.tiling.grid import Layout
+from zoo.data.transforms import Scaled, leading_resize, size_at
+from zoo.export.precision import Precision, convert
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.postprocess.calibration import Calibration
 from zoo.predict.graph_files import ONNX, OPENVINO, write_metadata
-from zoo.predict.metadata import ExportMetadata, ImageResize, KeptAspect
+from zoo.predict.metadata import ExportMetadata, ImageResize, KeptAspect, Tiling
 from zoo.utils.errors import ZooError
 from zoo.utils.timing import versions
 
 # Opset 18 is the smallest that torch writes; it would try in vain to convert to anomalib's 14.
 ONNX_OPTIONS = {"opset_version": 18, "verbose": False}
+_OVERLAP = 4  # neighbouring tiles share at least about a fourth
 
 
 def export_model(
@@ -37,7 +41,7 @@ def export_model(
     path: str | Path,
     calibration: Calibration | None = None,
     input_size: tuple[int, int] | None = None,
-    precision: str = "fp32",
+    precision: Precision = "fp32",
     images: Sequence[np.ndarray] | None = None,
 ) -> Path:
     """Write a fitted model as a graph that carries its calibration.
@@ -62,7 +66,7 @@ def export_model(
         raise ZooError(f"cannot export to {path}: name a {ONNX} or {OPENVINO} file")
     calibration = calibration or calibration_of(model)
     metadata = replace(metadata_of(model, calibration, input_size), precision=precision)
-    with writing_aside(path.parent) as aside:
+    with staging_folder(path.parent) as aside:
         source = traced(model, aside / "traced", input_size)
         convert(source, aside / path.name, precision, images)
         write_metadata(aside / path.name, metadata)
@@ -71,27 +75,21 @@ def export_model(
 
 
 def traced(model: AnomalibModule, folder: Path, input_size: tuple[int, int] | None = None) -> Path:
-    """Write a model as the ONNX graph that all others are made from, without metadata.
-
-    Args:
-        model: A fitted module.
-        folder: Where to write.
-        input_size: See `export_model`.
-    """
+    """Write the ONNX graph that all others are made from, without metadata; see `export_model`."""
     with after_resize(model, input_size) as size:
         return model.to_onnx(folder, "model", size, **ONNX_OPTIONS)
 
 
 @contextmanager
-def writing_aside(folder: Path) -> Iterator[Path]:
-    """Give a folder beside the files to write; what was not moved in place is gone."""
+def staging_folder(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside the files to write, for `move_graph`."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as aside:
         yield Path(aside)
 
 
 def move_graph(made: Path, path: Path) -> None:
-    """Move a graph, and its weights first, to where it belongs."""
+    """Move a graph, and its weights first, to its place."""
     for file in sorted(made.parent.glob(f"{made.stem}.*"), key=lambda file: file == made):
         file.replace(path.with_name(file.name))
 
@@ -102,13 +100,13 @@ def calibration_of(model: AnomalibModule) -> Calibration:
     Raises:
         ZooError: It has none.
     """
-    calibration = getattr(model.post_processor, "calibration", None)
-    if calibration is None:
+    post_processor = model.post_processor
+    if not isinstance(post_processor, BlobPostProcessor) or post_processor.calibration is None:
         raise ZooError(
             f"{type(model).__name__} is not calibrated, so that its graph could make no mask: "
             "fit it with zoo train, fit or bench, and give that checkpoint"
         )
-    return calibration
+    return post_processor.calibration
 
 
 def metadata_of(
@@ -118,10 +116,10 @@ def metadata_of(
     pre_processor = model.pre_processor
     tiling = getattr(pre_processor, "tiling", None)
     resize = leading_resize(getattr(pre_processor, "transform", None)) if tiling is None else None
-    size = input_size if resize is None else fixed_size(resize) or input_size
+    size = input_size if resize is None else _fixed_size(resize) or input_size
     return ExportMetadata(
         calibration=calibration,
-        resize=None if resize is None or size is None else _described(resize, size),
+        resize=None if resize is None or size is None else _image_resize(resize, size),
         tiling=tiling,
         map_reduction=getattr(pre_processor, "map_reduction", 1),
         method=type(model).__name__,
@@ -133,11 +131,11 @@ def metadata_of(
 def after_resize(
     model: AnomalibModule, input_size: tuple[int, int] | None = None
 ) -> Iterator[tuple[int, int] | None]:
-    """Let a model's forward pass begin behind its resize, and put it on raw outputs.
+    """Let a model's forward pass begin after its resize, and give raw outputs.
 
     Args:
         model: A fitted module.
-        input_size: What a person wants, or None.
+        input_size: (h, w) of a model that keeps the aspect of images.
 
     Yields:
         (h, w) of the input, or None for a graph that takes any size.
@@ -145,67 +143,115 @@ def after_resize(
     Raises:
         ZooError: `input_size` is missing, or contradicts the model's resize.
     """
-    pre_processor, post_processor = model.pre_processor, model.post_processor
+    pre_processor: Any = model.pre_processor
+    post_processor = model.post_processor
     transform = getattr(pre_processor, "transform", None)
     layout = getattr(pre_processor, "layout", None)  # of tiles: the graph takes one
     resize = leading_resize(transform) if layout is None else None
-    size = fixed_size(resize) if resize is not None else None
+    size = _fixed_size(resize) if resize is not None else None
     if layout is not None:
         size = (layout.tile, layout.tile)
-    if size is not None and input_size is not None and tuple(input_size) != size:
+    if size is not None and input_size is not None and input_size != size:
         raise ZooError(
-            f"input_size {tuple(input_size)} is not the model's own {size}: the graph takes images "
+            f"input_size {input_size} is not the model's own {size}: the graph takes images "
             "that are resized already; leave it out, or fit the model at that size"
         )
     if resize is not None and size is None and input_size is None:
+        side = resize.shorter_side if isinstance(resize, Scaled) else resize.size[0]
         raise ZooError(
-            f"the model resizes the shorter side to {_side(resize)} and has no fixed size: "
-            "give input_size, the height and width of your pictures at that scale"
+            f"the model resizes the shorter side to {side or f'a share of {resize.scale}'} and has "
+            "no fixed size: give input_size, the height and width of your images at that scale"
         )
-    exported = getattr(pre_processor, "export_transform", None)
+    export_transform = getattr(pre_processor, "export_transform", None)
     if resize is not None:
-        pre_processor.export_transform = get_exportable_transform(_rest(transform))
+        pre_processor.export_transform = get_exportable_transform(_without_resize(transform))
     if not isinstance(post_processor, BlobPostProcessor):
         model.post_processor = BlobPostProcessor()  # whatever it was, the graph stays raw
     try:
-        yield size or (tuple(input_size) if input_size else None)
+        yield size or input_size
     finally:
         model.post_processor = post_processor
         if resize is not None:
-            pre_processor.export_transform = exported
+            pre_processor.export_transform = export_transform
 
 
-def _side(resize: Resize) -> str:
-    side = resize.shorter_side if isinstance(resize, Scaled) else resize.size[0]
-    return str(side or f"a share of {resize.scale}")
+def input_sizes(
+    model: AnomalibModule, native_sizes: Iterable[tuple[int, int]]
+) -> set[tuple[int, int]]:
+    """Return the sizes (h, w) that a model resizes images to by their aspect; none if fixed."""
+    resize = _keeping_aspect(model)
+    return set() if resize is None else {size_at(size, resize) for size in native_sizes}
 
 
-def _described(resize: Resize, size: tuple[int, int]) -> ImageResize:
+def in_tiles(metadata: ExportMetadata, model: AnomalibModule) -> ExportMetadata:
+    """Return the metadata of a graph that sees images in tiles, where the run sees them whole.
+
+    Args:
+        metadata: Of the graph, whose input is square.
+        model: What the graph was made from; it keeps the aspect of images.
+
+    Raises:
+        ZooError: The model's resize bounds the longer side, so that images have no common scale.
+    """
+    resize = _keeping_aspect(model)
+    assert resize is not None
+    assert metadata.resize is not None
+    side, _ = metadata.resize.size
+    if isinstance(resize, Scaled):
+        scale = resize.to_dict()
+    elif resize.max_size is not None:
+        raise ZooError(
+            f"the model resizes images to at most {resize.max_size} px, so that no tile suits "
+            "all: give --good images of one shape"
+        )
+    else:
+        bicubic = metadata.resize.interpolation == "bicubic"
+        scale = Scaled(shorter_side=side, bicubic=bicubic).to_dict()
+    unit = scale["multiple"]
+    layout = Layout(side, side // _OVERLAP // unit * unit, multiple=unit)
+    tiling = Tiling(resize=scale, layout=layout.to_dict(), seams="blend")
+    return replace(metadata, resize=None, tiling=tiling, is_cut=True)
+
+
+def _keeping_aspect(model: AnomalibModule) -> Resize | None:
+    """Return the resize of whole images that keeps their aspect, if a model begins with one."""
+    if getattr(model.pre_processor, "layout", None) is not None:
+        return None
+    resize = leading_resize(getattr(model.pre_processor, "transform", None))
+    return None if resize is None or _fixed_size(resize) is not None else resize
+
+
+def _fixed_size(resize: Resize) -> tuple[int, int] | None:
+    """Return (h, w) of a resize to a fixed size; None for one that keeps the aspect."""
+    if isinstance(resize, Scaled) or len(resize.size) != 2:
+        return None
+    return resize.size[0], resize.size[1]
+
+
+def _image_resize(resize: Resize, size: tuple[int, int]) -> ImageResize:
     mode = resize.interpolation
     if isinstance(mode, int):  # Pillow's number
         mode = "bicubic" if mode == PIL.Image.Resampling.BICUBIC else "bilinear"
     mode = InterpolationMode(mode).value  # checkpoints restore it as a text
     if mode not in ("bilinear", "bicubic") or not resize.antialias:
         raise ZooError(
-            f"the model resizes pictures by '{mode}', antialias={resize.antialias}, as no graph "
+            f"the model resizes images by '{mode}', antialias={resize.antialias}, as no graph "
             "does: fit it with bilinear or bicubic and antialias=True"
         )
-    return ImageResize(tuple(size), mode, aspect=_aspect(resize))
+    if _fixed_size(resize) is not None:
+        aspect = None
+    elif isinstance(resize, Scaled):
+        aspect = KeptAspect(resize.scale, resize.shorter_side, resize.multiple)
+    else:
+        aspect = KeptAspect(shorter_side=resize.size[0], longer_side=resize.max_size)
+    return ImageResize(size, mode, aspect)
 
 
-def _aspect(resize: Resize) -> KeptAspect | None:
-    if fixed_size(resize) is not None:
-        return None
-    if isinstance(resize, Scaled):
-        return KeptAspect(resize.scale, resize.shorter_side, resize.multiple)
-    return KeptAspect(shorter_side=resize.size[0], longer_side=resize.max_size)
-
-
-def _rest(transform: Transform) -> Transform | None:
+def _without_resize(transform: Transform | None) -> Transform | None:
     """Return a transform without the resize that it begins with."""
     if not isinstance(transform, Compose):
         return None
     first, *others = transform.transforms
-    inner = _rest(first)
-    parts = [part for part in (inner, *others) if part is not None]
+    rest = _without_resize(first)
+    parts = [part for part in (rest, *others) if part is not None]
     return Compose(parts) if parts else None

@@ -1,16 +1,17 @@
 """What int8 must leave alone in a graph: both ends of it, its first layers, and attention.
 
-Layers are convolutions and products with constant weights; what they say are features. No name of a
-layer is looked at. Four parts stay in float32:
+Layers are convolutions and products with constant weights; their outputs are features. Names of
+layers do not matter. Four parts stay in float32:
 
-* what is done to the picture before the first layer, such as bringing it to one contrast;
-* the comparison, which is whatever has no layer behind it. Some layers belong to it all the same:
-  the product with a memory bank, whose result goes into a maximum; and the resize and blur of a
-  map, which are a convolution of one channel, or a product with a constant matrix on either side;
-* layers near the picture, where they cost next to nothing: their channels' ranges are so far apart
-  that most of what int8 loses, it loses there;
-* products of features with features, as in attention, which OpenVINO's plugin for processors
-  computes wrongly in int8, or refuses.
+* what is done to the image before the first layer, such as bringing it to one contrast;
+* the comparison, which is whatever no layer follows: differences of numbers that are nearly equal,
+  of which 8 bits would leave nothing. Some layers belong to it: the product with a memory bank,
+  whose result goes into a maximum, and the resize and blur of a map, which are a convolution of one
+  channel or a product with a constant matrix on either side;
+* layers near the image that have few weights: their channels' ranges are so far apart that most of
+  the error of int8 comes from them;
+* products of features with features, as in attention, which OpenVINO's plugin for CPUs computes
+  wrongly in int8, or refuses.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from typing import Any
 
 _ATTENTION = {"Softmax", "ScaledDotProductAttention"}
 _PRODUCTS = {"MatMul", "ScaledDotProductAttention"}
-_NEAR = 4  # the picture: with fewer layers before it
-_NEXT_TO_NOTHING = 0.01  # of all weights
+_NEAR = 4  # the image: with fewer layers before it
+_FEW_WEIGHTS = 0.01  # of all
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Operation:
     weights: tuple[int, ...] | None
     from_left: bool
     readers: tuple[str, ...]
+
+    @property
+    def n_weights(self) -> int:
+        """The number of its weights."""
+        return 0 if self.weights is None else math.prod(self.weights)
 
 
 def full_precision(operations: Sequence[Operation]) -> list[str]:
@@ -68,15 +74,15 @@ def preparation(operations: Sequence[Operation]) -> list[str]:
 
 
 def first_layers(operations: Sequence[Operation]) -> list[str]:
-    """Return the names of the layers near the picture that have hardly any of the weights."""
+    """Return the names of the layers near the image that have hardly any of the weights."""
     layers, before = _layers(operations), _layers_before(operations)
     near = [each for each in operations if each.name in layers and before[each.name] < _NEAR]
-    total = sum(math.prod(each.weights) for each in operations if each.name in layers)
-    return [each.name for each in near if math.prod(each.weights) <= _NEXT_TO_NOTHING * total]
+    total = sum(each.n_weights for each in operations if each.name in layers)
+    return [each.name for each in near if each.n_weights <= _FEW_WEIGHTS * total]
 
 
 def comparison(operations: Sequence[Operation]) -> list[str]:
-    """Return the names of the operations behind the last features."""
+    """Return the names of the operations after the last features."""
     features = _layers(operations)
     leads_on: dict[str, bool] = {}  # whether features are still computed from its output
     for each in reversed(operations):

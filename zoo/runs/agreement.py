@@ -1,4 +1,4 @@
-"""The same pictures through a run in torch and through its graphs: do masks and verdicts agree?"""
+"""The same images through a run in torch and through its graphs: do masks and verdicts agree?"""
 
 from __future__ import annotations
 
@@ -24,25 +24,23 @@ from zoo.predict.scenes import evenly
 from zoo.runs.load import load_run
 from zoo.utils.progress import counted
 
-_PICTURES = 8
+_IMAGES = 8
 _SEED = 31  # any; not that of a calibration
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A picture to compare by: as it is, or with a synthetic defect drawn by a seed."""
+class ComparedImage:
+    """An image to compare by: as it is, or with a synthetic defect drawn by a seed."""
 
     path: Path
     defect_seed: int | None = None
 
-    @property
-    def name(self) -> str:
-        """What people call it."""
+    def __str__(self) -> str:
         return f"{self.path}{'' if self.defect_seed is None else ' with a synthetic defect'}"
 
-    def pixels(self, judge: Predictor) -> np.ndarray:
+    def pixels(self, predictor: Predictor) -> np.ndarray:
         """Read it, uint8 (H, W, 3)."""
-        pixels = judge.read(self.path)
+        pixels = predictor.read(self.path)
         if self.defect_seed is None:
             return pixels
         [defect] = defects(self.defect_seed, 1, KINDS)
@@ -50,12 +48,12 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What a check found.
+class Comparison:
+    """Graphs beside their run.
 
     Attributes:
         agreements: One per graph.
-        complaints: One line for all that is beyond what is allowed.
+        complaints: One line for each difference that is larger than allowed.
         notes: What a person should know of the comparison.
     """
 
@@ -65,84 +63,85 @@ class Checked:
 
     def table(self) -> Iterator[str]:
         """Yield lines for people."""
-        n_pictures = self.agreements[0].n_pictures
-        yield f"differences from torch, {n_pictures} pictures (map, score: of the normal range)"
+        n_images = self.agreements[0].n_images
+        yield f"differences from torch, {n_images} images (map, score: of the normal range)"
         yield from table(self.agreements)
         yield from self.notes
 
 
-def standard_pictures(normal: Sequence[Path]) -> list[Shown]:
-    """Return a few normal pictures as they are, and the same with defects: masks need some."""
-    chosen = [normal[index] for index in evenly(len(normal), _PICTURES)]
-    return [Shown(path) for path in chosen] + [
-        Shown(path, _SEED + index) for index, path in enumerate(chosen)
-    ]
+def standard_images(normal: Sequence[Path]) -> list[ComparedImage]:
+    """Return a few normal images as they are, and the same with defects: masks need some."""
+    chosen = [normal[index] for index in evenly(len(normal), _IMAGES)]
+    painted = [ComparedImage(path, _SEED + index) for index, path in enumerate(chosen)]
+    return [ComparedImage(path) for path in chosen] + painted
 
 
 def check_graphs(
     folder: Path,
     graphs: Sequence[Path],
-    pictures: Sequence[Path | Shown],
-    given: Mapping[str, float],
-) -> Checked:
-    """Predictor pictures by a run and by its graphs.
+    images: Sequence[Path | ComparedImage],
+    tolerances: Mapping[str, float],
+) -> Comparison:
+    """Predict images by a run and by its graphs, and compare.
 
     Args:
         folder: The run.
         graphs: Exported graphs of it.
-        pictures: What to judge.
-        given: Tolerances in the place of the defaults.
+        images: What to predict.
+        tolerances: In the place of the defaults, see `parse_tolerance`.
     """
-    shown = [each if isinstance(each, Shown) else Shown(each) for each in pictures]
-    detector = load_run(folder, device="cpu")
-    agreements, complaints, notes = [], [], []
-    known: dict[tuple[bool, str], list[ImageResult]] = {}
-    # Where pictures are cut, the run's limits do not hold, but those of its exact graph do.
-    exact = [
-        each.calibration
-        for each in map(read_metadata, graphs)
-        if each.is_cut and each.precision == "fp32"
+    tests = [
+        image if isinstance(image, ComparedImage) else ComparedImage(image) for image in images
     ]
+    predictor = load_run(folder, device="cpu")
+    # Where images are cut, the run's limits do not hold, but those of its exact graph do.
+    cut = [metadata for metadata in map(read_metadata, graphs) if metadata.is_cut]
+    exact = [metadata.calibration for metadata in cut if metadata.precision == "fp32"]
+    notes = ["images are cut into tiles of one size, in torch too for this comparison"] * bool(cut)
+    agreements: list[Agreement] = []
+    complaints: list[str] = []
+    known: dict[tuple[bool, str], list[ImageResult]] = {}
     for path in graphs:
         graph = GraphPredictor(path, threads=torch.get_num_threads())
-        reference: Predictor = detector
-        calibration = detector.calibration
-        if graph.metadata.is_cut:
-            reference = _in_torch(detector.model, path, graph.metadata)
+        metadata = graph.metadata
+        reference: Predictor = predictor
+        calibration = predictor.calibration
+        if metadata.is_cut:
+            reference = _in_torch(predictor.model, path, metadata)
             calibration = exact[0] if exact else graph.calibration
-            notes = ["pictures are cut into tiles of one size, in torch too for this comparison"]
-        key = (graph.metadata.is_cut, str(calibration))
+        key = (metadata.is_cut, str(calibration))
         if key not in known:
-            known[key] = _judged(reference, calibration, shown, "pictures in torch")
-        found = _judged(graph, graph.calibration, shown, f"pictures in {path.name}")
-        precision = graph.metadata.precision
-        agreements.append(compare(path.name, precision, known[key], found))
-        complaints += agreements[-1].complaints(allowed(precision, given))
-    return Checked(agreements, complaints, notes)
+            known[key] = _results(reference, calibration, tests, "images in torch")
+        results = _results(graph, graph.calibration, tests, f"images in {path.name}")
+        agreements.append(compare(path.name, metadata.precision, known[key], results))
+        complaints += agreements[-1].complaints(allowed(metadata.precision, tolerances))
+    return Comparison(agreements, complaints, notes)
 
 
 def _in_torch(model: AnomalibModule, path: Path, metadata: ExportMetadata) -> GraphPredictor:
-    """Return what a graph of tiles would be in torch: it sees the same pixels."""
+    """Return the torch counterpart of a graph of tiles: it sees the same pixels."""
+    assert metadata.tiling is not None
     side = metadata.tiling["layout"]["tile"]
 
     @torch.no_grad()
     def run(tiles: np.ndarray) -> dict[str, np.ndarray]:
         with after_resize(model, (side, side)):
-            found = model(torch.from_numpy(tiles))
-        return {name: getattr(found, name).numpy() for name in ("anomaly_map", "pred_score")}
+            outputs = model(torch.from_numpy(tiles))
+        return {name: getattr(outputs, name).numpy() for name in ("anomaly_map", "pred_score")}
 
     return GraphPredictor.from_graph(Graph(run, (None, 3, side, side), metadata), path)
 
 
-def _judged(
-    judge: Predictor, calibration: Calibration, shown: Sequence[Shown], doing: str
+def _results(
+    predictor: Predictor, calibration: Calibration, tests: Sequence[ComparedImage], doing: str
 ) -> list[ImageResult]:
-    found = []
-    for each in counted(shown, len(shown), doing):
-        pixels = each.pixels(judge)
-        [scored] = judge.score_images([judge.at_model_size(pixels)], [pixels.shape[:2]])
-        done = finish(scored.score_map, scored.native_size, calibration, scored.score)
+    results = []
+    for image in counted(tests, len(tests), doing):
+        pixels = image.pixels(predictor)
+        size = pixels.shape[0], pixels.shape[1]
+        [scored] = predictor.score_images([predictor.at_model_size(pixels)], [size])
+        done = finish(scored.score_map, size, calibration, scored.score)
         # Maps at native size would fill the memory, and nobody compares them.
         done = replace(done, score_map=scored.score_map)
-        found.append(ImageResult(each.name, scored.score_map, scored.score, done, calibration))
-    return found
+        results.append(ImageResult(str(image), scored.score_map, scored.score, done, calibration))
+    return results

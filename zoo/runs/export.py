@@ -1,7 +1,7 @@
-"""Graphs of a run: traced once, written in every wanted format and precision, limits set anew.
+"""Graphs of a run: traced once, written in each format and precision, limits set anew for int8.
 
 The maps of a graph in int8 are not those of the run, and so its limits are not either: the run's
-own rule derives them from the graph's maps of normal pictures, by the code of `zoo calibrate`.
+own rule derives them from the graph's maps of normal images, by the code of `zoo calibrate`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from zoo.data.tiling.grid import Layout
 from zoo.data.tiling.stitch import cut
 from zoo.export.graph import (
     after_resize,
+    in_tiles,
+    input_sizes,
     metadata_of,
     move_graph,
+    staging_folder,
     traced,
-    writing_aside,
 )
-from zoo.export.precision import FILE_NAMES, MOST_IMAGES, as_inputs, convert
-from zoo.export.sizes import in_tiles, input_sizes
+from zoo.export.precision import FILE_NAMES, MOST_IMAGES, Precision, as_input, convert
 from zoo.postprocess.calibration import NO_THRESHOLD
 from zoo.postprocess.rules.text import rule_of
 from zoo.predict.graph import GraphPredictor, at_graph_size
@@ -37,7 +38,7 @@ from zoo.predict.graph_files import read_metadata, write_metadata
 from zoo.predict.metadata import ExportMetadata
 from zoo.predict.scenes import evenly
 from zoo.predict.torch_predictor import TorchPredictor
-from zoo.runs.calibrations import CalibrationSource, recalibrate, source_of
+from zoo.runs.calibrations import recalibrate, source_of
 from zoo.runs.check import read_calibration
 from zoo.runs.folder import CALIBRATION, MODEL
 from zoo.runs.load import load_run, read_config
@@ -45,17 +46,17 @@ from zoo.runs.normal_images import datamodule_of, maps_of, normal_pictures
 from zoo.utils.errors import ZooError
 from zoo.utils.paths import file_sha256
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class NormalPictures:
-    """Where the normal pictures are that int8 needs.
+class NormalImages:
+    """The normal images that int8 needs.
 
     Attributes:
         folder: The run.
         root: Where its data set lies now; by default where it lay when the run was fitted.
-        good: Pictures to take instead, which the run has not learned from.
+        good: Images to take instead, which the run has not learned from.
     """
 
     folder: Path
@@ -64,26 +65,16 @@ class NormalPictures:
 
     @cached_property
     def for_limits(self) -> list[Path]:
-        """Pictures that may set thresholds."""
+        """Images that may set thresholds."""
         given = list(self.good) if self.good is not None else None
         return normal_pictures(self.folder, self.config(), given)
 
-    def for_ranges(self) -> list[Path]:
-        """Return pictures that show what values features take: training images, or those given."""
-        found = self.learned()
-        return [found[index] for index in evenly(len(found), MOST_IMAGES)]
-
     def learned(self) -> list[Path]:
-        """Return all training images, or those given."""
-        given = self.for_limits  # says it if images are gone, changed or known to the run
+        """Return all training images, or those of `good`."""
+        images = self.for_limits  # raises if images are gone, changed or known to the run
         if self.good is not None:
-            return given
+            return images
         return [sample.image_path for sample in datamodule_of(self.config()).listed(TRAIN)]
-
-    @property
-    def source(self) -> CalibrationSource:
-        """Where those that set thresholds come from, for the record."""
-        return source_of(self.folder, self.good, "given good pictures")
 
     def config(self) -> dict[str, Any]:
         """Return the run's configuration, with the place where its data is now."""
@@ -94,147 +85,152 @@ class NormalPictures:
         return config
 
 
-def graph_paths(out: Path, suffixes: Sequence[str], precisions: Sequence[str]) -> list[Path]:
+def graph_paths(out: Path, suffixes: Sequence[str], precisions: Sequence[Precision]) -> list[Path]:
     """Return the files of a run's graphs, format by format."""
-    return [out / f"{FILE_NAMES[each]}{suffix}" for suffix in suffixes for each in precisions]
+    names = [FILE_NAMES[precision] for precision in precisions]
+    return [out / f"{name}{suffix}" for suffix in suffixes for name in names]
 
 
-def precision_of(path: Path) -> str:
+def precision_of(path: Path) -> Precision:
     """Return the precision that a file of `graph_paths` is for."""
-    return next(each for each, name in FILE_NAMES.items() if name == path.stem)
+    return next(precision for precision, name in FILE_NAMES.items() if name == path.stem)
 
 
 def export_run(
     folder: Path,
     paths: Sequence[Path],
-    pictures: NormalPictures,
+    normal: NormalImages,
     input_size: tuple[int, int] | None = None,
     reuse: bool = False,
-    say: Say = lambda text: None,
+    log: Log = lambda text: None,
 ) -> list[Path]:
     """Write a run's graphs.
 
     Args:
         folder: The run.
         paths: What to write, see `graph_paths`.
-        pictures: Where the normal pictures are.
-        input_size: (h, w) of the input, for a model that keeps the aspect of pictures: only those
-            that have it then can be judged; by default that of the run's own.
+        normal: The normal images of the run.
+        input_size: (h, w) of the input, for a model that keeps the aspect of images: the graph
+            refuses those that have another size then; by default that of the run's own.
         reuse: Leave graphs alone that were made from this very model and calibration.
-        say: Receives what is being done.
+        log: Receives what is being done.
 
     Returns:
         What was written now.
 
     Raises:
-        ZooError: A package or pictures are missing, or the model takes no such size.
+        ZooError: A package or images are missing, or the model takes no such size.
     """
-    made_from = _made_from(folder, input_size, pictures.good)
-    wanted = [path for path in paths if not (reuse and _is_made_from(path, made_from))]
-    if not wanted:
+    made_from = _made_from(folder, input_size, normal.good)
+    paths = [path for path in paths if not (reuse and _is_made_from(path, made_from))]
+    if not paths:
         return []
-    needs_ranges = any(precision_of(path) == "int8" for path in wanted)
-    shown = pictures.for_ranges() if needs_ranges else []  # missing ones show before the rest
-    detector = load_run(folder, device="cpu")
-    size, is_cut = _input_size(detector, pictures, input_size, say)
-    metadata = metadata_of(detector.model, detector.calibration, size)
+    images: list[Path] = []  # that show which values features take; missing ones fail first
+    if "int8" in map(precision_of, paths):
+        learned = normal.learned()
+        images = [learned[index] for index in evenly(len(learned), MOST_IMAGES)]
+    predictor = load_run(folder, device="cpu")
+    size, is_cut = _input_size(predictor, normal, input_size, log)
+    metadata = metadata_of(predictor.model, predictor.calibration, size)
     metadata = replace(metadata, made_from=made_from)
     if is_cut:
-        metadata = in_tiles(metadata, detector.model)
-    with after_resize(detector.model, size):
-        pass  # a size that cannot be shows before anything is said
-    if needs_ranges:
-        shown = fitting(shown, metadata)
-    with writing_aside(wanted[0].parent) as aside:
-        say("tracing the model")
-        source = traced(detector.model, aside / "traced", size)
-        for path in wanted:
+        metadata = in_tiles(metadata, predictor.model)
+    with after_resize(predictor.model, size):
+        pass  # an impossible size fails before anything is logged
+    if images:
+        images = accepted(images, metadata)
+    with staging_folder(paths[0].parent) as aside:
+        log("tracing the model")
+        source = traced(predictor.model, aside / "traced", size)
+        for path in paths:
             precision = precision_of(path)
-            say(f"writing {path.name}")
+            log(f"writing {path.name}")
             made = aside / path.name
-            convert(source, made, precision, Inputs(shown, metadata))
-            whole = replace(metadata, precision=precision)
-            write_metadata(made, whole)
+            convert(source, made, precision, GraphInputs(images, metadata))
+            own = replace(metadata, precision=precision)
+            write_metadata(made, own)
             if precision == "int8" or is_cut:
-                _set_limits(made, whole, pictures)
+                _set_limits(made, own, normal)
             move_graph(made, path)
-    return wanted
+    return list(paths)
 
 
-def fitting(paths: Sequence[Path], metadata: ExportMetadata) -> list[Path]:
-    """Return the pictures that a graph takes.
+def accepted(paths: Sequence[Path], metadata: ExportMetadata) -> list[Path]:
+    """Return the images that a graph accepts.
 
     Raises:
         ZooError: There is none.
     """
-    resize = metadata.resize
-    found = [path for path in paths if resize is None or resize.fits(image_size(path))]
-    if not found:
+    if (resize := metadata.resize) is None:
+        return list(paths)
+    images = [path for path in paths if resize.fits(image_size(path))]
+    if not images:
         height, width = resize.size
         raise ZooError(
-            f"no picture of the run is {width}x{height} px to the model, which keeps their aspect: "
+            f"no image of the run is {width}x{height} px to the model, which keeps their aspect: "
             "give the --input-size that they have there, or leave it out"
         )
-    return found
+    return images
 
 
 @dataclass(frozen=True)
-class Inputs(Sequence):
-    """Pictures as a graph takes them, read anew at every pass.
+class GraphInputs(Sequence[np.ndarray]):
+    """Images as a graph takes them, float32 (1, 3, h, w), read anew at every pass.
 
     Attributes:
-        paths: The pictures.
-        metadata: How they get to the size of the input.
+        paths: The images; of one that is cut it is the tile in the middle.
+        metadata: Of the graph.
     """
 
     paths: Sequence[Path]
     metadata: ExportMetadata
 
     def __len__(self) -> int:
-        """Return the number of pictures."""
+        """Return the number of images."""
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Return one as float32 (1, 3, h, w); of one that is cut the tile in the middle."""
+    def __getitem__(self, index: Any) -> Any:
+        """Return one as an array."""
         if not 0 <= index < len(self.paths):
             raise IndexError(index)
-        bit_depth = self.metadata.calibration.bit_depth
-        pixels = read_image(self.paths[index], bit_depth)
+        pixels = read_image(self.paths[index], self.metadata.calibration.bit_depth)
         image = at_graph_size(pixels, self.metadata)
         if self.metadata.tiling is not None:
-            grid = Layout(**self.metadata.tiling["layout"]).grid(image.shape[:2])
+            size = image.shape[0], image.shape[1]
+            grid = Layout(**self.metadata.tiling["layout"]).grid(size)
             tiles = cut(image.transpose(2, 0, 1), grid)  # (n, 3, t, t)
             image = tiles[len(tiles) // 2].transpose(1, 2, 0)
-        return next(iter(as_inputs([image])))
+        return as_input(image)
 
 
-def _set_limits(made: Path, metadata: ExportMetadata, pictures: NormalPictures) -> None:
-    """Put limits into a graph that the run's rule derives from the graph's own maps."""
+def _set_limits(made: Path, metadata: ExportMetadata, normal: NormalImages) -> None:
+    """Write limits into a graph that the run's rule derives from the graph's own maps."""
     old = metadata.calibration
-    judge = GraphPredictor(made, threads=torch.get_num_threads())
-    judge.calibration = replace(NO_THRESHOLD, bit_depth=old.bit_depth)
+    predictor = GraphPredictor(made, threads=torch.get_num_threads())
+    predictor.calibration = replace(NO_THRESHOLD, bit_depth=old.bit_depth)
     rule = rule_of(old)
-    with maps_of(judge, pictures.for_limits, rule.needs) as scenes:
-        _, new = recalibrate(rule, scenes, pictures.source, old, old.bit_depth)
+    source = source_of(normal.folder, normal.good, "given good pictures")
+    with maps_of(predictor, normal.for_limits, rule.needs) as scenes:
+        _, new = recalibrate(rule, scenes, source, old, old.bit_depth)
     write_metadata(made, replace(metadata, calibration=new.calibration))
 
 
 def _input_size(
-    detector: TorchPredictor, pictures: NormalPictures, given: tuple[int, int] | None, say: Say
+    predictor: TorchPredictor, normal: NormalImages, given: tuple[int, int] | None, log: Log
 ) -> tuple[tuple[int, int] | None, bool]:
-    """Return the size of the input, and whether the run's pictures are cut into tiles of it."""
-    if given is not None or not input_sizes(detector.model, [(64, 64)]):
+    """Return the size of the input, and whether the run's images are cut into tiles of it."""
+    if given is not None or not input_sizes(predictor.model, [(64, 64)]):
         return given, False
     try:
-        paths = [*pictures.for_limits, *pictures.learned()]
+        paths = [*normal.for_limits, *normal.learned()]
     except ZooError as error:
-        raise ZooError(f"{error}; or give --input-size, pictures keep their aspect here") from error
-    sizes = input_sizes(detector.model, map(image_size, paths))
+        raise ZooError(f"{error}; or give --input-size, images keep their aspect here") from error
+    sizes = input_sizes(predictor.model, map(image_size, paths))
     if len(sizes) == 1:
         return sizes.pop(), False
     side = min(map(min, sizes))
-    say(
-        f"a graph has one input size, and the run's pictures have {len(sizes)} there: they go "
+    log(
+        f"a graph has one input size, and the run's images have {len(sizes)} there: they go "
         f"through it in tiles of {side}x{side}, and limits are set anew"
     )
     return (side, side), True

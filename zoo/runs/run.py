@@ -144,12 +144,12 @@ class Run:
         Raises:
             ZooError: A package is missing, or the model cannot be exported.
         """
-        from zoo.runs.export import NormalPictures, export_run, graph_paths
+        from zoo.runs.export import NormalImages, export_run, graph_paths
 
         place = Path(out) if out is not None else own_folder(self.folder, "exported")
         suffixes = [{"onnx": ".onnx", "openvino": ".xml"}[name] for name in formats]
         paths = graph_paths(place, suffixes, list(precisions))
-        return export_run(self.folder, paths, NormalPictures(self.folder), input_size)
+        return export_run(self.folder, paths, NormalImages(self.folder), input_size)
 
 
 @dataclass

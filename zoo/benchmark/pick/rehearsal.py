@@ -16,14 +16,13 @@ from zoo.data.images import image_size
 from zoo.data.splits import VALIDATION
 from zoo.data.stock import adopt
 from zoo.export.cost import DeployedCost, deployed_cost
-from zoo.export.graph import metadata_of, traced
+from zoo.export.graph import input_sizes, metadata_of, traced
 from zoo.export.precision import FILE_NAMES, convert
-from zoo.export.sizes import input_sizes
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.postprocess.rules import Maximum
 from zoo.predict.graph_files import write_metadata
 from zoo.recipes.experiment import load
-from zoo.runs.export import Inputs, fitting
+from zoo.runs.export import GraphInputs, accepted
 from zoo.runs.fit import fit_and_calibrate
 from zoo.utils.timing import Stopwatch
 
@@ -66,7 +65,7 @@ def measure_cost(
         costs = {}
         for precision in precisions:
             path = aside / f"{FILE_NAMES[precision]}.xml"
-            convert(source, path, precision, Inputs(fitting(paths, metadata), metadata))
+            convert(source, path, precision, GraphInputs(accepted(paths, metadata), metadata))
             write_metadata(path, metadata)
             costs[precision] = deployed_cost(path, native_size, device)
         return costs

@@ -23,7 +23,7 @@ from zoo.export.cost import DeployedCost, deployed_cost
 from zoo.predict.graph import GraphPredictor
 from zoo.recipes.experiment import load
 from zoo.runs.documents import Share
-from zoo.runs.export import NormalPictures, export_run, graph_paths, precision_of
+from zoo.runs.export import NormalImages, export_run, graph_paths, precision_of
 from zoo.runs.folder import own_folder, write_json
 from zoo.runs.run import run
 from zoo.utils.atomic import copy_file
@@ -85,7 +85,7 @@ class Search:
         if fitting:
             folder = self._fitted(candidate, say)
             paths = graph_paths(own_folder(folder, GRAPHS), [".xml"], fitting)
-            export_run(folder, paths, NormalPictures(folder), reuse=True, say=say)
+            export_run(folder, paths, NormalImages(folder), reuse=True, log=say)
             for path in paths:
                 yield self._judged(candidate, path, say)
 
