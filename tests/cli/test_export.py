@@ -65,7 +65,7 @@ def test_graphs_agree_with_torch_and_are_taken_as_they_are(run, graphs, tmp_path
     more = ["--format", "onnx", "openvino", "--precision", "fp32", "fp16"]
     assert main([*words, *more]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "6 pictures" in lines[0]  # three of validation, and each with a defect
+    assert "6 images" in lines[0]  # three of validation, and each with a defect
     names = [f"{stem}.{suffix}" for suffix in ("onnx", "xml") for stem in ("model", "model-fp16")]
     assert [line.split()[0] for line in lines[3:]] == names
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
@@ -77,15 +77,15 @@ def test_graphs_agree_with_torch_and_are_taken_as_they_are(run, graphs, tmp_path
     assert main([*words, "--tolerance", "mask=1", "verdict=1"]) == 0
 
 
-def test_pictures_of_a_person_are_compared(run, graphs, tmp_path, write_image, texture, capsys):
+def test_images_of_a_person_are_compared(run, graphs, tmp_path, write_image, texture, capsys):
     for index in range(2):
         write_image(tmp_path / "mine" / f"{index}.png", texture(index, (30, 90)))
     words = ["export", str(run), "--check", "--images", str(tmp_path / "mine")]
     assert main([*words, "--out", str(graphs)]) == 0
-    assert "2 pictures" in capsys.readouterr().out
+    assert "2 images" in capsys.readouterr().out
 
 
-def test_pictures_of_several_shapes_go_through_one_graph_in_tiles(
+def test_images_of_several_shapes_go_through_one_graph_in_tiles(
     tmp_path, monkeypatch, write_image, texture, capsys
 ):
     monkeypatch.chdir(tmp_path)
@@ -102,8 +102,8 @@ def test_pictures_of_several_shapes_go_through_one_graph_in_tiles(
     assert main(["fit", "shapes.yaml", "--good", "good", "--out", "RUN"]) == 0
     assert main(["export", "RUN", "--check"]) == 0
     said = capsys.readouterr()
-    assert "a graph has one input size, and the run's pictures have " in said.err
-    assert said.out.splitlines()[-1].startswith("pictures are cut into tiles of one size, in torch")
+    assert "a graph has one input size, and the run's images have " in said.err
+    assert said.out.splitlines()[-1].startswith("images are cut into tiles of one size, in torch")
     found = read_metadata("RUN/exported/model.onnx")
     assert found.is_cut
     assert (found.tiling["layout"]["tile"], found.tiling["layout"]["overlap"]) == (64, 16)
@@ -112,18 +112,18 @@ def test_pictures_of_several_shapes_go_through_one_graph_in_tiles(
     assert read_metadata("square/model.onnx").resize.size == (64, 64)
 
 
-def test_shapes_that_only_training_pictures_have_are_seen(run, monkeypatch):
-    pictures = NormalImages(run)
+def test_shapes_that_only_training_images_have_are_seen(run, monkeypatch):
+    normal = NormalImages(run)
     monkeypatch.setattr(NormalImages, "learned", lambda self: [Path("upright.png")])
     monkeypatch.setattr(
         export_module, "image_size", lambda path: (64, 48) if path.stem == "upright" else (48, 64)
     )
     resize = Compose([Resize(32, antialias=True)])
-    detector = SimpleNamespace(
+    predictor = SimpleNamespace(
         model=SimpleNamespace(pre_processor=SimpleNamespace(transform=resize))
     )
     said = []
-    found = export_module._input_size(detector, pictures, None, said.append)
+    found = export_module.graph_input_size(predictor, normal, None, said.append)
     assert found == ((32, 32), True)
     assert "have 2 there" in said[0]
 
@@ -142,7 +142,7 @@ def test_int8_has_limits_of_its_own_maps_and_keeps_the_rule(run, tmp_path, capsy
     capsys.readouterr()
 
 
-def test_int8_says_where_it_misses_its_pictures(run, tmp_path, capsys):
+def test_int8_says_where_it_misses_its_images(run, tmp_path, capsys):
     pytest.importorskip("nncf", reason="the extra `export` is not installed")
     words = ["export", str(run), "--precision", "int8", "--out", str(tmp_path)]
     assert main([*words, "--data.root", str(tmp_path / "moved")]) == 1

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import PIL.Image
@@ -209,8 +209,9 @@ def in_tiles(metadata: ExportMetadata, model: AnomalibModule) -> ExportMetadata:
         scale = Scaled(shorter_side=side, bicubic=bicubic).to_dict()
     unit = scale["multiple"]
     layout = Layout(side, side // _OVERLAP // unit * unit, multiple=unit)
-    tiling = Tiling(resize=scale, layout=layout.to_dict(), seams="blend")
-    return replace(metadata, resize=None, tiling=tiling, is_cut=True)
+    tiling = {"resize": scale, "layout": layout.to_dict(), "seams": "blend"}
+    # A cast: `to_dict` gives plain data, whose types are checked when a graph is read.
+    return replace(metadata, resize=None, tiling=cast(Tiling, tiling), is_cut=True)
 
 
 def _keeping_aspect(model: AnomalibModule) -> Resize | None:

@@ -25,6 +25,7 @@ from zoo.runs.load import load_run
 from zoo.utils.progress import counted
 
 _IMAGES = 8
+_CUT = "images are cut into tiles of one size, in torch too for this comparison"
 _SEED = 31  # any; not that of a calibration
 
 
@@ -97,7 +98,7 @@ def check_graphs(
     # Where images are cut, the run's limits do not hold, but those of its exact graph do.
     cut = [metadata for metadata in map(read_metadata, graphs) if metadata.is_cut]
     exact = [metadata.calibration for metadata in cut if metadata.precision == "fp32"]
-    notes = ["images are cut into tiles of one size, in torch too for this comparison"] * bool(cut)
+    notes = [_CUT] if cut else []
     agreements: list[Agreement] = []
     complaints: list[str] = []
     known: dict[tuple[bool, str], list[ImageResult]] = {}

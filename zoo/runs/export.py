@@ -130,7 +130,7 @@ def export_run(
         learned = normal.learned()
         images = [learned[index] for index in evenly(len(learned), MOST_IMAGES)]
     predictor = load_run(folder, device="cpu")
-    size, is_cut = _input_size(predictor, normal, input_size, log)
+    size, is_cut = graph_input_size(predictor, normal, input_size, log)
     metadata = metadata_of(predictor.model, predictor.calibration, size)
     metadata = replace(metadata, made_from=made_from)
     if is_cut:
@@ -215,7 +215,7 @@ def _set_limits(made: Path, metadata: ExportMetadata, normal: NormalImages) -> N
     write_metadata(made, replace(metadata, calibration=new.calibration))
 
 
-def _input_size(
+def graph_input_size(
     predictor: TorchPredictor, normal: NormalImages, given: tuple[int, int] | None, log: Log
 ) -> tuple[tuple[int, int] | None, bool]:
     """Return the size of the input, and whether the run's images are cut into tiles of it."""
