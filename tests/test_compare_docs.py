@@ -33,3 +33,10 @@ def test_a_command_of_the_page_is_understood(words):
     parser = Parser(prog=f"zoo {verb}", allow_abbrev=False)
     module.add_arguments(parser)
     parser.parse_args(rest)
+
+
+def test_the_lines_of_python_print_what_the_page_shows(monkeypatch, capsys):
+    monkeypatch.chdir(Path(__file__).parents[1])
+    lines, printed = re.search(r"```python\n(.*?)```\n```\n(.*?)```", PAGE, re.S).groups()
+    exec(lines, {})
+    assert capsys.readouterr().out == printed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 
@@ -15,7 +16,7 @@ from zoo.results.published import object_names
 from zoo.results.report.page import page
 from zoo.results.robustness import robustness_table
 from zoo.results.rows import read_rows
-from zoo.results.table import render
+from zoo.results.table import render, table
 
 
 def ranked(rows):
@@ -46,6 +47,9 @@ def test_seeds_are_averaged_before_objects_everywhere(uneven):
     assert "| **m/quick** | 60.0 % | 20.0 % | 40.0 % |" in text
     assert ours(rows)["m/quick"]["segf1_private"] == pytest.approx(0.4)
     assert ours(rows)["m/quick"]["rank"] == 2
+    assert table(uneven).set_index("recipe")["segf1_private"]["m/quick"] == pytest.approx(0.4)
+    ranked_csv = pd.read_csv(io.StringIO(render(rows, "csv", ranked=True)))
+    assert ranked_csv.set_index("recipe")["segf1_private"]["m/quick"] == pytest.approx(0.4)
     html = page([uneven], "t", 0)
     assert "m/quick: SegF1 40.0 %" in html
     assert "53.3" not in text + html

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +16,7 @@ from run_folders import write_run
 from zoo.cli import main
 from zoo.results.aggregate import entries
 from zoo.results.rows import read_rows
-from zoo.results.table import render
+from zoo.results.table import render, table
 from zoo.utils.errors import ZooError
 
 ROOT = Path(__file__).parents[2]
@@ -149,6 +151,40 @@ def test_who_is_beaten_in_segf1_and_cost_is_off_the_front(runs):
     [large] = [row for row in records if row["recipe"] == "m/large"]
     assert (large["seconds"], large["latency_ms"], large["peak_memory_mb"]) == (3, 50, 2000)
     assert "pareto_latency,pareto_memory" in render(read_rows([runs]), "csv", ranked=True)
+
+
+def test_a_frame_has_one_row_per_recipe_with_numbers_and_units(runs):
+    write_run(runs, "a", 0, 0.6, 0.5, recipe="m/better", cost=(50, 2000), image_auroc=0.9)
+    write_run(runs, "b", 0, 0.4, 0.3, recipe="m/better", cost=(70, 1500), image_auroc=0.7)
+    frame = table(runs)
+    assert list(frame["recipe"]) == ["m/better", "m/quick"]
+    assert list(frame["rank"]) == [1, 2]
+    better = frame.iloc[0]
+    assert better["segf1_private"] == pytest.approx(0.5)
+    assert better["image_auroc_private"] == pytest.approx(0.8)
+    assert better["segf1_drop"] == pytest.approx(0.2)
+    assert (better["latency_ms"], better["peak_memory_mb"], better["seconds"]) == (60, 2000, 3)
+    assert (better["n_objects"], better["n_seeds"]) == (2, 1)
+    assert frame["segf1_public"].isna().all()
+    assert all(frame[name].dtype == "float64" for name in ("segf1_public", "au_pro_005_private"))
+    assert list(table([runs / "m-better"])["recipe"]) == ["m/better"]
+    assert table([SimpleNamespace(folder=runs / "m-quick")])["recipe"].item() == "m/quick"
+    theirs = table(runs, published=True)
+    assert theirs.loc[theirs["method"] == "PatchCore", "segf1_private"].item() == pytest.approx(0.037)
+    assert theirs.loc[theirs["method"] == "PatchCore", "source"].item().startswith("arXiv")
+
+
+def test_a_frame_shows_own_images_too(own):
+    frame = table(own)
+    assert frame["recipe"].item() == "m/quick"
+    assert frame["image_auroc_test"].item() == pytest.approx(0.988)
+    assert frame["r_final"].isna().all()
+
+
+def test_neither_the_package_nor_the_table_imports_torch(runs):
+    code = "import sys, zoo; assert not {'pandas', 'torch'} & set(sys.modules); "
+    code += f"zoo.table({str(runs)!r}); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_single_row_beats_nobody(runs):
