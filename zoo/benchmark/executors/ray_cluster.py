@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.benchmark.attempt import Outcome, failed
-from zoo.benchmark.executors import Setup, Work, environment
+from zoo.benchmark.executors import Setup, environment
 from zoo.recipes.experiment import Experiment
 from zoo.recipes.trust import trusting
 from zoo.utils.errors import ZooError, one_line
 from zoo.utils.progress import GridProgress
+
+if TYPE_CHECKING:
+    from zoo.benchmark.executors import Work
 
 _RETRIES = 3  # of a run whose process or node is lost
 _CLEAN_UP_SECONDS = 5.0  # an interrupted command ends within ten
