@@ -1,4 +1,4 @@
-"""The Python lines of the README do what the README says."""
+"""The Python blocks of README.md and docs/python.md do what they say."""
 
 from __future__ import annotations
 
@@ -6,29 +6,41 @@ import re
 from pathlib import Path
 
 import cv2
+import pytest
 
-from zoo.cli import main
+from zoo.data.tiny import write_tiny
 
-README = Path(__file__).parents[1] / "README.md"
-RECIPE = """
-model:
-  class_path: ZooPatchcore
-  init_args: {weights: random, image_size: 64, coreset_sampling_ratio: 0.1}
-data:
-  class_path: zoo.data.MVTecAD2Layout
-"""
+ROOT = Path(__file__).parents[1]
 
 
-def test_the_five_lines_run_as_they_stand(tmp_path, monkeypatch, capsys, texture, write_image):
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.S)
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch, texture, write_image):
     monkeypatch.chdir(tmp_path)
-    for index in range(6):
-        write_image(tmp_path / f"photos/good/{index}.jpg", texture(index))
+    for index in range(8):
+        write_image(tmp_path / f"photos/good/{index}.png", texture(index))
     bad = texture(9)
     cv2.rectangle(bad, (20, 10), (40, 26), (255, 255, 255), -1)
+    write_image(tmp_path / "photos/bad/0.png", bad)
     write_image(tmp_path / "photos/new/7.jpg", bad)
-    Path("quick.yaml").write_text(RECIPE, encoding="utf-8")
-    assert main(["fit", "quick.yaml", "--good", "photos/good", "--out", "detector"]) == 0
-    [lines] = re.findall(r"```python\n(import zoo\n.*?)```", README.read_text("utf-8"), re.S)
-    capsys.readouterr()
+
+
+@pytest.mark.usefixtures("photos")
+def test_the_lines_of_the_readme_run_as_they_stand(capsys):
+    [lines] = [block for block in blocks("README.md") if block.startswith("import zoo\n")]
     exec(compile(lines, "README.md", "exec"), {})
-    assert re.match(r"(True|False) \d+\.\d+ \[.*\] \(48, 64\)\n", capsys.readouterr().out)
+    assert re.search(r"(True|False) \d+\.\d+ \[.*\] \(48, 64\)\n", capsys.readouterr().out)
+
+
+@pytest.mark.usefixtures("photos")
+def test_the_page_on_python_runs_as_it_stands(capsys):
+    write_tiny(Path("tinyset"), seed=0)
+    names: dict[str, object] = {}
+    for block in blocks("docs/python.md"):
+        exec(compile(block, "docs/python.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "photos/bad/0.png" in printed
+    assert re.search(r"quickstart\s+0\.\d+", printed)

@@ -32,6 +32,7 @@ from zoo.runs.resume import ResumePoint
 from zoo.runs.rule_scores import RuleScores
 from zoo.runs.training import learns_long, training_callbacks, with_precision
 from zoo.utils.errors import ZooWarning
+from zoo.utils.process import quiet_libraries
 from zoo.utils.timing import Stopwatch
 
 Say = Callable[[str], None]
@@ -96,7 +97,8 @@ def _fit(
     # Calibration comes after the last step, once, on the final weights: not in every epoch.
     model.post_processor = None
     try:
-        engine.fit(model=model, datamodule=datamodule, ckpt_path=ckpt_path)
+        with quiet_libraries():
+            engine.fit(model=model, datamodule=datamodule, ckpt_path=ckpt_path)
     except SystemExit as error:  # lightning turns Ctrl-C into an exit
         raise KeyboardInterrupt from error
     if engine.trainer.interrupted:

@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,20 @@ def quiet() -> None:
     warnings.formatwarning = _formatted
     # Bars of libraries would write over our progress line, and flood log files.
     os.environ.setdefault("TQDM_DISABLE", "1")
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Silence warnings and notices of the libraries for a block, such as a fit from Python."""
+    level = logging.root.manager.disable
+    with warnings.catch_warnings():
+        for category in (FutureWarning, UserWarning, DeprecationWarning):
+            warnings.filterwarnings("ignore", category=category, module=_LIBRARIES)
+        logging.disable(max(level, logging.WARNING))
+        try:
+            yield
+        finally:
+            logging.disable(level)
 
 
 _pythons_format = warnings.formatwarning
