@@ -32,13 +32,13 @@ for _package in ("onnx", "onnxscript", "onnxruntime", "openvino"):
 
 
 def all_but_pick(tmp_path, monkeypatch, texture, write_image, *replaced) -> None:
-    """Fit a detector, carry the page's commands out on it, and then its lines."""
+    """Fit a model, carry the page's commands out on it, and then its lines."""
     monkeypatch.chdir(tmp_path)
     for index in range(8):
         write_image(tmp_path / f"good/{index}.png", texture(index))
     bad = texture(9)
     cv2.rectangle(bad, (20, 10), (40, 26), (255, 255, 255), -1)
-    write_image(tmp_path / "PICTURES/7.png", bad)
+    write_image(tmp_path / "IMAGES/7.png", bad)
     Path("quick.yaml").write_text(RECIPE, encoding="utf-8")
     assert main(["fit", "quick.yaml", "--good", "good", "--out", "RUN"]) == 0
     assert main(["calibrate", "RUN", "--rule", "Quantile(q=0.9)"]) == 0  # so that masks hold some
@@ -47,11 +47,11 @@ def all_but_pick(tmp_path, monkeypatch, texture, write_image, *replaced) -> None
             command = command.replace(old, new)
         assert main(shlex.split(command)[1:]) == 0, command
     lines, others = re.findall(r"```python\n(.*?)```", PAGE, re.S)
-    (tmp_path / "7.png").write_bytes((tmp_path / "PICTURES/7.png").read_bytes())
+    (tmp_path / "7.png").write_bytes((tmp_path / "IMAGES/7.png").read_bytes())
     monkeypatch.chdir(tmp_path)
     for file in Path("RUN/exported").iterdir():
         Path(file.name).write_bytes(file.read_bytes())
-    assert main(["predict", "--exported", "model.onnx", "PICTURES", "--out", "expected"]) == 0
+    assert main(["predict", "model.onnx", "IMAGES", "--out", "expected"]) == 0
     expected = cv2.imread("expected/masks/7.png", cv2.IMREAD_GRAYSCALE) > 0
     assert expected.any()
     found: dict = {}
