@@ -18,6 +18,7 @@ test-all: $(VENV)/.installed-test ## all tests, under an hour on two cores
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
