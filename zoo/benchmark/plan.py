@@ -12,6 +12,7 @@ from pathlib import Path
 from zoo.data import layout
 from zoo.recipes.experiment import Experiment, Keep, load
 from zoo.recipes.files import Recipe, check_object_free, find_recipe, known_texts
+from zoo.recipes.language import Section
 from zoo.runs.folder import run_folder
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import read_yaml
@@ -51,13 +52,14 @@ def plan(
     names = layout.check_objects(root, list(objects) if objects else None)
     found = [find_recipe(name) for name in dict.fromkeys(recipes)]
     _check_recipes(found, root, no_objects)
-    splits_of = {name: tuple(layout.check_splits(root, name, splits)) for name in names}
+    wanted = list(splits) if splits else None
+    splits_of = {name: tuple(layout.check_splits(root, name, wanted)) for name in names}
     options = " --sealed" * is_sealed
     options += "".join(f" --no-object {shlex.quote(word)}" for word in no_objects)
     experiments = []
     for recipe in found:
         # A recipe is read and checked once; its experiments differ in object and seed.
-        data = {"init_args": {"root": str(root), "category": names[0]}}
+        data: Section = {"init_args": {"root": str(root), "category": names[0]}}
         first = load(recipe.path, data=data, out=out, keep=keep, threads=threads)
         experiments += [
             replace(

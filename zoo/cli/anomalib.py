@@ -68,7 +68,7 @@ class VerbCLI(AnomalibCLI):
         except (ArgumentError, TypeError, ValueError) as error:
             raise ZooError(readable(error, self.subcommand_parsers.get(self.verb))) from error
 
-    def init_parser(self, **kwargs: Any) -> Parser:
+    def init_parser(self, **kwargs: Any) -> Parser:  # type: ignore[override]
         """Build a parser that raises instead of exiting and names both versions in its dumps."""
         kwargs.setdefault("exit_on_error", False)
         kwargs.setdefault("dump_header", dump_header())
@@ -79,11 +79,11 @@ class VerbCLI(AnomalibCLI):
         )
         return parser
 
-    def subcommands(self) -> dict[str, set[str]]:
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Return the trainer verb that is wanted, if it is one."""
         return {k: v for k, v in AnomalibCLI.subcommands().items() if k == self.verb}
 
-    def anomalib_subcommands(self) -> dict[str, dict[str, str]]:
+    def anomalib_subcommands(self) -> dict[str, dict[str, str]]:  # type: ignore[override]
         """Return the engine verb that is wanted, if it is one."""
         return {k: v for k, v in AnomalibCLI.anomalib_subcommands().items() if k == self.verb}
 
@@ -135,7 +135,7 @@ class VerbCLI(AnomalibCLI):
 class ZooEngine(Engine):
     """Writes below `<root>/<Model>/<Dataset>/<object>/v<N>`: a new N per fit, the last one else."""
 
-    def export(
+    def export(  # type: ignore[override]
         self,
         model: AnomalibModule,
         export_type: ExportType | str,
@@ -186,6 +186,7 @@ class ZooEngine(Engine):
         metadata = metadata_of(model, calibration_of(model), input_size)
         with after_resize(model, input_size) as size:
             path = super().export(model, export_type, input_size=size, **common)
+        assert path is not None  # of a graph
         write_metadata(path, metadata)
         return path
 

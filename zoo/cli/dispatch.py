@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from itertools import islice
+from typing import NoReturn
 
 from zoo import __version__
 from zoo.cli.interrupts import INTERRUPTED, MESSAGE, interruptible
@@ -18,9 +19,9 @@ from zoo.utils.process import give_home, print_any_text, quiet, return_memory, s
 from zoo.utils.text import printable
 
 # Each is a module of this package with HELP, add_arguments(parser) and run(args).
-ZOO_VERBS = ("fit", "predict", "calibrate", "export", "relight", "efficiency", "bench", "verify")
-ZOO_VERBS += ("pick", "table", "report", "submit", "reproduce", "demo", "tiny", "list")
-ZOO_VERBS += ("show", "doctor")
+ZOO_VERBS = ["fit", "predict", "calibrate", "export", "relight", "efficiency", "bench", "verify"]
+ZOO_VERBS += ["pick", "table", "report", "submit", "reproduce", "demo", "tiny", "list"]
+ZOO_VERBS += ["show", "doctor"]
 # With anomalib's options and recipes.
 ANOMALIB_VERBS = {
     "train": "fit, calibrate and evaluate one method on one object; writes a run folder",
@@ -40,15 +41,17 @@ class Parser(argparse.ArgumentParser):
 
     passes: tuple[str, ...] = ()
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         """Raise the message as an error for people."""
         verb = self.prog.split(" ", 1)[-1]
         raise ZooError(f"{message} (see `zoo {verb} --help`)" if " " in self.prog else message)
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: object = None) -> object:
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: None = None
+    ) -> argparse.Namespace:
         """Parse, and name the nearest option for one that does not exist."""
         args, passed = _parted(args or [], self.passes)
-        known, unknown = self.parse_known_args(args, namespace)
+        known, unknown = self.parse_known_args(args)
         known.passed = passed
         if unknown:
             options = [option for action in self._actions for option in action.option_strings]

@@ -104,7 +104,7 @@ def check_zoo(args: argparse.Namespace) -> Iterator[Check]:
         yield Check(False, "zoo", f"{imported.parent} belongs to no package; pip install it")
     else:
         dist = metadata.distribution(DISTRIBUTION)
-        home = Path(dist.locate_file("")).resolve()
+        home = Path(str(dist.locate_file(""))).resolve()
         # An editable install says where its checkout is.
         origin = json.loads(dist.read_text("direct_url.json") or "{}")
         if origin.get("dir_info", {}).get("editable"):
@@ -227,5 +227,5 @@ def check_gpu(args: argparse.Namespace) -> Iterator[Check]:
 
 
 # In the order of the report.
-CHECKS = (check_python, check_zoo, check_versions, check_weights)
-CHECKS += (check_cache, check_recipes, check_methods, check_gpu)
+CHECKS = [check_python, check_zoo, check_versions, check_weights]
+CHECKS += [check_cache, check_recipes, check_methods, check_gpu]

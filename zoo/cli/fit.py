@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.utils.errors import ZooError
 from zoo.utils.paths import expand_home
+
+if TYPE_CHECKING:
+    from zoo.cli.dispatch import Parser
+    from zoo.runs.documents import Figures, Metrics
 
 HELP = "your own pictures: learn from a folder of good ones, calibrate, judge the bad ones"
 EPILOG = (
@@ -18,7 +22,7 @@ EPILOG = (
 _MANY = 100  # false alarms of 1,000 that nobody will bear
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Declare the options of the verb."""
     parser.usage = "zoo fit RECIPE --good DIR [--bad DIR [--masks DIR]] [--out DIR] ..."
     parser.epilog = EPILOG
@@ -117,7 +121,7 @@ def overrides(words: list[str]) -> dict[str, Any]:
     return found
 
 
-def report(metrics: dict[str, Any], folder: Path) -> list[str]:
+def report(metrics: Metrics, folder: Path) -> list[str]:
     """Return what a person wants to know about a run on pictures of their own."""
     from zoo.postprocess.false_alarms import FalseAlarms
 
@@ -128,7 +132,7 @@ def report(metrics: dict[str, Any], folder: Path) -> list[str]:
     if expected is None:
         lines.append("one picture for the threshold cannot tell how many false alarms to expect")
     else:
-        lines.append(FalseAlarms.from_dict(expected).describe())
+        lines.append(FalseAlarms.from_dict(dict(expected)).describe())
         if expected["per_1000"] > _MANY:
             lines.append(
                 f"that is many: zoo calibrate {run} --rule 'Quantile(q=1.0, factor=1.1)' marks "
@@ -141,9 +145,9 @@ def report(metrics: dict[str, Any], folder: Path) -> list[str]:
     ]
 
 
-def _judged(values: dict[str, Any]) -> str:
-    n_good = values["n_good"]
-    n_bad = values["n_images"] - n_good
+def _judged(values: Figures) -> str:
+    n_good = values["n_good"] or 0
+    n_bad = (values["n_images"] or 0) - n_good
     found = (values["detection_rate"] or 0) * n_bad
     alarms = (values["false_alarm_rate"] or 0) * n_good
     text = (

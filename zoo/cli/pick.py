@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     took: list[float] = []
     for number, candidate in enumerate(found, start=1):
         place, begin = f"[{number}/{len(found)}]", time.perf_counter()
-        made = search.rows(candidate, lambda text, place=place: _say(f"{place} {text}"))
+        made = search.rows(candidate, partial(_say_of, place))
         rows += made
         for row in made:
             _say(f"{place} {_said(row)}")
@@ -123,8 +124,8 @@ def run(args: argparse.Namespace) -> int:
     for line in _table(rows):
         print(line)
     for best in ranked(rows, budget):
-        if (found := _agreement(args.out, best)) is not None:
-            _finish(args.out, rows, best, found.difference)
+        if (agreement := _agreement(args.out, best)) is not None:
+            _finish(args.out, rows, best, agreement.difference)
             return 0
         _say(f"{best.candidate} in {best.precision} is passed over: it does not agree with torch")
     raise ZooError("no graph that fits the budget agrees with its run in torch: see above")
@@ -148,7 +149,7 @@ def _agreement(out: Path, row: Row) -> Agreement | None:
     from zoo.runs.agreement import check_graphs, standard_images
     from zoo.runs.export import NormalImages
 
-    graph = out / row.graph
+    graph = out / str(row.graph)
     folder = graph.parent.parent
     shown = standard_images(NormalImages(folder).for_limits)
     checked = check_graphs(folder, [graph], shown, {})
@@ -164,14 +165,15 @@ def _finish(out: Path, rows: Sequence[Row], best: Row, found: Difference) -> Non
     from zoo.runs.folder import write_json
     from zoo.utils.atomic import copy_file
 
-    graph = out / best.graph
+    graph, cost = out / str(best.graph), best.cost
+    assert cost is not None  # it is within the budget
     for file in graph.parent.glob(f"{graph.stem}.*"):
         if file.suffix in (".xml", ".bin"):
             copy_file(file, out / f"model{file.suffix}")
     write_json(out / "pick.json", {"winner": best.to_dict(), "rows": [r.to_dict() for r in rows]})
     print(
-        f"picked {best.candidate} in {best.precision}: {best.cost.latency_ms:.1f} ms and "
-        f"{best.cost.memory_mb:.0f} MB; SegF1 {best.estimated_segf1:.3f} is an estimate, real "
+        f"picked {best.candidate} in {best.precision}: {cost.latency_ms:.1f} ms and "
+        f"{cost.memory_mb:.0f} MB; SegF1 {best.estimated_segf1:.3f} is an estimate, real "
         f"defects decide; masks differ from torch in {100 * found.mask_in_all:.2g} % of pixels, "
         f"verdicts on {100 * found.verdict_in_all:.0f} % of pictures"
     )
@@ -183,12 +185,12 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
     yield "defects and relit good pictures, not from real ones"
     width = max(len(row.candidate) for row in rows)
     yield f"  {'candidate':<{width}}  {'precision':<9} {'estimate':>8} {'ms':>8} {'MB':>7}"
-    known = [row for row in rows if row.cost is not None]
-    for row in sorted(known, key=lambda row: -(row.estimated_segf1 or -1.0)):
+    known = [(row, row.cost) for row in rows if row.cost is not None]
+    for row, cost in sorted(known, key=lambda pair: -(pair[0].estimated_segf1 or -1.0)):
         value = "-" if row.estimated_segf1 is None else f"{row.estimated_segf1:.3f}"
         yield (
             f"{'*' if row.is_on_front else ' '} {row.candidate:<{width}}  {row.precision:<9} "
-            f"{value:>8} {row.cost.latency_ms:>8.1f} {row.cost.memory_mb:>7.0f}"
+            f"{value:>8} {cost.latency_ms:>8.1f} {cost.memory_mb:>7.0f}"
         )
     for row in rows:
         if row.cost is None:
@@ -201,6 +203,10 @@ def _said(row: Row) -> str:
         return f"{row.candidate} in {row.precision}: {', '.join(filter(None, [cost, row.reason]))}"
     estimate = f"estimated SegF1 {row.estimated_segf1:.3f}"
     return f"{row.candidate} in {row.precision}: {estimate}, {cost}"
+
+
+def _say_of(place: str, text: str) -> None:
+    _say(f"{place} {text}")
 
 
 def _say(*lines: str) -> None:

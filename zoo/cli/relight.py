@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure runs, or write copies of pictures."""
     from zoo.data.relight.light import FAMILIES, SEVERITIES, check_family, check_severity
-    from zoo.runs.folder import METRICS
+    from zoo.runs.documents import METRICS
 
     args.families = args.families or list(FAMILIES)
     args.severities = args.severities or list(SEVERITIES)

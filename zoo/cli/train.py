@@ -49,7 +49,7 @@ def run(words: Sequence[str]) -> int:
     print(result_text(metrics))
     print(made.calibration.describe())
     if metrics["expected_false_alarms"]:
-        print(FalseAlarms.from_dict(metrics["expected_false_alarms"]).describe())
+        print(FalseAlarms.from_dict(dict(metrics["expected_false_alarms"])).describe())
     print(f"written to {made.folder}")
     return 0
 

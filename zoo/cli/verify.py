@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     for check in checks(folder, record, root, recipe):
         print(check)
         found.append(check)
-    if not args.no_repeat:
+    if root is not None and not args.no_repeat:
         for check in _repeat(folder, root, args.tolerance):
             print(check)
             found.append(check)
@@ -85,7 +85,8 @@ def _repeat(folder: Path, root: Path, tolerance: float) -> list:
 
 def _one_run(path: Path, name: str | None) -> Path:
     """Return the run to look at: the folder itself, or one of those below it."""
-    from zoo.runs.folder import ATTESTATION, read_metrics
+    from zoo.runs.documents import read_metrics
+    from zoo.runs.folder import ATTESTATION
     from zoo.utils.errors import ZooError, nearest
 
     if read_metrics(path) is not None or not path.is_dir():

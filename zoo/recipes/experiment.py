@@ -284,7 +284,7 @@ def _set_optimizer(model: AnomalibModule, made: Namespace) -> None:
     configure = partial(
         LightningCLI.configure_optimizers, optimizer=optimizer, lr_scheduler=scheduler
     )
-    model.configure_optimizers = MethodType(configure, model)
+    model.configure_optimizers = MethodType(configure, model)  # type: ignore[method-assign]
 
 
 def _seed(value: bool | int | None) -> int:
@@ -304,7 +304,7 @@ def _object_name(data: Section) -> str:
 def _with_data(old: Any, new: Section) -> Section:
     """Return data of another class, or with other arguments; what both classes know stays."""
     kept = dict((old.get("init_args") if isinstance(old, dict) else None) or {})
-    path = new.get("class_path") or (old.get("class_path") if isinstance(old, dict) else old)
+    path = str(new.get("class_path") or (old.get("class_path") if isinstance(old, dict) else old))
     if isinstance(old, dict) and path != old.get("class_path"):
         known = parameters(Parser().find(path))
         kept = {key: value for key, value in kept.items() if key in known}

@@ -87,7 +87,7 @@ def add_settings(parser: Parser) -> None:
         default=None,
         help="Windows of native images that the network sees one by one, such as window: 1024.",
     )
-    by_itself = {"instantiate": False, "fail_untyped": False}
+    by_itself: dict[str, Any] = {"instantiate": False, "fail_untyped": False}
     parser.add_class_arguments(Trainer, "trainer", sub_configs=True, **by_itself)
     parser.add_subclass_arguments((Optimizer,), "optimizer", skip={"params"}, **by_itself)
     parser.add_subclass_arguments(

@@ -47,10 +47,10 @@ def readable(error: Exception, parser: ArgumentParser | None) -> str:
         )[-1]
         name = path.rsplit(".", 1)[-1]
         return f"{where}{name} has no option '{option}'{nearest(option, _parameters(path))}"
-    if found := re.findall(r"Expected a dot import path string: (\S+)", text):
-        near = nearest(found[-1], _class_names())
+    if names := re.findall(r"Expected a dot import path string: (\S+)", text):
+        near = nearest(names[-1], _class_names())
         near = near if near.startswith("; did") else "; `zoo list` shows the methods"
-        return f"{where}unknown class '{found[-1]}'{near}"
+        return f"{where}unknown class '{names[-1]}'{near}"
     if found := re.search(r"does not accept option '([^']+)'", text):
         head = found[1].split(".")[0]
         tops = {option.split(".")[0] for option in options}
@@ -98,7 +98,7 @@ def _parameters(path: str) -> list[str]:
 
 def parameters(kind: type) -> list[str]:
     """Return the names of all arguments that a class and its parents take."""
-    inits = [base.__init__ for base in kind.__mro__ if "__init__" in vars(base)]
+    inits = [vars(base)["__init__"] for base in kind.__mro__ if "__init__" in vars(base)]
     names = [name for each in inits for name in inspect.signature(each).parameters]
     return [name for name in names if name not in {"self", "args", "kwargs"}]
 
@@ -108,6 +108,7 @@ def _class_names() -> set[str]:
 
 
 def _subclasses(family: type) -> Iterable[type]:
+    child: type
     for child in family.__subclasses__():
         yield child
         yield from _subclasses(child)

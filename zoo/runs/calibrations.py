@@ -16,10 +16,11 @@ from zoo.postprocess.calibration import Calibration, doubt
 from zoo.postprocess.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
 from zoo.postprocess.rules import Rule
 from zoo.postprocess.rules.text import parse_rule, rule_of
-from zoo.postprocess.score_maps import Scenes, ScoreMaps
+from zoo.postprocess.score_maps import Scenes, ScoreMaps, ScoreMapSpool
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checksums import keep_copy, put_file, remove_file
-from zoo.runs.folder import CALIBRATION, METRICS, json_text, own_folder
+from zoo.runs.documents import METRICS
+from zoo.runs.folder import CALIBRATION, json_text, own_folder
 from zoo.runs.maps import SavedMaps, kept_maps
 from zoo.utils.errors import ZooError
 from zoo.utils.schema import read_json
@@ -244,18 +245,25 @@ def recalibrate(
     """
     scenes = Scenes.of(score_maps)
     calibration = rule(scenes, source.split)
-    found = {"images": source.images, "given": source.given, "bit_depth": bit_depth}
-    calibration = replace(calibration, **found)
+    calibration = replace(
+        calibration, images=source.images, given=source.given, bit_depth=bit_depth
+    )
     doubted = doubt(calibration, scenes.clean)
     if old is not None and old.image_threshold is not None:
         # Verdicts stay with the image score, of which blobs say nothing.
         return Assessed(old, None), Assessed(
-            calibration.with_image_threshold(scenes.clean.scores), None, doubted
+            calibration.with_image_threshold(_scores(scenes.clean)), None, doubted
         )
     new = Assessed(calibration, expected_false_alarms(rule, scenes), doubted)
     if old is None:
         return None, new
     return Assessed(old, _expected(old, source, scenes)), new
+
+
+def _scores(maps: ScoreMaps) -> list[float]:
+    """Return the method's own image scores, which came with the maps."""
+    assert isinstance(maps, ScoreMapSpool | SavedMaps)
+    return maps.scores
 
 
 def _expected(old: Calibration, source: CalibrationSource, scenes: Scenes) -> FalseAlarms | None:

@@ -8,7 +8,7 @@ from zoo import __version__
 from zoo.postprocess.calibration import MEND as MEND_CALIBRATION
 from zoo.postprocess.calibration import Calibration
 from zoo.runs.checksums import CHECKSUMS, has_checksums, verify, verify_all
-from zoo.runs.documents import COST, MEND, METRICS, Metrics, check_metrics, read_cost
+from zoo.runs.documents import COST, MEND, METRICS, Metrics, check_metrics, read_cost, read_metrics
 from zoo.runs.folder import (
     CALIBRATION,
     CONFIG,
@@ -18,7 +18,6 @@ from zoo.runs.folder import (
     RULE_HISTOGRAMS,
     UNFINISHED,
     has_metrics_of_ours,
-    read_metrics,
 )
 from zoo.utils.errors import ZooError
 

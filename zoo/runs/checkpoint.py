@@ -44,6 +44,19 @@ def read_checkpoint(path: Path, model: AnomalibModule) -> dict[str, Any]:
         raise ZooError(f"checkpoint {path} cannot be read ({why}): copy it again") from error
 
 
+def post_processor_of(model: AnomalibModule) -> BlobPostProcessor:
+    """Return the shared post-processor of a model that a run fitted or filled."""
+    assert isinstance(model.post_processor, BlobPostProcessor)
+    return model.post_processor
+
+
+def calibration_of(model: AnomalibModule) -> Calibration:
+    """Return the calibration of a model that a run fitted or filled."""
+    calibration = post_processor_of(model).calibration
+    assert calibration is not None
+    return calibration
+
+
 def fill(model: AnomalibModule, checkpoint: dict[str, Any]) -> None:
     """Put the numbers of a checkpoint into a model, short of its calibration."""
     if not isinstance(model.post_processor, BlobPostProcessor):  # a stock model's recipe
@@ -75,6 +88,7 @@ def restore(model: AnomalibModule, path: Path) -> bool:
     if not path.is_file():
         raise ZooError(f"no checkpoint at {path}: the file does not exist")
     checkpoint = read_checkpoint(path, model)
+    calibration: Calibration | None
     if (path.parent / CALIBRATION).is_file():
         calibration = read_calibration(path.parent)
     else:
@@ -89,5 +103,5 @@ def restore(model: AnomalibModule, path: Path) -> bool:
             f"checkpoint {path} does not fit the model ({one_line(error, 120)}): give the recipe "
             "and the options that it was fitted with"
         ) from error
-    model.post_processor.calibration = calibration
+    post_processor_of(model).calibration = calibration
     return True

@@ -111,7 +111,7 @@ def _sources(found: type) -> tuple[str, list[tuple[str, Path]], dict[str, str]]:
         dist = _distribution(top)
         if dist and dist.name != "anomalib-zoo":
             required |= {dist.name, *(Requirement(text).name for text in dist.requires or ())}
-            files |= {str(file): Path(dist.locate_file(file)) for file in _modules(dist)}
+            files |= {str(file): Path(str(dist.locate_file(file))) for file in _modules(dist)}
     code = [(name, path) for name, path in files.items() if path.suffix == ".py"]
     data = [(name, path) for name, path in files.items() if path.suffix != ".py"]
     return _hash(code), data, _versions(required)
@@ -143,8 +143,9 @@ def _top(found: type) -> str:
 def _home(top: str) -> Path:
     """Return the folder of a top-level package, or the file of a single module."""
     spec = find_spec(top)
+    assert spec is not None, top  # a class of it was imported
     places = list(spec.submodule_search_locations or ())
-    return Path(places[0] if places else spec.origin)
+    return Path(places[0] if places else str(spec.origin))
 
 
 def _files_of_package(root: Path, homes: Iterable[Path]) -> list[Path]:

@@ -46,7 +46,7 @@ _KEEP = {"extra": "allow"}
 class Figures(TypedDict, total=False):
     """Figures of one split; beside each null stands a reason."""
 
-    __pydantic_config__ = _KEEP
+    __pydantic_config__ = _KEEP  # type: ignore[misc]
 
     segf1: Share | None
     segf1_low: Share | None
@@ -74,7 +74,7 @@ class Figures(TypedDict, total=False):
 class ExpectedFalseAlarms(TypedDict, total=False):
     """False alarms to expect among good images, see `zoo.postprocess.false_alarms`."""
 
-    __pydantic_config__ = _KEEP
+    __pydantic_config__ = _KEEP  # type: ignore[misc]
 
     n_images: Annotated[Count, Field(ge=1)]
     n_alarms: Count
@@ -88,7 +88,7 @@ class ExpectedFalseAlarms(TypedDict, total=False):
 class Metrics(TypedDict):
     """`metrics.json`: which run this is, and its figures split by split."""
 
-    __pydantic_config__ = _KEEP
+    __pydantic_config__ = _KEEP  # type: ignore[misc]
 
     recipe: RecipeName
     method: Text
@@ -134,7 +134,7 @@ class Memory(TypedDict, total=False):
 class Cost(TypedDict, total=False):
     """`cost.json`: what a run took, and on which machine."""
 
-    __pydantic_config__ = _KEEP
+    __pydantic_config__ = _KEEP  # type: ignore[misc]
 
     phases: dict[Text, Phase]
     total_s: NonNegative

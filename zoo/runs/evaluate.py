@@ -25,6 +25,7 @@ from zoo.predict.torch_predictor import score_batch, score_split
 from zoo.recipes.experiment import Keep
 from zoo.runs.cases import CaseCollector
 from zoo.runs.check_data import warn_of_depths
+from zoo.runs.checkpoint import calibration_of
 from zoo.runs.documents import NO_MASKS, NO_TRUTH
 from zoo.runs.fit import Say
 from zoo.runs.folder import CASES
@@ -205,7 +206,7 @@ def evaluate(
         keep: See `Experiment`.
     """
     datamodule.follow_model(model)
-    calibration = model.post_processor.calibration
+    calibration = calibration_of(model)
     evaluations, rule_scores = {}, {}
     for split in splits:
         warn_of_depths(datamodule, split)
@@ -279,7 +280,7 @@ def _latency(
     dataset = datamodule.dataset(splits[0] if splits else VALIDATION)
     dataset.with_truth = False
     items = [dataset[index] for index in range(min(_LATENCY_IMAGES, len(dataset)))]
-    calibration = model.post_processor.calibration
+    calibration = calibration_of(model)
     passes = 0
 
     def work() -> None:

@@ -25,6 +25,7 @@ from zoo.predict.torch_predictor import TorchPredictor, score_split
 from zoo.recipes.experiment import Keep
 from zoo.runs.cases import CaseCollector
 from zoo.runs.check_data import check_data, check_headers, warn_of_depths
+from zoo.runs.checkpoint import calibration_of
 from zoo.runs.engine import RunEngine
 from zoo.runs.folder import CALIBRATION, CASES, HISTOGRAMS, MODEL, RULE_HISTOGRAMS
 from zoo.runs.maps import MapWriter
@@ -75,7 +76,7 @@ def fit_and_calibrate(
     model.post_processor = post_processor
     if keep != "none":
         engine.trainer.save_checkpoint(folder / MODEL, weights_only=True)
-    post_processor.calibration.save(folder / CALIBRATION)
+    calibration_of(model).save(folder / CALIBRATION)
     return false_alarms.to_dict() if false_alarms else None
 
 
@@ -125,12 +126,12 @@ def _calibrate(
             writer.close()
         listed, rule = datamodule.listed(VALIDATION), post_processor.rule
         paths = [sample.image_path for sample in listed]
-        depth = {"bit_depth": datamodule.bit_depth}
-        detector = TorchPredictor(model, replace(NO_THRESHOLD, **depth))
+        depth = datamodule.bit_depth
+        detector = TorchPredictor(model, replace(NO_THRESHOLD, bit_depth=depth))
         with scenes(detector, paths, spool, rule.needs) as made:
             calibration = rule(made, datamodule.source(VALIDATION))
             calibration = post_processor.with_verdict(calibration, spool.scores)
-            calibration = replace(calibration, images=image_digests(paths), **depth)
+            calibration = replace(calibration, images=image_digests(paths), bit_depth=depth)
             post_processor.calibration = calibration
             if line := doubt(calibration, spool):
                 warnings.warn(f"{datamodule.object_name}: {line}", ZooWarning, stacklevel=2)

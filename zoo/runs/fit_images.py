@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.listing import find_images, object_name
-from zoo.runs.folder import check_free, read_metrics
+from zoo.runs.documents import read_metrics
+from zoo.runs.folder import check_free
 from zoo.utils.errors import ZooError
 
 if TYPE_CHECKING:

@@ -27,9 +27,9 @@ MAPS = "maps"
 ATTESTATION = "attestation.json"  # of a sealed run, see `zoo.benchmark.sealed`
 ROBUSTNESS = "robustness"  # see `zoo relight`
 # What a run writes; whatever else lies in its folder is somebody's own.
-_OURS = (METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS)
-_OURS += (RULE_HISTOGRAMS, ATTESTATION, ROBUSTNESS, CHECKSUMS)
-_OURS += ("calibrations",)  # older ones, see `zoo.runs.calibrations`: they are of that run's model
+_OURS = [METRICS, FAILED, CONFIG, MODEL, CALIBRATION, COST, HISTOGRAMS, CASES, MAPS]
+_OURS += [RULE_HISTOGRAMS, ATTESTATION, ROBUSTNESS, CHECKSUMS]
+_OURS += ["calibrations"]  # older ones, see `zoo.runs.calibrations`: they are of that run's model
 UNFINISHED = ".unfinished"
 _HEADER = b"# anomalib-zoo=="  # what our configurations begin with
 
@@ -41,7 +41,8 @@ def run_folder(out: Path, slug: str, object_name: str, seed: int) -> Path:
 
 def is_finished(folder: Path, wanted_hash: str, wanted_files: Iterable[str] = ()) -> bool:
     """Whether the folder holds a finished run of exactly this configuration, and these files."""
-    same = (read_metrics(folder) or {}).get("config_hash") == wanted_hash
+    metrics = read_metrics(folder)
+    same = metrics is not None and metrics.get("config_hash") == wanted_hash
     return same and all((Path(folder) / name).exists() for name in wanted_files)
 
 

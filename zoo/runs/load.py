@@ -6,7 +6,7 @@ paths of its configuration are checked before anything is imported (see `zoo.rec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ from zoo.data.tiling.recipe import tiled
 from zoo.predict.graph import GraphPredictor
 from zoo.predict.predictor import Predictor
 from zoo.predict.torch_predictor import TorchPredictor
-from zoo.recipes.language import build_section, import_methods
+from zoo.recipes.language import Section, build_section, import_methods
 from zoo.recipes.numbers import check_numbers
 from zoo.recipes.parse_errors import readable
 from zoo.recipes.trust import check_recipe, trusting
 from zoo.runs.check import check_run, read_calibration
-from zoo.runs.checkpoint import fill, read_checkpoint
+from zoo.runs.checkpoint import fill, post_processor_of, read_checkpoint
 from zoo.runs.checksums import verify
 from zoo.runs.folder import CONFIG, MODEL
 from zoo.utils.errors import ZooError, one_line
@@ -55,7 +55,7 @@ def load(path: str | Path, device: str | None = None, trust: bool = False) -> Pr
     """
     place = Path(path).expanduser()
     if place.suffix in (".onnx", ".xml") and not place.is_dir():
-        return GraphPredictor(place, **({"device": device} if device else {}))
+        return GraphPredictor(place, device) if device else GraphPredictor(place)
     return load_run(place, device, trust)
 
 
@@ -65,7 +65,7 @@ def load_run(folder: str | Path, device: str | None = None, trust: bool = False)
     check_run(folder)
     calibration = read_calibration(folder)
     model = load_model(folder, device, trust)
-    model.post_processor.calibration = calibration
+    post_processor_of(model).calibration = calibration
     return TorchPredictor(model, calibration)
 
 
@@ -75,7 +75,7 @@ def load_model(folder: Path, device: str | None = None, trust: bool = False) -> 
 
 
 def rebuild(
-    folder: Path, metrics: dict[str, Any], device: str | None = None, trust: bool = False
+    folder: Path, metrics: Mapping[str, Any], device: str | None = None, trust: bool = False
 ) -> AnomalibModule:
     """Return the fitted model of a folder whose `metrics` may not be written yet; see `load`."""
     config = read_config(folder, trust)
@@ -112,17 +112,17 @@ def reason(error: Exception) -> str:
     return one_line(ZooError(readable(error, None))) if parsing else one_line(error)
 
 
-def _lean(section: dict[str, Any]) -> dict[str, Any]:
+def _lean(section: Section) -> Section:
     """Return the model's section without what a checkpoint brings or prediction never uses."""
     init_args = section.get("init_args") or {}
     lean = init_args | {key: value for key, value in _NOT_NEEDED.items() if key in init_args}
     if init_args.get("weights") == "embedded":
         lean["weights"] = "embedded"  # always here, and a method may normalise by them
-    return {**section, "init_args": lean}
+    return {"class_path": section["class_path"], "init_args": lean}
 
 
 @contextmanager
-def _rebuilding(folder: Path, metrics: dict[str, Any]) -> Iterator[None]:
+def _rebuilding(folder: Path, metrics: Mapping[str, Any]) -> Iterator[None]:
     """Make one line of whatever goes wrong: since the fit the class may have changed in any way."""
     try:
         yield

@@ -50,7 +50,7 @@ class MapWriter:
             {
                 "file": name,
                 "image": scored.path.name,
-                "native_size": list(scored.native_size),
+                "native_size": scored.native_size,
                 "score": scored.score,
                 "sha256": file_sha256(self.folder / name),
             }
@@ -122,4 +122,4 @@ class SavedMaps:
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield every map at native size, (H, W) float32."""
         for index, entry in enumerate(self.entries):
-            yield to_native(self.read(index), tuple(entry["native_size"]))
+            yield to_native(self.read(index), (entry["native_size"][0], entry["native_size"][1]))

@@ -6,16 +6,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from zoo.data.sample import Sample
 from zoo.metrics import add_splits
 from zoo.predict.predictor import Scored
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checksums import put_file
-from zoo.runs.documents import Metrics
+from zoo.runs.documents import METRICS, Figures, Metrics
 from zoo.runs.evaluate import evaluate_split
 from zoo.runs.fit import Say
-from zoo.runs.folder import CASES, HISTOGRAMS, METRICS, RULE_HISTOGRAMS, json_text, own_folder
+from zoo.runs.folder import CASES, HISTOGRAMS, RULE_HISTOGRAMS, json_text, own_folder
 from zoo.runs.load import read_config
 from zoo.runs.maps import SavedMaps
 from zoo.runs.normal_images import datamodule_of
@@ -47,7 +48,7 @@ def reevaluate(folder: Path, say: Say = lambda text: None) -> Metrics:
             maps = SavedMaps(folder, split)
             scored = _scored(maps, datamodule.listed(split))
             found, rule_scores = evaluate_split(scored, datamodule, split, calibration, aside, say)
-            metrics["splits"][split] = found.result()  # type: ignore[typeddict-item]
+            metrics["splits"][split] = cast("Figures", found.result())
             add_splits(aside / HISTOGRAMS, {split: found.pixels})
             add_splits(aside / RULE_HISTOGRAMS, {split: rule_scores})
             place = own_folder(folder, CASES) / split

@@ -13,7 +13,7 @@ from anomalib.models import AnomalibModule
 from zoo import __version__
 from zoo.data import layout
 from zoo.data.datamodule import MVTecAD2Layout, NativeDataModule
-from zoo.data.splits import TRAIN, VALIDATION
+from zoo.data.splits import TEST_SPLITS, TRAIN, VALIDATION
 from zoo.data.stock import adopt
 from zoo.methods.admissibility import run_admissible
 from zoo.methods.registry import Method, methods
@@ -26,17 +26,16 @@ from zoo.recipes.language import dump_header
 from zoo.runs.calibrations import recalibrated
 from zoo.runs.check import check_run, damage, read_calibration
 from zoo.runs.check_data import check_headers
+from zoo.runs.checkpoint import calibration_of
 from zoo.runs.code import zoo_commit
-from zoo.runs.documents import Cost, Metrics, read_cost, read_metrics
+from zoo.runs.documents import COST, METRICS, Cost, Metrics, read_cost, read_metrics
 from zoo.runs.evaluate import Evaluation, evaluate, measure_cost
 from zoo.runs.fit import Say, fit_and_calibrate
 from zoo.runs.folder import (
     CONFIG,
-    COST,
     FORMAT_VERSION,
     HISTOGRAMS,
     MAPS,
-    METRICS,
     MODEL,
     RULE_HISTOGRAMS,
     atomic_folder,
@@ -317,7 +316,7 @@ def with_known_splits(experiment: Experiment, which: Identity) -> Experiment:
     metrics = read_metrics(experiment.folder)
     if experiment.splits is None or metrics is None or not which.matches(metrics):
         return experiment
-    order = layout.TEST_SPLITS.index
+    order = TEST_SPLITS.index
     return replace(
         experiment, splits=tuple(sorted({*experiment.splits, *metrics["splits"]}, key=order))
     )
@@ -358,11 +357,11 @@ def admissible(experiment: Experiment, model: AnomalibModule) -> str:
     method = _method(type(model))
     return run_admissible(
         method.card if method else None,
-        experiment.model,
+        dict(experiment.model),
         getattr(model, "transductive", False),
         experiment.ckpt_path,
         getattr(model, "outside_images", ""),
-        data=experiment.data,
+        data=dict(experiment.data),
         trainer=experiment.trainer,
     )
 
@@ -382,7 +381,7 @@ def _write_results(
     metrics = {
         **facts,
         "format": FORMAT_VERSION,
-        "bit_depth": fitted.model.post_processor.calibration.bit_depth,
+        "bit_depth": calibration_of(fitted.model).bit_depth,
         "expected_false_alarms": fitted.false_alarms,
         "splits": {split: scores.result() for split, scores in found.splits.items()},
     }

@@ -6,7 +6,7 @@ Numbers do not depend on it: a run computes with the threads that its hash names
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,7 +35,7 @@ class Executor(Protocol):
 
     def __call__(
         self, runs: Mapping[int, Experiment], progress: GridProgress
-    ) -> Iterator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, Outcome], None, None]:
         """Attempt all runs and yield the number of each with its outcome, in any order.
 
         Whoever closes the iterator, or interrupts it, ends the runs that go on; they leave behind
@@ -78,14 +78,14 @@ def environment(threads: int) -> dict[str, str]:
 class Sequential:
     """The executor that needs nothing: one run after the other, in this process."""
 
-    jobs = 1
+    jobs: int | None = 1
 
     def __init__(self, work: Work, threads: int) -> None:
         self.work, self.threads = work, threads
 
     def __call__(
         self, runs: Mapping[int, Experiment], progress: GridProgress
-    ) -> Iterator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, Outcome], None, None]:
         """Attempt all runs in order."""
         for index, experiment in runs.items():
             progress.begin(index, experiment.label)

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
@@ -50,26 +50,29 @@ class Processes:
         setup: Setup,
         devices: Sequence[str] = (),
     ) -> None:
-        self.work, self.jobs, self.threads = work, jobs, threads
+        self.work, self.threads = work, threads
+        self.jobs: int | None = jobs
+        self._n_processes = jobs
         self.setup, self.devices = setup, devices
 
     def __call__(
         self, runs: Mapping[int, Experiment], progress: GridProgress
-    ) -> Iterator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, Outcome], None, None]:
         """Attempt all runs; the first process that is free takes the next one."""
         waiting = deque((index, experiment, 1) for index, experiment in runs.items())
-        slots = range(min(self.jobs, len(runs)))
+        slots = range(min(self._n_processes, len(runs)))
         workers: list[_Worker] = []
         try:
             workers += [self._start(slot) for slot in slots]
             for worker in workers:
                 worker.take(waiting, progress)
-            while busy := {worker.pipe: worker for worker in workers if worker.run}:
-                for pipe in wait(list(busy)):
-                    worker = busy[pipe]
+            while busy := [worker for worker in workers if worker.run]:
+                ready = wait([worker.pipe for worker in busy])
+                for worker in [worker for worker in busy if worker.pipe in ready]:
+                    assert worker.run is not None
                     index, experiment, attempts = worker.run
                     try:
-                        kind, told = pipe.recv()
+                        kind, message = worker.pipe.recv()
                     except (EOFError, OSError):
                         reason = worker.wait_for_exit()
                         workers[worker.slot] = worker = self._start(worker.slot)
@@ -77,12 +80,12 @@ class Processes:
                             worker.give((index, experiment, attempts + 1), progress)
                             progress.say(f"{reason}; tried again", index)
                             continue
-                        kind, told = "end", _failed(experiment, f"{reason}, {attempts} times")
+                        kind, message = "end", _failed(experiment, f"{reason}, {attempts} times")
                     if kind == "say":
-                        progress.say(told, index)
+                        progress.say(message, index)
                         continue
                     worker.run = None
-                    yield index, told
+                    yield index, message
                     worker.take(waiting, progress)
         finally:
             _end(workers)
@@ -147,7 +150,7 @@ def _end(workers: Sequence[_Worker]) -> None:
         with contextlib.suppress(OSError):
             if worker.run is None:
                 worker.pipe.send(None)
-            elif worker.process.is_alive():
+            elif worker.process.is_alive() and worker.process.pid:
                 os.kill(worker.process.pid, signal.SIGINT)
     deadline = time.monotonic() + _CLEAN_UP_SECONDS
     try:
@@ -192,5 +195,6 @@ def _work(pipe: Connection, setup: Setup) -> None:
 
 def _end_with_parent() -> None:
     """End at once when the parent is gone: kill -9 of a grid leaves nothing that computes on."""
-    multiprocessing.parent_process().join()
+    if parent := multiprocessing.parent_process():
+        parent.join()
     os._exit(1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.benchmark.attempt import Outcome, failed
@@ -50,7 +50,7 @@ class Ray:
 
     def __call__(
         self, runs: Mapping[int, Experiment], progress: GridProgress
-    ) -> Iterator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, Outcome], None, None]:
         """Attempt all runs; Ray decides where, and repeats one whose process or node is lost.
 
         Raises:
@@ -63,7 +63,8 @@ class Ray:
             task = ray.remote(num_cpus=self.threads, num_gpus=on_gpu, max_retries=_RETRIES)(
                 _attempt
             )
-            waiting, pending = deque(runs.items()), {}
+            waiting = deque(runs.items())
+            pending: dict[Any, int] = {}
             try:
                 while waiting or pending:
                     progress.n_jobs = self.jobs or self._room(on_gpu)  # nodes may come and go

@@ -78,12 +78,11 @@ def candidates(names: Sequence[str] | None, sizes: Sequence[int] | None) -> list
             raise ZooError(f"recipe {recipe.path} has no 'model': see recipes/quickstart.yaml")
         model = config["model"].get("init_args") or {}
         argument = _size_argument(model)
-        own = model.get(argument) if argument else None
-        wanted = (
-            sizes or [own, max(_MULTIPLE, round(_SMALLER * own / _MULTIPLE) * _MULTIPLE)]
-            if argument
-            else [None]
-        )
+        wanted: Sequence[int | None] = [None]
+        if argument:
+            own = int(model[argument])
+            smaller = max(_MULTIPLE, round(_SMALLER * own / _MULTIPLE) * _MULTIPLE)
+            wanted = sizes or [own, smaller]
         trainer = config.get("trainer") or {}
         found += [Candidate(recipe, size, model, trainer) for size in dict.fromkeys(wanted)]
     return found

@@ -59,16 +59,23 @@ def ranked(rows: Sequence[Row], budget: Budget) -> list[Row]:
     Raises:
         ZooError: None fits; the one that came closest is named.
     """
-    known = [row for row in rows if row.cost is not None]
-    excess = {id(row): budget.excess(row.cost.latency_ms, row.cost.memory_mb) for row in known}
-    fitting = [row for row in known if excess[id(row)] <= 1 and row.estimated_segf1 is not None]
+    known = [(row, row.cost) for row in rows if row.cost is not None]
+    fitting = [
+        (-row.estimated_segf1, cost.latency_ms, index)
+        for index, (row, cost) in enumerate(known)
+        if row.estimated_segf1 is not None and _excess(budget, cost) <= 1
+    ]
     if fitting:
-        return sorted(fitting, key=lambda row: (-row.estimated_segf1, row.cost.latency_ms))
+        return [known[index][0] for _, _, index in sorted(fitting)]
     if not known:
         raise ZooError(f"no candidate could be tried: {rows[0].candidate}: {rows[0].reason}")
-    close = min(known, key=lambda row: excess[id(row)])
+    close, cost = min(known, key=lambda pair: _excess(budget, pair[1]))
     raise ZooError(
         f"nothing fits {budget}; closest came {close.candidate} in {close.precision} with "
-        f"{close.cost.latency_ms:.1f} ms and {close.cost.memory_mb:.0f} MB: raise the budget, or "
-        "try smaller --sizes"
+        f"{cost.latency_ms:.1f} ms and {cost.memory_mb:.0f} MB: raise the budget, or try smaller "
+        "--sizes"
     )
+
+
+def _excess(budget: Budget, cost: DeployedCost) -> float:
+    return budget.excess(cost.latency_ms, cost.memory_mb)

@@ -85,7 +85,7 @@ def estimate(judge: Predictor, pictures: Sequence[EstimatePicture]) -> float | N
 def _write(
     path: Path, pixels: np.ndarray, mask_path: Path | None = None, mask: np.ndarray | None = None
 ) -> EstimatePicture:
-    if mask_path is not None:
+    if mask_path is not None and mask is not None:
         _save(mask_path, mask.astype(np.uint8) * 255)
     _save(path, np.ascontiguousarray(pixels[..., ::-1]))
     return EstimatePicture(path, mask_path)

@@ -17,11 +17,12 @@ from zoo.data.splits import VALIDATION
 from zoo.data.stock import adopt
 from zoo.export.cost import DeployedCost, deployed_cost
 from zoo.export.graph import input_sizes, metadata_of, traced
-from zoo.export.precision import FILE_NAMES, convert
+from zoo.export.precision import FILE_NAMES, Precision, convert
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.postprocess.rules import Maximum
 from zoo.predict.graph_files import write_metadata
 from zoo.recipes.experiment import load
+from zoo.runs.checkpoint import calibration_of
 from zoo.runs.export import GraphInputs, accepted
 from zoo.runs.fit import fit_and_calibrate
 from zoo.utils.timing import Stopwatch
@@ -30,8 +31,8 @@ PICTURES = 8
 
 
 def measure_cost(
-    candidate: Candidate, good: Path, precisions: Sequence[str], device: str, folder: Path
-) -> dict[str, DeployedCost]:
+    candidate: Candidate, good: Path, precisions: Sequence[Precision], device: str, folder: Path
+) -> dict[Precision, DeployedCost]:
     """Return the least that each precision costs.
 
     Args:
@@ -60,9 +61,9 @@ def measure_cost(
         paths = [sample.image_path for sample in datamodule.listed(VALIDATION)]
         native_size = image_size(paths[0])
         size = next(iter(input_sizes(model, [native_size])), None)
-        metadata = metadata_of(model, model.post_processor.calibration, size)
+        metadata = metadata_of(model, calibration_of(model), size)
         source = traced(model, aside / "traced", size)
-        costs = {}
+        costs: dict[Precision, DeployedCost] = {}
         for precision in precisions:
             path = aside / f"{FILE_NAMES[precision]}.xml"
             convert(source, path, precision, GraphInputs(accepted(paths, metadata), metadata))

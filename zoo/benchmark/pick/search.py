@@ -20,6 +20,7 @@ from zoo.benchmark.pick.rehearsal import measure_cost
 from zoo.data.file_hashes import fingerprint
 from zoo.data.images import find_bit_depth, image_size
 from zoo.export.cost import DeployedCost, deployed_cost
+from zoo.export.precision import Precision
 from zoo.predict.graph import GraphPredictor
 from zoo.recipes.experiment import load
 from zoo.runs.documents import Share
@@ -58,7 +59,7 @@ class Search:
     native_size: tuple[int, int]
     budget: Budget
     device: str
-    precisions: Sequence[str]
+    precisions: Sequence[Precision]
     seed: int
     key: str
 
@@ -92,7 +93,7 @@ class Search:
     def _excess(self, cost: DeployedCost) -> float:
         return self.budget.excess(cost.latency_ms, cost.memory_mb)
 
-    def _least(self, candidate: Candidate, say: Say) -> dict[str, DeployedCost]:
+    def _least(self, candidate: Candidate, say: Say) -> dict[Precision, DeployedCost]:
         place = self.out / "rehearsals" / f"{candidate.slug}.json"
         key = f"{self._key(candidate)} {self.device} {' '.join(self.precisions)}"
 
@@ -102,7 +103,7 @@ class Search:
             costs = measure_cost(candidate, self.fit_on, self.precisions, self.device, folder)
             return {precision: asdict(cost) for precision, cost in costs.items()}
 
-        return cached_json(place, key, measured, dict[Text, DeployedCost])
+        return cached_json(place, key, measured, dict[Precision, DeployedCost])
 
     def _fitted(self, candidate: Candidate, say: Say) -> Path:
         run_folder = self.out / RUNS / candidate.slug
@@ -181,7 +182,7 @@ def prepare(
     out: Path,
     budget: Budget,
     device: str,
-    precisions: Sequence[str],
+    precisions: Sequence[Precision],
     max_good: int,
     seed: int,
 ) -> Search:

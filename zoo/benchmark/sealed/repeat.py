@@ -15,8 +15,9 @@ from zoo.data import layout
 from zoo.postprocess.calibration import Calibration
 from zoo.recipes.experiment import load
 from zoo.runs.check import check_run, read_calibration
+from zoo.runs.documents import Figures, Metrics, check_metrics
 from zoo.runs.fit import Say
-from zoo.runs.folder import CONFIG, read_metrics, run_folder
+from zoo.runs.folder import CONFIG, run_folder
 from zoo.runs.run import run
 
 _SCORES = ("segf1", "oracle_segf1", "image_auroc", "au_pro_005")
@@ -70,7 +71,7 @@ def compare(folder: Path, again: Path, tolerance: float) -> Iterator[Check]:
         True, f"repeated: {n_libraries - len(differ)} of {n_libraries} libraries alike{said}"
     )
     yield from _calibrations(read_calibration(folder), read_calibration(again), tolerance)
-    yield from _scores(read_metrics(folder), read_metrics(again), tolerance)
+    yield from _scores(check_metrics(folder), check_metrics(again), tolerance)
 
 
 def replay(folder: Path, root: Path, tolerance: float, say: Say) -> list[Check]:
@@ -94,18 +95,23 @@ def _calibrations(old: Calibration, new: Calibration, tolerance: float) -> Itera
     yield Check(near and not others, f"repeated: {said}{''.join(f', other {n}' for n in others)}")
 
 
-def _scores(old: dict[str, Any], new: dict[str, Any], tolerance: float) -> Iterator[Check]:
+def _scores(old: Metrics, new: Metrics, tolerance: float) -> Iterator[Check]:
     for split, values in new["splits"].items():
         before = old["splits"][split]
         if values == before:
             yield Check(True, f"repeated: {split} gives the same scores to the last digit")
             continue
         for name in _SCORES:
-            one, other = before[name], values[name]
+            one, other = _number(before, name), _number(values, name)
             if one is None and other is None:
                 continue
-            holds = None not in (one, other) and abs(one - other) <= tolerance
+            holds = one is not None and other is not None and abs(one - other) <= tolerance
             yield Check(holds, f"repeated: {split} {name} {_text(one)}, again {_text(other)}")
+
+
+def _number(figures: Figures, name: str) -> float | None:
+    value = dict(figures).get(name)
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _text(value: float | None) -> str:

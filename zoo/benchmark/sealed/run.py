@@ -21,6 +21,7 @@ from zoo.data.datamodule import NativeDataModule
 from zoo.recipes.experiment import Experiment
 from zoo.recipes.trust import is_trusting
 from zoo.runs.check import read_calibration
+from zoo.runs.checkpoint import post_processor_of
 from zoo.runs.fit import Say
 from zoo.runs.folder import ATTESTATION, write_json
 from zoo.runs.load import rebuild
@@ -60,7 +61,7 @@ def fit_sealed(
     with view(root, experiment.object_name, folder.parent) as place:
         answer = _fit_in_view(experiment, root, place, folder, point, say)
     model = rebuild(folder, {"zoo_version": __version__})
-    model.post_processor.calibration = read_calibration(folder)
+    post_processor_of(model).calibration = read_calibration(folder)
 
     def conclude(facts: dict[str, Any], folder: Path) -> None:
         write_json(folder / ATTESTATION, attestation(folder, experiment, facts, answer))
@@ -174,7 +175,7 @@ def _carry_out(view: Path, say: Say) -> dict[str, Any]:
             text=True,
         )
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 if line.startswith("say "):
                     say(f"sealed {line[4:].strip()}")
             process.wait()

@@ -82,11 +82,11 @@ _OURS = {
     "zoo.postprocess.rules",
 }
 # What recipes are made of, where the zoo or a method defines it.
-_PARTS = ("anomalib.data.AnomalibDataModule", "anomalib.visualization.Visualizer")
+_PARTS: tuple[str, ...] = ("anomalib.data.AnomalibDataModule", "anomalib.visualization.Visualizer")
 _PARTS += ("anomalib.metrics.Evaluator", "anomalib.post_processing.PostProcessor")
 _PARTS += ("anomalib.pre_processing.PreProcessor", "torchvision.transforms.v2.Transform")
 _PARTS += ("zoo.postprocess.rules.Rule",)
-_METHODS_PARTS = (_MODULE, "lightning.pytorch.Callback", "torch.optim.Optimizer")
+_METHODS_PARTS: tuple[str, ...] = (_MODULE, "lightning.pytorch.Callback", "torch.optim.Optimizer")
 _METHODS_PARTS += ("torch.optim.lr_scheduler.LRScheduler", "torch.utils.data.Dataset")
 
 

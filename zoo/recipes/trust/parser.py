@@ -28,8 +28,8 @@ from zoo.recipes.trust.switch import is_trusting
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import FLAGS, dump_yaml, parse_yaml, read_text
 
-_ENTRANCES = ("parse_args", "parse_object", "parse_string", "parse_path", "parse_env", "validate")
-_ENTRANCES += ("get_defaults", "instantiate_classes", "dump", "save")
+_ENTRANCES = ["parse_args", "parse_object", "parse_string", "parse_path", "parse_env", "validate"]
+_ENTRANCES += ["get_defaults", "instantiate_classes", "dump", "save"]
 # Options whose values come from elsewhere: a folder of somebody's data may be called os.system.
 _NO_CLASS = {"c", "config", "root", "category", "name", "ckpt_path", "default_root_dir"}
 # The names that a person typed, while one of our parsers works.
@@ -47,7 +47,7 @@ class Parser(ArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.add_instantiator(_data_as_it_lies, AnomalibDataModule)
+        self.add_instantiator(_data_as_it_lies, AnomalibDataModule)  # type: ignore[arg-type,type-abstract]
 
     def find(self, name: str) -> Any:
         """Return what a recipe, or the person who typed, means by a dotted name."""
@@ -182,7 +182,7 @@ def _install() -> None:
                 setattr(module, original.__name__, switched)
     jsonargparse.set_loader("yaml", loading.yaml_load, (yaml.YAMLError,))
     jsonargparse.set_dumper("yaml", _switched(loading.dumpers["yaml"], dump_yaml))
-    jsonargparse.Path.get_content = _switched(_read_anything, _content)
+    jsonargparse.Path.get_content = _switched(_read_anything, _content)  # type: ignore[method-assign]
     import lightning.pytorch.cli  # noqa: F401 - importing it is what switches the network on
 
     set_parsing_settings(config_read_mode_fsspec_enabled=False)
