@@ -8,18 +8,18 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from lightning import seed_everything
-from zoo.runs.execute import execute
-from zoo_plugins.patchcore import ZooPatchcore
+from small_recipes import PATCHCORE
 
+import zoo
 from zoo.data import ImageFolders, MVTecAD2Layout
 from zoo.data.cache import ImageCache
 from zoo.data.images import find_bit_depth, read_image, to_8_bits
-from zoo.methods import BlobPostProcessor
-from zoo.postprocess import Calibration, Quantile
+from zoo.postprocess import Calibration
 from zoo.predict.metadata import ExportMetadata
 from zoo.predict.scenes import scenes
 from zoo.predict.torch_predictor import TorchPredictor
+from zoo.recipes.experiment import load
+from zoo.runs.run import run
 from zoo.utils.errors import ZooError, ZooWarning
 
 
@@ -123,16 +123,16 @@ def runs(tmp_path_factory, write_object):
                 pixels = cv2.imread(str(path))
                 pixels[0, 0] = 255
                 cv2.imwrite(str(path), pixels)
-        seed_everything(0)
-        rule = BlobPostProcessor(Quantile())
-        model = ZooPatchcore(image_size=64, post_processor=rule, visualizer=False)
-        out = tmp_path_factory.mktemp("out")
-        settings = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False}
-        data = MVTecAD2Layout(root, "part")
+        recipe = tmp_path_factory.mktemp("recipe") / "small.yaml"
+        recipe.write_text(PATCHCORE)
+        data = {"class_path": "zoo.data.MVTecAD2Layout"}
+        data["init_args"] = {"root": str(root), "category": "part"}
+        experiment = load(recipe, data=data, out=recipe.parent, splits=("test_public",))
         with warnings.catch_warnings():
             warnings.simplefilter("error", ZooWarning)
-            metrics = execute(model, data, settings, ["test_public"], {}, out)
-        made[bits] = SimpleNamespace(root=root, out=out, metrics=metrics, model=model)
+            out = run(experiment).folder
+        metrics = json.loads((out / "metrics.json").read_text())
+        made[bits] = SimpleNamespace(root=root, out=out, metrics=metrics)
     return made
 
 
@@ -148,12 +148,12 @@ def test_a_run_on_12_bits_is_the_run_on_8(runs):
 
 @pytest.fixture
 def detector(runs):
-    return TorchPredictor(runs[12].model, Calibration.load(runs[12].out / "calibration.json"))
+    return zoo.load(runs[12].out)
 
 
 def test_predictions_and_scenes_read_by_the_depth_of_the_run(detector, runs):
     name = "part/test_public/bad/000_regular.png"
-    small = TorchPredictor(runs[8].model, Calibration.load(runs[8].out / "calibration.json"))
+    small = zoo.load(runs[8].out)
     found, expected = detector.predict(runs[12].root / name), small.predict(runs[8].root / name)
     np.testing.assert_array_equal(found.image, expected.image)
     np.testing.assert_array_equal(found.mask, expected.mask)

@@ -9,8 +9,6 @@ import torch
 import yaml
 from anomalib.data import Folder
 from torchvision.transforms.v2 import CenterCrop, Compose, Normalize, Resize
-from zoo.recipes.command import ZooCLI
-from zoo.runs.train import train
 
 import zoo
 from zoo.data import MVTecAD2Layout
@@ -21,6 +19,8 @@ from zoo.methods.method import whole_image
 from zoo.postprocess import Calibration
 from zoo.predict import GraphPredictor
 from zoo.predict.torch_predictor import TorchPredictor, score_split
+from zoo.recipes.experiment import load
+from zoo.runs.run import run
 from zoo.utils.errors import ZooError
 
 STOCK = {
@@ -52,27 +52,22 @@ ENSEMBLE["init_args"]["members"] = [
 
 
 def _train(folder, root, model, tiling):
-    recipe = {
-        "model": model,
-        "tiling": tiling,
-        "data": {"class_path": "zoo.data.MVTecAD2Layout", "init_args": {"eval_batch_size": 2}},
-    }
+    data = {"class_path": "zoo.data.MVTecAD2Layout", "init_args": {"eval_batch_size": 2}}
+    recipe = {"model": model, "tiling": tiling, "data": data}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    words = ["train", "--config", str(folder / "recipe.yaml"), "--data.root", str(root)]
-    words += ["--data.category", "part", "--default_root_dir", str(folder / "runs")]
-    command = ZooCLI(words, parse_only=True)
-    run, metrics = train(command)
-    return run, metrics, command.model.eval()
+    data["init_args"] |= {"root": str(root), "category": "part"}
+    return run(load(folder / "recipe.yaml", data=data, out=folder / "runs"))
 
 
 @pytest.mark.parametrize("model", [OURS, ENSEMBLE, STOCK], ids=["registered", "ensemble", "stock"])
 def test_a_run_in_tiles_is_loaded_in_tiles(mini, tmp_path, model):
     tiling = {"window": 24, "overlap": 0.25, "seams": "hard"}
-    run, metrics, fitted = _train(tmp_path, mini, copy.deepcopy(model), tiling)
-    assert fitted.pre_processor.layout.tile == 32
+    made = _train(tmp_path, mini, copy.deepcopy(model), tiling)
+    metrics = json.loads((made.folder / "metrics.json").read_text())
     assert metrics["splits"]["test_public"]["segf1"] is not None
-    detector = zoo.load(run)
-    assert detector.model.pre_processor.tiling == fitted.pre_processor.tiling
+    detector = zoo.load(made.folder)
+    fitted = detector.model
+    assert fitted.pre_processor.layout.tile == 32
     data = MVTecAD2Layout(mini, "part")
     data.follow_model(fitted)
     scored = list(score_split(fitted, data, "test_public"))
