@@ -170,7 +170,9 @@ def test_a_frame_has_one_row_per_recipe_with_numbers_and_units(runs):
     assert list(table([runs / "m-better"])["recipe"]) == ["m/better"]
     assert table([SimpleNamespace(folder=runs / "m-quick")])["recipe"].item() == "m/quick"
     theirs = table(runs, published=True)
-    assert theirs.loc[theirs["method"] == "PatchCore", "segf1_private"].item() == pytest.approx(0.037)
+    assert theirs.loc[theirs["method"] == "PatchCore", "segf1_private"].item() == pytest.approx(
+        0.037
+    )
     assert theirs.loc[theirs["method"] == "PatchCore", "source"].item().startswith("arXiv")
 
 
