@@ -4,8 +4,8 @@
     zoo bench RECIPE... --data.root DATA --out NEW      # by the other
     python benchmarks/same_numbers.py OLD NEW
 
-Compares metrics, calibrations, expected false alarms and score histograms of every run, and the bytes
-of everything else that both folders hold under one name (such as a rendered data set).
+Compares metrics, calibrations, expected false alarms and score histograms of every run, and the
+bytes of everything else that both folders hold under one name (such as a rendered data set).
 """
 
 from __future__ import annotations
