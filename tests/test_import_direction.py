@@ -2,9 +2,9 @@
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
-import pytest
 import yaml
 
 from zoo.testing.objects import OBJECT_NAMES
@@ -57,6 +57,7 @@ def _module(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def _file(module: str) -> Path | None:
     """Return the source of a module of this repository."""
     base = ROOT / ("plugins" if module.startswith("zoo_plugins") else "") / module.replace(".", "/")
@@ -80,17 +81,23 @@ def _nodes(tree: ast.AST, whole: bool):
             yield from _nodes(child, whole)
 
 
-def imports(path: Path, whole: bool = True) -> set[str]:
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path, whole: bool = True) -> frozenset[str]:
     """Return the full names of what a file imports, anywhere or only when it is imported."""
     found = set()
-    for node in _nodes(ast.parse(path.read_text(encoding="utf-8")), whole):
+    for node in _nodes(_tree(path), whole):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{_name(path)}: relative imports are not used here"
             modules = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if _file(name) else node.module for name in modules}
-    return found
+    return frozenset(found)
 
 
 def reached(path: Path, whole: bool = False) -> set[str]:
@@ -116,69 +123,75 @@ def _top(names: set[str]) -> set[str]:
 def test_there_is_something_to_walk():
     assert len(CORE) > 30
     assert {_module(path) for path in PLUGINS} >= {"zoo_plugins.patchcore.lightning_model"}
+    assert all(path.is_file() for path in [*PURE, *LIGHT])
     rooms = {path.name for path in (ROOT / "zoo").iterdir() if (path / "__init__.py").is_file()}
     assert rooms == set(ROOMS)
     files = {path.name for path in (ROOT / "zoo").iterdir() if path.is_file()}
     assert files == {"__init__.py", "py.typed"}
 
 
-@pytest.mark.parametrize("path", CORE, ids=_name)
-def test_rooms_import_only_what_stands_below_them(path):
-    own = _room(_module(path))
-    below = [*ROOMS[: ROOMS.index(own)], own] if own else ROOMS
-    above = {name for name in imports(path) if _room(name) and _room(name) not in below}
-    assert not above
+def test_rooms_import_only_what_stands_below_them():
+    wrong = []
+    for path in CORE:
+        own = _room(_module(path))
+        below = [*ROOMS[: ROOMS.index(own)], own] if own else ROOMS
+        wrong += [
+            f"{_name(path)} imports {name}"
+            for name in imports(path)
+            if _room(name) and _room(name) not in below
+        ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", CORE, ids=_name)
-def test_the_core_imports_no_method(path):
-    assert "zoo_plugins" not in _top(imports(path))
+def test_the_core_imports_no_method():
+    assert not [_name(path) for path in CORE if "zoo_plugins" in _top(imports(path))]
 
 
-@pytest.mark.parametrize("path", PLUGINS, ids=_name)
-def test_a_method_imports_no_other_method(path):
-    own = _module(path).split(".")[1:2]
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "zoo_plugins":
-            shared = parts[1].startswith("_")
-            assert shared or parts[1:2] == own, f"{_name(path)} imports {name}"
+def test_a_method_imports_no_other_method():
+    wrong = []
+    for path in PLUGINS:
+        own = _module(path).split(".")[1:2]
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == "zoo_plugins" and not parts[1].startswith("_") and parts[1:2] != own:
+                wrong.append(f"{_name(path)} imports {name}")
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", PURE, ids=_name)
-def test_pure_code_needs_numpy_and_opencv_only(path):
+def test_pure_code_needs_numpy_and_opencv_only():
     # and pydantic, by which whatever is read from a file is checked
-    light = {"numpy", "cv2", "zoo", "pydantic", "typing_extensions"}
-    foreign = _top(reached(path, whole=False)) - set(sys.stdlib_module_names)
-    assert foreign <= light
-    named = _top(imports(path)) - set(sys.stdlib_module_names)
-    assert named <= light
+    light = {"numpy", "cv2", "zoo", "pydantic", "typing_extensions", *sys.stdlib_module_names}
+    found = {_name(path): _top(reached(path) | imports(path)) - light for path in PURE}
+    assert not {name: foreign for name, foreign in found.items() if foreign}
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "zoo" / "methods" / "memory_bank").glob("*.py")), ids=_name
-)
-def test_memory_banks_need_torch_only(path):
-    foreign = _top(reached(path)) - set(sys.stdlib_module_names)
-    assert foreign <= {"torch", "psutil", "zoo"}
+def test_memory_banks_need_torch_only():
+    known = {"torch", "psutil", "zoo", *sys.stdlib_module_names}
+    paths = sorted((ROOT / "zoo" / "methods" / "memory_bank").glob("*.py"))
+    found = {_name(path): _top(reached(path)) - known for path in paths}
+    assert paths
+    assert not {name: foreign for name, foreign in found.items() if foreign}
 
 
-@pytest.mark.parametrize("path", LIGHT, ids=_name)
-def test_light_modules_import_nothing_heavy(path):
-    heavy = {name for name in reached(path) if name.split(".")[0] in HEAVY}
-    assert not heavy, f"importing {_name(path)} imports {', '.join(sorted(heavy))}"
+def test_light_modules_import_nothing_heavy():
+    found = {_name(path): _top(reached(path)) & HEAVY for path in LIGHT}
+    assert not {name: heavy for name, heavy in found.items() if heavy}
 
 
-@pytest.mark.parametrize("path", [*CORE, *PLUGINS], ids=_name)
-def test_no_file_is_too_long_to_read(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+def test_no_file_is_too_long_to_read():
+    lengths = {
+        _name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in CORE + PLUGINS
+    }
+    assert not {name: length for name, length in lengths.items() if length > MOST_LINES}
 
 
-@pytest.mark.parametrize("path", PLUGINS, ids=_name)
-def test_no_method_names_an_object(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            assert node.value.lower() not in OBJECT_NAMES, f"{_name(path)}:{node.lineno}"
+def test_no_method_names_an_object():
+    wrong = []
+    for path in PLUGINS:
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.Constant) and str(node.value).lower() in OBJECT_NAMES:
+                wrong.append(f"{_name(path)}:{node.lineno}")
+    assert not wrong
 
 
 def _values(node: object):
@@ -193,13 +206,12 @@ def _values(node: object):
         yield node
 
 
-YAML_FILES = sorted([*(ROOT / "recipes").rglob("*.yaml"), *(ROOT / "plugins").rglob("*.yaml")])
-
-
-@pytest.mark.parametrize("path", YAML_FILES, ids=_name)
-def test_no_recipe_names_an_object(path):
-    values = _values(yaml.safe_load(path.read_text(encoding="utf-8")))
-    assert not {str(value).lower() for value in values} & OBJECT_NAMES
+def test_no_recipe_names_an_object():
+    wrong = []
+    for path in [*(ROOT / "recipes").rglob("*.yaml"), *(ROOT / "plugins").rglob("*.yaml")]:
+        values = _values(yaml.safe_load(path.read_text(encoding="utf-8")))
+        wrong += [_name(path) for value in values if str(value).lower() in OBJECT_NAMES]
+    assert not wrong
 
 
 def test_the_walk_sees_what_it_should(tmp_path):
