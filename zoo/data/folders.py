@@ -134,31 +134,31 @@ class ImageFolders(NativeDataModule):
 
     def _list_normal(self) -> list[Path]:
         others = [folder for folder in (self.bad, self.masks) if folder is not None]
-        found = find_images(self.good, without=others)
-        check_no_test_folder(found.images)
-        self._notices += found.notices()
-        if len(found.images) <= self.max_good:
-            return found.images
+        listing = find_images(self.good, without=others)
+        check_no_test_folder(listing.images)
+        self._notices += listing.notices()
+        if len(listing.images) <= self.max_good:
+            return listing.images
         self._notices.append(
-            f"{self.max_good} of {len(found.images)} normal images are used, drawn by seed "
+            f"{self.max_good} of {len(listing.images)} normal images are used, drawn by seed "
             f"{self.seed}; --max-good N takes more"
         )
         random = np.random.default_rng(self.seed or 0)
-        drawn = random.choice(len(found.images), self.max_good, replace=False)
-        return [found.images[index] for index in sorted(drawn)]
+        drawn = random.choice(len(listing.images), self.max_good, replace=False)
+        return [listing.images[index] for index in sorted(drawn)]
 
     def _list_anomalous(self) -> list[Path]:
         if self.bad is None:
             return []
         others = [folder for folder in (self.good, self.masks) if folder is not None]
-        found = find_images(self.bad, without=others)
+        listing = find_images(self.bad, without=others)
         if self.masks is not None and self.masks.resolve() == self.bad.resolve():
-            self._notices += notices(by_reason(found.unread))  # the masks are used
+            self._notices += notices(by_reason(listing.unread))  # the masks are used
         else:
-            self._notices += found.notices()
-        if found.masks and self.masks is None:
+            self._notices += listing.notices()
+        if listing.masks and self.masks is None:
             self._notices.append(f"--masks {self.bad} measures with the masks beside the images")
-        return found.images
+        return listing.images
 
     def _without_copies(self, normal: Sequence[Path], anomalous: Sequence[Path]) -> list[Path]:
         """Drop normal images that are there twice: one would be learnt, the other held out."""

@@ -186,8 +186,9 @@ def find_images(
         by_kind[kind].append(path)
     names = {(path.parent, path.stem.lower()) for path in by_kind["image"]}
     masks = [path for path in by_kind["image"] if _is_mask_beside(path, names)]
-    found = FolderImages(
-        images=[path for path in by_kind["image"] if path not in set(masks)],
+    beside = set(masks)
+    listed = FolderImages(
+        images=[path for path in by_kind["image"] if path not in beside],
         masks=masks,
         unread={
             **dict.fromkeys(by_kind["video"], "video, of which ffmpeg makes images"),
@@ -197,10 +198,10 @@ def find_images(
             **listing.odd,
         },
     )
-    if not found.images and not may_be_empty:
+    if not listed.images and not may_be_empty:
         endings = f"they end in {', '.join(sorted(IMAGE_SUFFIXES))}"
-        raise ZooError(f"no image in {folder}: {'; '.join(found.notices()) or endings}")
-    return found
+        raise ZooError(f"no image in {folder}: {'; '.join(listed.notices()) or endings}")
+    return listed
 
 
 def match_masks(
@@ -220,9 +221,9 @@ def match_masks(
         ZooError: No image has a mask, two masks fit one image, or one mask two images.
     """
     folder, masks = Path(folder).expanduser(), Path(masks).expanduser()
-    found = find_images(masks, without)
+    listed = find_images(masks, without)
     own = {image.resolve() for image in images}  # masks may lie beside their images
-    candidates = [path for path in found.images + found.masks if path.resolve() not in own]
+    candidates = [path for path in listed.images + listed.masks if path.resolve() not in own]
     places: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     names: dict[str, list[Path]] = defaultdict(list)
     for mask in candidates:

@@ -1,7 +1,7 @@
 """8-bit images at another size, bit for bit as torch resizes them, in numpy and OpenCV.
 
 Exported graphs run where no torch is, and have to see what the run saw: one grey level may tip a
-verdict, and Pillow's differ now and then. Torch resizes uint8 on CPUs with antialiasing in whole
+decision, and Pillow's differ now and then. Torch resizes uint8 on CPUs with antialiasing in whole
 numbers: weights of at most 15 bits, columns first, rounded to 8 bits, then rows.
 """
 
@@ -53,14 +53,14 @@ def resize_image(
 def _resize_rows(pixels: np.ndarray, n_out: int, interpolation: str) -> np.ndarray:
     """Return n_out rows of uint8 (n_in, m, 3)."""
     flat = pixels.reshape(len(pixels), -1)
-    found = np.empty((n_out, flat.shape[1]), np.uint8)
+    resized = np.empty((n_out, flat.shape[1]), np.uint8)
     blocks, bits = _blocks(len(pixels), n_out, interpolation)
     for start, first, last, weights in blocks:
         sums = (weights @ flat[first:last].astype(weights.dtype)).astype(np.int32)
         high, low = np.split(sums, 2)
         rounded = ((high << 8) + low + (1 << (bits - 1))) >> bits
-        found[start : start + len(rounded)] = rounded.clip(0, 255)
-    return found.reshape(n_out, *pixels.shape[1:])
+        resized[start : start + len(rounded)] = rounded.clip(0, 255)
+    return resized.reshape(n_out, *pixels.shape[1:])
 
 
 @lru_cache(maxsize=32)

@@ -63,11 +63,11 @@ def replaced(
     rough = root_mean_square(np.sqrt(mean_under(opacity, np.square(apart - mean))))
     if natural < _SAME and rough < _SAME:
         return np.zeros_like(under)
-    wanted = max(natural, rough, math.sqrt(max(contrast**2 - rough**2, 0)))
+    shifted = max(natural, rough, math.sqrt(max(contrast**2 - rough**2, 0)))
     unit = shade / root_mean_square(shade)
     along = float((mean * unit).mean())
-    apart += unit * (math.sqrt(along**2 + wanted**2 - natural**2) - along)
-    strength = min(1.0, contrast / math.hypot(wanted, rough))
+    apart += unit * (math.sqrt(along**2 + shifted**2 - natural**2) - along)
+    strength = min(1.0, contrast / math.hypot(shifted, rough))
     return (strength * opacity)[..., None] * apart
 
 

@@ -4,10 +4,10 @@ The kinds are class-agnostic and classical:
 
 - cut_paste: a piece of the image somewhere else, turned and shifted in tone (Li et al., CutPaste,
   CVPR 2021, arXiv 2104.04015). Here the piece has rounded, ragged, feathered edges, any angle, and
-  an opacity that gives the wanted contrast.
+  an opacity that gives the contrast asked for.
 - perlin: islands cut from Perlin noise and filled with another texture (Zavrtanik et al., DRAEM,
   ICCV 2021, arXiv 2108.07610; own code). Here the texture comes from normal images, magnified and
-  turned, and the islands have a wanted area.
+  turned, and the islands have a given area.
 - scratch: a thin, slightly curved line, dark or bright, whose width and contrast vary.
 - local_light: a soft stain of more or less light.
 """
@@ -98,8 +98,8 @@ def _struck(
     window = _place(place_draws, pixels, opacity.shape)
     under = pixels[window].astype(np.float32)
     spread = _local_spread(_around(pixels, window, area), np.sqrt(area))
-    wanted = _contrast(spread, strength)
-    change = _change(defect.kind, look_draws, opacity, under, wanted, source, _is_grey(pixels))
+    contrast = _contrast(spread, strength)
+    change = _change(defect.kind, look_draws, opacity, under, contrast, source, _is_grey(pixels))
     changed = np.rint(np.clip(under + change, 0, 255))
     return window, changed.astype(np.uint8), _visible(changed - under, spread, area)
 
@@ -124,12 +124,12 @@ def _change(
     rng: np.random.Generator,
     opacity: np.ndarray,
     under: np.ndarray,
-    wanted: float,
+    contrast: float,
     source: np.ndarray,
     grey: bool,
 ) -> np.ndarray:
     """Return what a defect adds to the pixels under it, (h, w, 3) float32."""
-    shade = fills.tone(rng, under, opacity, wanted, grey)
+    shade = fills.tone(rng, under, opacity, contrast, grey)
     if kind == "scratch":
         return fills.painted(opacity, shade)
     if kind == "local_light":
@@ -138,7 +138,7 @@ def _change(
     layer = fills.texture(rng, source, under.shape[:2], zoom)
     if grey:
         layer[:] = cv2.cvtColor(layer, cv2.COLOR_RGB2GRAY)[..., None]
-    return fills.replaced(opacity, layer, under, shade, wanted)
+    return fills.replaced(opacity, layer, under, shade, contrast)
 
 
 def _visible(change: np.ndarray, spread: float, area: float) -> np.ndarray:

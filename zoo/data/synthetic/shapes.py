@@ -1,6 +1,6 @@
 """Outlines of defects as opacities, from Perlin noise: stain, patch, islands and scratch.
 
-A smooth random field is cut at the level above which it has the wanted area. Perlin noise after
+A smooth random field is cut at the level above which it has a given area. Perlin noise after
 K. Perlin, Improving noise, SIGGRAPH 2002; own code.
 """
 

@@ -247,7 +247,7 @@ class TilingPreProcessor(ScaledPreProcessor):
     def _assemble(
         self, batch: Batch, images: Tensor, maps: Tensor | None, scores: Tensor | None
     ) -> Batch:
-        """Put what a model says about the tiles of images into their batch."""
+        """Put a model's outputs for the tiles of images into their batch."""
         grid, n_images = self._grid(images), len(images)
         changes: dict[str, Any] = {"image": images}
         if maps is not None:

@@ -110,8 +110,8 @@ def write_tiny(
     return root
 
 
-def _is_finished(root: Path, wanted: dict[str, object]) -> bool:
-    """Return whether ``root`` holds the wanted set already."""
+def _is_finished(root: Path, recipe: dict[str, object]) -> bool:
+    """Return whether ``root`` holds the set of a recipe already."""
     if root.exists() and not root.is_dir():
         raise ZooError(f"{root} is a file, not a folder: name another folder")
     if not root.exists() or not any(root.iterdir()):
@@ -120,10 +120,10 @@ def _is_finished(root: Path, wanted: dict[str, object]) -> bool:
         if not (root / name).is_file():
             continue
         present = _read(root / name)
-        if present == wanted:
+        if present == recipe:
             return name == FINISHED
         raise ZooError(
-            f"{root} holds another tiny set ({_words(present)}), wanted is {_words(wanted)}: "
+            f"{root} holds another tiny set ({_words(present)}), wanted is {_words(recipe)}: "
             "name another folder, or delete this one"
         )
     raise ZooError(
@@ -144,7 +144,7 @@ def _words(present: dict[str, object]) -> str:
 
 
 def _chosen(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the wanted objects in their fixed order."""
+    """Return the named objects in their fixed order."""
     for name in names:
         if name not in OBJECTS:
             raise ZooError(f"there is no object {name!r}{nearest(name, OBJECTS)}")
