@@ -14,7 +14,7 @@ What this is worth without root, and what not:
   holds it to the allowed folders too.
 - A recipe that names files of the data set, or a folder with copies of them, is refused. Copies are
   known by their bytes: an image that was saved anew, or hidden in weights, is not recognised.
-- Judging is not sealed: the method's code runs there beside the test images and their truth.
+- Evaluation is not sealed: the method's code runs there beside the test images and their truth.
 - Names of files outside the data set can be listed, and caches of weights hold whatever somebody
   put there. So the weights that were read are in the record.
 - Whoever writes the record can forge it. Only a repetition by somebody else is proof.

@@ -1,18 +1,23 @@
-"""The files of a sealed process: what it may read besides its view, and what it did read."""
+"""The files of a sealed process: its view of the data, what else it may read, what it did read."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
 import os
+import shutil
 import sys
 import sysconfig
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from zoo.benchmark.sealed.hidden import named_paths
+from zoo.data.layout import samples
+from zoo.data.splits import FIT_SPLITS
 from zoo.methods.registry import methods
 from zoo.recipes.files import recipes_folder
 from zoo.utils.paths import file_sha256
@@ -22,6 +27,33 @@ _MORE_SYSTEM = ("/System", "/Library", os.environ.get("SYSTEMROOT", ""))
 _SITE = ("site-packages", "dist-packages")
 _PSEUDO = (("proc",), ("sys",), ("dev",))
 _WEIGHTS = {".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".npz"}
+
+
+@contextmanager
+def view(root: Path, object_name: str, beside: Path) -> Iterator[Path]:
+    """Give a folder in `beside`, whose `data` has train and validation of an object of `root`.
+
+    Files are linked where the file system lets us (a hard link has no way back to the folder that
+    it came from, a symbolic one would), and copied elsewhere.
+
+    Raises:
+        ZooError: One of the two is missing or empty.
+    """
+    with TemporaryDirectory(prefix="sealed-", dir=beside) as folder:
+        data = Path(folder) / "data"
+        for split in FIT_SPLITS:
+            for sample in samples(root, object_name, split):
+                link(sample.image_path, data / sample.image_path.relative_to(root))
+        yield Path(folder)
+
+
+def link(source: Path, place: Path) -> None:
+    """Make a file appear at another place, without a copy where that is possible."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.resolve(), place)
+    except OSError:  # another disk, or a system that links no files of others
+        shutil.copyfile(source, place)
 
 
 def readable(

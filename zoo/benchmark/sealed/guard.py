@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 # Another process would read unnoticed, and a connection could bring anything.
-_PROCESSES = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork"}
-_PROCESSES |= {"os.forkpty"}
-_NETWORK = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
+_REFUSED = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork"}
+_REFUSED |= {"os.forkpty", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname"}
+_REFUSED |= {"socket.sendto"}
 _LISTS = {"os.listdir", "os.scandir"}
 # Events whose argument of that index is a file that is read, or that appears under another name.
 _READS = {"open": 0, "sqlite3.connect": 0, "ctypes.dlopen": 0, "import": 1}
@@ -39,8 +39,8 @@ class Guard:
     def __init__(self, readable: Sequence[Path], hidden: Sequence[Path]) -> None:
         self.reads: set[str] = set()
         self.refused: list[str] = []
-        self._readable = tuple(_as_beginning(path) for path in readable)
-        self._hidden = tuple(_as_beginning(path) for path in hidden)
+        self._readable = tuple(_prefix(path) for path in readable)
+        self._hidden = tuple(_prefix(path) for path in hidden)
         self._watches = False
 
     def watch(self) -> None:
@@ -58,7 +58,7 @@ class Guard:
     @property
     def touched_hidden(self) -> list[str]:
         """What was refused below the data set itself."""
-        return [each for each in self.refused if _below(each.partition(" ")[2], self._hidden)]
+        return [what for what in self.refused if _below(what.partition(" ")[2], self._hidden)]
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._watches:
@@ -67,7 +67,7 @@ class Guard:
             self._open(event, arguments)
         elif event in _LISTS:
             self._list(arguments[0])
-        elif event in _PROCESSES or event in _NETWORK:
+        elif event in _REFUSED:
             self._refuse(event)
 
     def _open(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -100,10 +100,9 @@ def _only_writes(event: str, arguments: tuple[Any, ...]) -> bool:
     return arguments[2] & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY
 
 
-def _as_beginning(path: Path) -> str:
-    real = os.path.realpath(path)
-    return real.rstrip(os.sep) + os.sep
+def _prefix(path: Path) -> str:
+    return os.path.realpath(path).rstrip(os.sep) + os.sep
 
 
-def _below(path: str, beginnings: Sequence[str]) -> bool:
-    return (path + os.sep).startswith(tuple(beginnings))
+def _below(path: str, prefixes: tuple[str, ...]) -> bool:
+    return (path + os.sep).startswith(prefixes)

@@ -48,25 +48,20 @@ class HiddenData:
     def holds(self, path: Path | str) -> bool:
         """Whether a path lies in the data set, or some of the data set below it."""
         real = Path(os.path.realpath(path))
-        return any(real.is_relative_to(e) or e.is_relative_to(real) for e in self.places)
+        return any(real.is_relative_to(p) or p.is_relative_to(real) for p in self.places)
 
     def twin(self, path: Path) -> Path | None:
         """Return the hidden image that a file equals byte by byte, if there is one."""
-        found = self._hidden.twin(path)
-        return None if found is None or self._seen.twin(path) else found
+        twin = self._hidden.twin(path)
+        return None if twin is None or self._seen.twin(path) else twin
 
     def twins(self, digests: Iterable[str]) -> list[Path]:
         """Return the hidden images that have one of these SHA-256; all of them are read."""
-        seen = self._seen.digests()
-        wanted = set(digests) - seen.keys()
-        return sorted(path for each, path in self._hidden.digests().items() if each in wanted)
+        hidden = self._hidden.digests()
+        return sorted(hidden[d] for d in hidden.keys() & set(digests) - self._seen.digests().keys())
 
     def check_seen(self) -> None:
-        """Raise where a test image is among those that may be seen.
-
-        Raises:
-            ZooError: The first such image.
-        """
+        """Raise ZooError where a test image is among those that may be seen."""
         tests = _Contents(images_of_tests(self.root))
         for path in self._seen.paths:
             if (twin := tests.twin(path)) is not None:
@@ -76,14 +71,11 @@ class HiddenData:
                 )
 
     def check_named(self, config: Any, key: str) -> None:
-        """Raise where a configuration names files of the data set, or copies of hidden images.
+        """Raise ZooError where a configuration names files of the data set, or hidden copies.
 
         Args:
             config: Plain data; relative paths are those of the working folder.
             key: Where it stands in the recipe.
-
-        Raises:
-            ZooError: The first such name.
         """
         sees = f"a sealed run sees train and validation of '{self.object_name}', and that is all"
         for place, path in named_paths(config, key):
@@ -94,7 +86,7 @@ class HiddenData:
                     raise ZooError(f"{place} names {path}, and {file} is a copy of {twin}: {sees}")
 
     def check_apart(self, paths: Iterable[Path]) -> None:
-        """Raise where the data set lies in something that must be readable, or is part of it."""
+        """Raise ZooError where the data set lies in something readable, or is part of it."""
         for path in paths:
             if self.holds(path):
                 raise ZooError(
@@ -103,11 +95,7 @@ class HiddenData:
                 )
 
     def check_read(self, reads: Iterable[str]) -> None:
-        """Raise where a file that was read is a copy of a hidden image.
-
-        Raises:
-            ZooError: The first such file.
-        """
+        """Raise ZooError where a file that was read is a copy of a hidden image."""
         for text in reads:
             if (twin := self.twin(Path(text))) is not None:
                 raise ZooError(f"the sealed process read {text}, a copy of {twin}: the run is void")
@@ -131,7 +119,7 @@ class _Contents:
             digest = file_sha256(path) if alike else None
         except OSError:  # gone, or nothing to read
             return None
-        return next((each for each in alike or () if self._digest(each) == digest), None)
+        return next((twin for twin in alike or () if self._digest(twin) == digest), None)
 
     def digests(self) -> dict[str, Path]:
         """Return the SHA-256 of all of them, each with a file that has it."""
@@ -139,12 +127,7 @@ class _Contents:
 
 
 def named_paths(config: Any, key: str) -> Iterator[tuple[str, Path]]:
-    """Yield the files and folders that a configuration names, with their place in it.
-
-    Args:
-        config: Plain data.
-        key: Where it stands.
-    """
+    """Yield the files and folders that plain data at `key` name, with their place in it."""
     if isinstance(config, dict):
         for name, value in config.items():
             yield from named_paths(value, f"{key}.{name}")

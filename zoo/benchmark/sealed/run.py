@@ -13,10 +13,9 @@ import torch
 
 from zoo import __version__
 from zoo.benchmark.sealed.attestation import FORMAT, LIMITS, STATEMENT, outputs_of
-from zoo.benchmark.sealed.files import readable, weight_folders
+from zoo.benchmark.sealed.files import readable, view, weight_folders
 from zoo.benchmark.sealed.hidden import HiddenData
 from zoo.benchmark.sealed.process import ANSWER
-from zoo.benchmark.sealed.view import view
 from zoo.data.datamodule import NativeDataModule
 from zoo.recipes.experiment import Experiment
 from zoo.recipes.trust import is_trusting
@@ -84,7 +83,7 @@ def _fit_in_view(
     Args:
         experiment: The run.
         root: The data set that is hidden.
-        place: Folder from `zoo.benchmark.sealed.view`.
+        place: Folder from `view`.
         folder: The run's folder; model and calibration are written into it.
         point: Where the fit keeps its state, and goes on from if there is one.
         say: Receives what is being done.

@@ -221,7 +221,7 @@ def _members(stream: _Stream, most: int) -> Iterator[tarfile.TarInfo]:
         stream.seek(tar.offset)
         try:
             member = tarfile.TarInfo.fromtarfile(tar)
-        except tarfile.EOFHeaderError:
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # missing in typeshed
             member = None
     stream.check_end()
 
