@@ -13,7 +13,7 @@ import pytest
 from zoo.benchmark.sealed import landlock
 from zoo.benchmark.sealed.guard import Guard
 
-SRC = Path(__file__).parents[2]
+SRC = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_the_record_holds_every_image_that_was_read_and_no_other(made):
     assert record["outputs"]["model.ckpt"] == file_sha256(folder / "model.ckpt")
     assert record["guards"] == {"landlock_abi": landlock.version(), "audit_hook": True}
     assert record["touched"] == []
-    assert "zoo/runs/execute.py" in record["reads"]["code"]
+    assert "zoo/runs/fit.py" in record["reads"]["code"]
     assert "zoo_plugins/patchcore/lightning_model.py" in record["reads"]["code"]
     assert record["reads"]["libraries"]["torch"]["files"] > 100
     ours = [path for path in record["reads"]["other"] if path.startswith(str(made))]
