@@ -118,8 +118,7 @@ def test_the_record_holds_every_image_that_was_read_and_no_other(made):
     assert "zoo/runs/fit.py" in record["reads"]["code"]
     assert "zoo_plugins/patchcore/lightning_model.py" in record["reads"]["code"]
     assert record["reads"]["libraries"]["torch"]["files"] > 100
-    ours = [path for path in record["reads"]["other"] if path.startswith(str(made))]
-    assert ours == [str(made / "quick.yaml")]
+    assert not [path for path in record["reads"]["other"] if path.startswith(str(made))]
 
 
 def test_a_plain_run_is_not_finished_as_a_sealed_one_but_the_other_way_round(made, capsys):
