@@ -1,4 +1,1 @@
-"""Memory banks: patch embedding, coresets, nearest neighbours and streaming, in plain torch.
-
-Import from the modules: `embedding`, `coreset`, `neighbours`, `search`, `stream`.
-"""
+"""Memory banks in plain torch: patch embedding, coresets, nearest neighbours and streaming."""

@@ -21,7 +21,7 @@ from torch import Tensor
 from zoo.methods.memory_bank.neighbours import (
     affinities,
     affinity_bias,
-    bank_block,
+    largest_affinities,
     nearest_neighbour,
 )
 from zoo.utils.errors import ZooError
@@ -151,13 +151,8 @@ class _Selection:
         for begin in range(0, len(self.points), ROW_BLOCK):
             rows = slice(begin, begin + ROW_BLOCK)
             points, distances = self.points[rows].float(), self.distances[rows]
-            size = min(bank_block(centres), len(centres))
-            buffer = points.new_empty(len(points) * size)
-            for first in range(0, len(centres), size):
-                part = slice(first, first + size)
-                product = buffer[: len(points) * len(bias[part])].view(len(points), len(bias[part]))
-                nearest = affinities(points, centres[part], bias[part], out=product).amax(dim=1)
-                torch.minimum(distances, -(nearest + self.bias[rows]), out=distances)
+            nearest = largest_affinities(points, centres, bias).amax(dim=1)
+            torch.minimum(distances, -(nearest + self.bias[rows]), out=distances)
             distances.masked_fill_(distances <= self.resolution[rows], 0)
         self.distances[chosen] = 0
 
