@@ -47,7 +47,7 @@ def main() -> None:
 
 def rdpp_step(args: argparse.Namespace) -> list[dict]:
     """Compare a training step: both sides take images and noisy images, and step."""
-    from zoo_plugins._distillation.loss import distillation_loss
+    from zoo_plugins._distillation.torch_model import distillation_loss
     from zoo_plugins.rdpp.torch_model import ProjectedDistillationModel, projection_losses
 
     clean, noisy = torch.rand(2, args.batch, 3, 256, 256)

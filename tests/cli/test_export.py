@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import Compose, Resize
 
 import zoo
@@ -119,9 +120,7 @@ def test_shapes_that_only_training_images_have_are_seen(run, monkeypatch):
         export_module, "image_size", lambda path: (64, 48) if path.stem == "upright" else (48, 64)
     )
     resize = Compose([Resize(32, antialias=True)])
-    predictor = SimpleNamespace(
-        model=SimpleNamespace(pre_processor=SimpleNamespace(transform=resize))
-    )
+    predictor = SimpleNamespace(model=SimpleNamespace(pre_processor=PreProcessor(resize)))
     said = []
     found = export_module.graph_input_size(predictor, normal, None, said.append)
     assert found == ((32, 32), True)

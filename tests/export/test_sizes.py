@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
 from zoo.data.transforms import Scaled, size_at
@@ -24,7 +25,7 @@ WHOLE = ExportMetadata(Calibration(0.5), ImageResize((SIDE, SIDE)))
 
 
 def model_with(resize):
-    return SimpleNamespace(pre_processor=SimpleNamespace(transform=Compose([resize, NORMALIZE])))
+    return SimpleNamespace(pre_processor=PreProcessor(Compose([resize, NORMALIZE])))
 
 
 def grey(tiles):

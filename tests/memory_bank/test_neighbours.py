@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from zoo.methods.memory_bank import neighbours
-from zoo.methods.memory_bank.neighbours import affinity_bias, nearest_neighbour, nearest_neighbours
+from zoo.methods.memory_bank.neighbours import (
+    STATIC_BLOCK,
+    affinity_bias,
+    nearest_neighbour,
+    nearest_neighbours,
+    static_nearest_distance,
+    static_nearest_neighbour,
+    static_nearest_neighbours,
+)
 from zoo.utils.errors import ZooError
 
 SHAPES = [(1, 1, 3), (5, 1, 8), (3, 700, 16), (1500, 600, 24), (1024, 512, 5), (2050, 1025, 7)]
@@ -101,3 +109,30 @@ def test_what_cannot_be_searched_is_one_line(queries, bank, says):
 def test_no_neighbours_cannot_be_asked_for():
     with pytest.raises(ZooError, match="0 nearest neighbours"):
         nearest_neighbours(torch.zeros(1, 2), torch.zeros(1, 2), 0)
+
+
+@pytest.mark.parametrize("n_entries", [1, 50, STATIC_BLOCK + 3])
+def test_a_static_graph_finds_the_same(n_entries):
+    queries, bank = _features(60, 8, 0, 0), _features(n_entries, 8, 1, 0)
+    for k, (distances, indices) in {
+        1: static_nearest_neighbour(queries, bank, affinity_bias(bank)),
+        4: static_nearest_neighbours(queries, bank, min(4, n_entries), affinity_bias(bank)),
+    }.items():
+        expected = _brute_force(queries, bank, min(k, n_entries))
+        assert torch.equal(indices.reshape(60, -1), expected.indices)
+        torch.testing.assert_close(distances.reshape(60, -1), expected.values.float())
+
+
+@pytest.mark.parametrize("n_entries", [1, 512, 1300])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_static_distances_are_those_of_the_search(n_entries, dtype):
+    queries, bank = _features(70, 24, 0, 0), _features(n_entries, 24, 1, 0).to(dtype)
+    squares = static_nearest_distance(queries, bank, affinity_bias(bank))
+    expected, _ = nearest_neighbour(queries, bank)
+    torch.testing.assert_close(squares.sqrt(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_static_distance_is_never_negative():
+    bank = _features(9, 64, 1, 100.0)
+    squares = static_nearest_distance(bank, bank, affinity_bias(bank))
+    assert 0 <= squares.min() <= squares.max() < 1

@@ -82,7 +82,7 @@ def test_the_post_processor_takes_the_verdict_that_a_recipe_names(verdict, label
 
 def test_another_verdict_is_refused_by_name():
     with pytest.raises(ZooError, match="did you mean 'blobs'"):
-        BlobPostProcessor(verdict="blob")
+        BlobPostProcessor(label_from="blob")
 
 
 def test_figures_of_images_follow_the_verdict():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from anomalib.pre_processing import PreProcessor
 from torch import nn
 from torchvision.transforms.v2 import Normalize, Resize
 
@@ -94,7 +95,7 @@ def test_a_method_that_scales_pictures_itself_sees_them_at_full_size(tmp_path, w
 
 
 def test_a_run_that_resizes_nothing_has_no_other_size():
-    model = SimpleNamespace(pre_processor=SimpleNamespace(transform=Normalize([0.5], [0.5])))
+    model = SimpleNamespace(pre_processor=PreProcessor(Normalize([0.5], [0.5])))
     with pytest.raises(ZooError, match="leave out --full-size"):
         unscaled(SimpleNamespace(model=model), (32, 32))
 
@@ -115,7 +116,7 @@ def test_a_network_that_takes_no_such_size_sees_the_nearest_one(monkeypatch, str
             seen.append(size)
 
     monkeypatch.setattr("zoo.results.efficiency.TorchPredictor", Strict)
-    model = SimpleNamespace(pre_processor=SimpleNamespace(transform=Resize((256, 256))))
+    model = SimpleNamespace(pre_processor=PreProcessor(Resize((256, 256))))
     unscaled(SimpleNamespace(model=model, calibration=None), (30, 45))
     assert seen == [sees]
 

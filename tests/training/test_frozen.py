@@ -8,7 +8,7 @@ from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import ColorJitter, Resize
 
 from zoo.data import MVTecAD2Layout
-from zoo.methods.frozen import FrozenFeatures
+from zoo.methods.training import FrozenFeatures
 
 
 def network(images):

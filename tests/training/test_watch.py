@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from zoo.methods.progress import SayProgress, batches, loss_of
+from zoo.methods.method import ZooMethod
+from zoo.methods.training import FitProgress, batches, loss_of
 from zoo.runs.check_data import check_data
 from zoo.runs.resume import is_finite
 from zoo.runs.training import StopAtDivergence, learns_long, with_precision
@@ -25,7 +26,7 @@ def trainer(done=1, **facts):
 
 def test_progress_says_step_loss_and_what_is_left():
     said, now = [], iter([0.0, 30.0])
-    progress = SayProgress(said.append, clock=lambda: next(now))
+    progress = FitProgress(said.append, clock=lambda: next(now))
     for done, loss in ((1, 4.0), (11, 2.0)):
         outputs = {"loss": torch.tensor(loss)}
         progress.on_train_batch_end(trainer(done), None, outputs, None, 0)
@@ -35,7 +36,7 @@ def test_progress_says_step_loss_and_what_is_left():
 
 def test_what_learns_nothing_has_no_loss():
     said = []
-    progress = SayProgress(said.append)
+    progress = FitProgress(said.append)
     progress.on_train_batch_end(trainer(optimizers=[]), None, {"loss": torch.zeros(1)}, None, 0)
     assert said == ["fit: epoch 1, batch 1/20"]
 
@@ -114,5 +115,5 @@ def test_one_pass_is_not_long(model, settings, expected):
 def test_half_precision_is_for_graphics_cards(monkeypatch, has, willing, settings, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: has)
-    model = SimpleNamespace(mixed_precision=willing)
+    model = type("Own", (ZooMethod,), {"mixed_precision": willing})()
     assert with_precision(settings, model).get("precision") == expected

@@ -25,6 +25,7 @@ from zoo.data.dataset import LayoutDataset, TileDataset
 from zoo.data.images import beyond_depth, check_bit_depth, find_bit_depth
 from zoo.data.known_images import check_no_test_folder
 from zoo.data.order import KeyedLoader
+from zoo.data.pre_processing import pre_processing_of
 from zoo.data.sample import Sample, split_fingerprint
 from zoo.data.splits import FIT_SPLITS, TEST_SPLITS, TRAIN, VALIDATION
 from zoo.data.tiling.grid import Layout
@@ -197,9 +198,8 @@ class NativeDataModule(AnomalibDataModule):
 
     def follow_model(self, model: Any) -> None:
         """Read images as a model's pre-processor wants them, see `follow`."""
-        pre_processor = getattr(model, "pre_processor", None)
-        transform = getattr(pre_processor, "transform", None)
-        self.follow(transform, getattr(pre_processor, "layout", None))
+        pre_processing = pre_processing_of(model.pre_processor)
+        self.follow(pre_processing.transform, pre_processing.layout)
 
     def _setup(self, _stage: str | None = None) -> None:
         self.train_data = self.dataset(TRAIN)

@@ -21,6 +21,7 @@ from anomalib.models import AnomalibModule
 from anomalib.pre_processing.utils.transform import get_exportable_transform
 from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transform
 
+from zoo.data.pre_processing import pre_processing_of
 from zoo.data.tiling.grid import Layout
 from zoo.data.transforms import Scaled, leading_resize, size_at
 from zoo.export.precision import Precision, convert
@@ -113,15 +114,15 @@ def metadata_of(
     model: AnomalibModule, calibration: Calibration, input_size: tuple[int, int] | None = None
 ) -> ExportMetadata:
     """Return what a graph of a model carries along; arguments as `export_model`."""
-    pre_processor = model.pre_processor
-    tiling = getattr(pre_processor, "tiling", None)
-    resize = leading_resize(getattr(pre_processor, "transform", None)) if tiling is None else None
+    pre_processor = pre_processing_of(model.pre_processor)
+    tiling = pre_processor.tiling
+    resize = leading_resize(pre_processor.transform) if tiling is None else None
     size = input_size if resize is None else _fixed_size(resize) or input_size
     return ExportMetadata(
         calibration=calibration,
         resize=None if resize is None or size is None else _image_resize(resize, size),
         tiling=tiling,
-        map_reduction=getattr(pre_processor, "map_reduction", 1),
+        map_reduction=pre_processor.map_reduction,
         method=type(model).__name__,
         versions=versions(),
     )
@@ -145,8 +146,8 @@ def after_resize(
     """
     pre_processor: Any = model.pre_processor
     post_processor = model.post_processor
-    transform = getattr(pre_processor, "transform", None)
-    layout = getattr(pre_processor, "layout", None)  # of tiles: the graph takes one
+    pre_processing = pre_processing_of(pre_processor)
+    transform, layout = pre_processing.transform, pre_processing.layout
     resize = leading_resize(transform) if layout is None else None
     size = _fixed_size(resize) if resize is not None else None
     if layout is not None:
@@ -162,8 +163,8 @@ def after_resize(
             f"the model resizes the shorter side to {side or f'a share of {resize.scale}'} and has "
             "no fixed size: give input_size, the height and width of your images at that scale"
         )
-    export_transform = getattr(pre_processor, "export_transform", None)
     if resize is not None:
+        export_transform = pre_processor.export_transform
         pre_processor.export_transform = get_exportable_transform(_without_resize(transform))
     if not isinstance(post_processor, BlobPostProcessor):
         model.post_processor = BlobPostProcessor()  # whatever it was, the graph stays raw
@@ -216,9 +217,10 @@ def in_tiles(metadata: ExportMetadata, model: AnomalibModule) -> ExportMetadata:
 
 def _keeping_aspect(model: AnomalibModule) -> Resize | None:
     """Return the resize of whole images that keeps their aspect, if a model begins with one."""
-    if getattr(model.pre_processor, "layout", None) is not None:
+    pre_processing = pre_processing_of(model.pre_processor)
+    if pre_processing.layout is not None:
         return None
-    resize = leading_resize(getattr(model.pre_processor, "transform", None))
+    resize = leading_resize(pre_processing.transform)
     return None if resize is None or _fixed_size(resize) is not None else resize
 
 

@@ -28,6 +28,7 @@ from zoo.data.cache import ImageCache
 from zoo.data.calibration_images import CalibrationImages, choose, without
 from zoo.data.datamodule import NativeDataModule
 from zoo.data.dataset import LayoutDataset
+from zoo.data.pre_processing import pre_processing_of
 from zoo.data.splits import TRAIN, VALIDATION
 from zoo.data.transforms import leading_resize
 from zoo.predict.torch_predictor import Scored, score_batch
@@ -62,7 +63,7 @@ class EngineImages:
         self._admitted: set[Path] | None = None  # None: labels alone decide
         self._held_out: AnomalibDataset | None = None
         self._borrowed: dict[str, Any] = {}
-        self._datamodule = datamodule = getattr(trainer, "datamodule", None)
+        self._datamodule = datamodule = trainer.datamodule if trainer else None
         if isinstance(datamodule, NativeDataModule) or not isinstance(
             datamodule, AnomalibDataModule
         ):
@@ -119,7 +120,7 @@ class EngineImages:
 
     def _hold_out(self, chosen: CalibrationImages, model: AnomalibModule) -> None:
         datamodule = self._datamodule
-        resize = leading_resize(getattr(model.pre_processor, "transform", None))
+        resize = leading_resize(pre_processing_of(model.pre_processor).transform)
         whole = split_dataset(datamodule, TRAIN)
         train = samples(whole)
         kept = {sample.image_path for sample in without(train, chosen.samples)}

@@ -2,7 +2,7 @@
 
 Raw scores stay raw: nothing is normalised or clamped, neither here nor in an exported model. In
 anomalib's own flow the calibration is derived after each validation epoch, `pred_mask` is a preview
-of the finished mask at model size, and `pred_label` says whether the finished mask keeps a blob.
+of the finished mask at model size, and `pred_label` tells whether the finished mask keeps a blob.
 
 Without validation (limit_val_batches=0, say) only images held out of train can calibrate. They do
 before a checkpoint is saved and at the end of the fit. One checkpoint lacks the calibration all the
@@ -24,6 +24,7 @@ from anomalib.data import Batch, InferenceBatch
 from anomalib.models import AnomalibModule
 from anomalib.post_processing import PostProcessor
 
+from zoo.data.datamodule import NativeDataModule
 from zoo.methods.engine_images import EngineImages
 from zoo.postprocess.calibration import Calibration, doubt
 from zoo.postprocess.finish import Finished, finish
@@ -32,7 +33,7 @@ from zoo.postprocess.score_maps import ScoreMapSpool
 from zoo.predict.torch_predictor import scored_images
 from zoo.utils.errors import ZooError, ZooWarning, nearest
 
-Verdict = Literal["blobs", "image_score"]
+LabelFrom = Literal["blobs", "image_score"]
 
 
 class BlobPostProcessor(PostProcessor):
@@ -40,24 +41,27 @@ class BlobPostProcessor(PostProcessor):
 
     Args:
         rule: How score maps of normal images become thresholds; `Adaptive()` by default.
-        verdict: "blobs" calls an image anomalous if and only if its mask keeps a blob; with
-            "image_score" it must score above all normal images, as anomalib has it.
+        label_from: With "blobs" an image is anomalous if and only if its mask keeps a blob; with
+            "image_score" if it scores above all normal images, as anomalib has it.
 
     Attributes:
         calibration: What the rule derived, or None before it ran. It travels in checkpoints.
     """
 
-    def __init__(self, rule: Rule | None = None, verdict: Verdict = "blobs") -> None:
-        if verdict not in get_args(Verdict):
-            raise ZooError(f"no verdict by '{verdict}'{nearest(str(verdict), get_args(Verdict))}")
+    def __init__(self, rule: Rule | None = None, label_from: LabelFrom = "blobs") -> None:
+        choices = get_args(LabelFrom)
+        if label_from not in choices:
+            raise ZooError(
+                f"label_from '{label_from}' is unknown{nearest(str(label_from), choices)}"
+            )
         # No statistics of the parent are wanted. Its buffers stay (as NaN): a checkpoint is loaded
         # into whatever post-processor the model builds by default, and must fit that one too.
         super().__init__(enable_normalization=False, enable_thresholding=False)
-        self.verdict = verdict
+        self.label_from = label_from
         self.rule = rule if rule is not None else Adaptive()
         self.calibration: Calibration | None = None
         self._spool: ScoreMapSpool | None = None
-        self._has_said = False
+        self._has_warned = False
         self._images = EngineImages()
         self._is_stale = True  # the model has learnt since it was calibrated
         self._bit_depth: int | None = None  # of the data
@@ -75,7 +79,9 @@ class BlobPostProcessor(PostProcessor):
         """Decide which images calibrate, and say so."""
         if stage in ("fit", "validate"):
             self._images = EngineImages(trainer, pl_module, fitting=stage == "fit")
-            self._bit_depth = getattr(getattr(trainer, "datamodule", None), "bit_depth", None)
+            datamodule = trainer.datamodule
+            is_native = isinstance(datamodule, NativeDataModule)
+            self._bit_depth = datamodule.bit_depth if is_native else None
             self._is_stale = True
 
     def teardown(self, *args: Any, **kwargs: Any) -> None:
@@ -97,7 +103,7 @@ class BlobPostProcessor(PostProcessor):
         self, trainer: Any, pl_module: Any, outputs: Batch, *args: Any, **kwargs: Any
     ) -> None:
         """Collect the maps of the calibration images of a validation batch."""
-        if self._spool is None or getattr(outputs, "anomaly_map", None) is None:
+        if self._spool is None or not isinstance(outputs, Batch) or outputs.anomaly_map is None:
             return
         scored = scored_images(outputs)
         for admitted, each in zip(self._images.admits(outputs), scored, strict=True):
@@ -117,7 +123,9 @@ class BlobPostProcessor(PostProcessor):
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict) -> None:
         """Calibrate the weights that are about to be saved."""
-        if getattr(pl_module, "_is_fitted", True):  # a memory bank is empty until the epoch's end
+        from zoo.methods.method import hooks_of  # whose base class makes post-processors
+
+        if hooks_of(pl_module).is_fitted:
             self._calibrate_on_held_out(pl_module)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
@@ -137,30 +145,32 @@ class BlobPostProcessor(PostProcessor):
     def _derive(self, spool: ScoreMapSpool) -> None:
         """Derive the calibration; relit images and synthetic defects are only made by our runs."""
         rule = self.rule.map_only()
-        if rule is not self.rule and not self._has_said:
+        if rule is not self.rule and not self._has_warned:
             print(
                 f"calibration: {type(rule).__name__} stands in for {type(self.rule).__name__}, "
                 "whose relit or painted images only zoo train, bench and fit make"
             )
-            self._has_said = True
+            self._has_warned = True
         calibration = replace(rule(spool, self._images.source), bit_depth=self._bit_depth)
         if line := doubt(calibration, spool):
             warnings.warn(line, ZooWarning, stacklevel=2)
-        self.calibration = self.with_verdict(calibration, spool.scores)
+        self.calibration = self.with_image_threshold(calibration, spool.scores)
 
-    def with_verdict(self, calibration: Calibration, scores: Sequence[float]) -> Calibration:
-        """Return a calibration whose verdict is the one that was asked for.
+    def with_image_threshold(
+        self, calibration: Calibration, scores: Sequence[float]
+    ) -> Calibration:
+        """Return a calibration with a threshold for image scores, if labels come from these.
 
         Args:
             calibration: What a rule derived.
             scores: The method's own scores of the normal images it was derived from.
         """
-        if self.verdict == "blobs":
+        if self.label_from == "blobs":
             return calibration
         return calibration.with_image_threshold(scores)
 
     def post_process_batch(self, batch: Batch) -> None:
-        """Set verdicts and preview masks of a batch; score map and score stay raw."""
+        """Set labels and preview masks of a batch; score map and score stay raw."""
         if batch.anomaly_map is None:
             return
         if self.calibration is None:

@@ -49,7 +49,9 @@ def set_scale(model: AnomalibModule) -> None:
 
 
 def _for_display(model: AnomalibModule, batch: ImageBatch) -> ImageBatch:
-    calibration = getattr(model.post_processor, "calibration", None)
+    post_processor = model.post_processor
+    is_ours = isinstance(post_processor, BlobPostProcessor)
+    calibration = post_processor.calibration if is_ours else None
     if calibration is None or batch.anomaly_map is None:
         return batch
     scaled = calibration.for_display(batch.anomaly_map.cpu().float().numpy())

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import timm
 import torch
 from timm.models import generate_default_cfgs, load_state_dict, register_model
-from torch import nn
+from torch import Tensor, nn
 
 from zoo.utils.errors import ZooError, nearest
 from zoo.utils.paths import expand_path
@@ -95,6 +95,43 @@ def feature_layers(backbone: str, layers: Sequence[str]) -> tuple[list[int], lis
         )
     indices = sorted({names.index(layer) for layer in layers})
     return indices, [names[index] for index in indices]
+
+
+class FrozenBackbone(nn.Module):
+    """The feature maps of some layers of a timm network; always in evaluation mode.
+
+    Args:
+        backbone: A timm name of a network with feature maps.
+        weights: embedded, hub, random or the path of a checkpoint.
+        layers: Modules as timm's feature_info names them, in any order.
+
+    Attributes:
+        layers: The same, in the order of the network.
+        channels: Of each layer's map.
+        strides: Of the same maps, in pixels of the image.
+
+    Raises:
+        ZooError: Unknown backbone or layer, or weights that do not fit.
+    """
+
+    def __init__(self, backbone: str, weights: str | Path, layers: Sequence[str]) -> None:
+        super().__init__()
+        indices, self.layers = feature_layers(backbone, layers)
+        self.network = create_backbone(
+            backbone, weights, features_only=True, exportable=True, out_indices=indices
+        )
+        self.channels: list[int] = self.network.feature_info.channels()
+        self.strides: list[int] = self.network.feature_info.reduction()
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> FrozenBackbone:
+        """Stay in evaluation mode: statistics of batch normalisation belong to the weights."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return maps (B, C_k, H / stride_k, W / stride_k) of normalised images (B, 3, H, W)."""
+        return list(self.network(images))
 
 
 def normalization(

@@ -7,7 +7,7 @@ Threads may share a model: they take turns, since what a method keeps on itself 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -21,8 +21,8 @@ from anomalib.models import AnomalibModule
 from torch import nn
 from torchvision.tv_tensors import Image
 
-from zoo.data.datamodule import NativeDataModule
 from zoo.data.dataset import NativeBatch, native_sizes
+from zoo.data.pre_processing import pre_processing_of
 from zoo.data.tiling.pre_processor import ScaledPreProcessor
 from zoo.data.transforms import leading_resize, to_model_size
 from zoo.postprocess.calibration import Calibration
@@ -47,7 +47,7 @@ class TorchPredictor(Predictor):
     def __init__(self, model: AnomalibModule, calibration: Calibration) -> None:
         self.model = model.eval()
         self.calibration = calibration
-        self._resize = leading_resize(getattr(model.pre_processor, "transform", None))
+        self._resize = leading_resize(pre_processing_of(model.pre_processor).transform)
         self.check_process()
 
     def check_process(self) -> None:
@@ -74,21 +74,6 @@ class TorchPredictor(Predictor):
             native_size=list(native_sizes),
         )
         return score_batch(self.model, batch)
-
-
-def score_split(
-    model: AnomalibModule, datamodule: NativeDataModule, split: str
-) -> Iterator[Scored]:
-    """Yield the raw score map of every image of a split, in sorted order.
-
-    A model whose attribute `transductive` is set is shown the whole split first (`see_split`).
-    """
-    model.eval()
-    if getattr(model, "transductive", False):
-        method: Any = model
-        method.see_split(datamodule.dataloader(split))
-    for batch in datamodule.dataloader(split):
-        yield from score_batch(model, batch)
 
 
 def score_batch(model: AnomalibModule, batch: Batch) -> list[Scored]:

@@ -18,7 +18,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.transforms.v2 import Compose
 
-from zoo.data.tiling import Scaled, ScaledPreProcessor, TilingPreProcessor
+from zoo.data.pre_processing import pre_processing_of
+from zoo.data.tiling import Scaled, ScaledPreProcessor
 from zoo.data.transforms import leading_resize, parts_of, size_at
 from zoo.predict.torch_predictor import TorchPredictor
 from zoo.runs.check import check_run
@@ -103,7 +104,7 @@ def measure(
             max_seconds=math.inf,
         )
     height, width = predictor.score(image)[0].shape
-    seen = size_at(size, leading_resize(getattr(predictor.model.pre_processor, "transform", None)))
+    seen = size_at(size, leading_resize(pre_processing_of(predictor.model.pre_processor).transform))
     installed = versions()
     return Efficiency(
         recipe=facts["recipe"],
@@ -147,12 +148,11 @@ def unscaled(predictor: TorchPredictor, size: tuple[int, int]) -> TorchPredictor
         ZooError: Its pre-processor cuts tiles, or resizes nothing; or the network takes no size
             near this one.
     """
-    model, own = predictor.model, predictor.model.pre_processor
-    assert own is not None
-    if leading_resize(own.transform) is None or isinstance(own, TilingPreProcessor):
+    model, own = predictor.model, pre_processing_of(predictor.model.pre_processor)
+    if leading_resize(own.transform) is None or own.layout is not None:
         raise ZooError("this run's pre-processor resizes no whole images: leave out --full-size")
     rest = parts_of(own.transform)[1:]
-    then, reduction = Compose(rest) if rest else None, getattr(own, "map_reduction", 1)
+    then, reduction = Compose(rest) if rest else None, own.map_reduction
     blank = np.zeros((*size, 3), np.uint8)
     for multiple in _MULTIPLES:
         model.pre_processor = ScaledPreProcessor(Scaled(1.0, multiple=multiple), then, reduction)

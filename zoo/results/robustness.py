@@ -21,6 +21,7 @@ from zoo.data.datamodule import NativeDataModule
 from zoo.data.images import read_image
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.sample import Sample
+from zoo.methods.method import hooks_of
 from zoo.metrics import PixelCounts
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import finish
@@ -78,7 +79,7 @@ def under_lights(
     Raises:
         ZooError: The model scores an image with the help of others.
     """
-    if getattr(predictor.model, "transductive", False):
+    if hooks_of(predictor.model).transductive:
         raise ZooError("a transductive model scores whole splits: it takes no single images")
     counts = {(CLEAN, 0): PixelCounts()}
     counts |= {(family, severity): PixelCounts() for family in families for severity in severities}

@@ -16,12 +16,13 @@ from zoo.data.datamodule import NativeDataModule
 from zoo.data.dataset import NativeBatch
 from zoo.data.masks import looks_inverted
 from zoo.data.splits import VALIDATION
+from zoo.methods.method import score_split
 from zoo.metrics import PixelCounts, PixelScores, image_auroc, image_f1_max
 from zoo.metrics.bootstrap import interval, resampled_auroc, resampled_f1
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import Finished, finish
 from zoo.predict.predictor import Scored
-from zoo.predict.torch_predictor import score_batch, score_split
+from zoo.predict.torch_predictor import score_batch
 from zoo.recipes.experiment import Keep
 from zoo.runs.cases import CaseCollector
 from zoo.runs.check_data import warn_of_depths

@@ -14,6 +14,7 @@ from anomalib.models import AnomalibModule
 from zoo.data.datamodule import NativeDataModule
 from zoo.data.known_images import image_digests
 from zoo.data.splits import TRAIN, VALIDATION
+from zoo.methods.method import score_split
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.metrics import PixelScores, add_splits
 from zoo.postprocess.calibration import NO_THRESHOLD, doubt
@@ -21,7 +22,7 @@ from zoo.postprocess.false_alarms import FalseAlarms, expected_false_alarms
 from zoo.postprocess.finish import finish
 from zoo.postprocess.score_maps import ScoreMapSpool
 from zoo.predict.scenes import scenes
-from zoo.predict.torch_predictor import TorchPredictor, score_split
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.experiment import Keep
 from zoo.runs.cases import CaseCollector
 from zoo.runs.check_data import check_data, check_headers, warn_of_depths
@@ -130,7 +131,7 @@ def _calibrate(
         detector = TorchPredictor(model, replace(NO_THRESHOLD, bit_depth=depth))
         with scenes(detector, paths, spool, rule.needs) as made:
             calibration = rule(made, datamodule.source(VALIDATION))
-            calibration = post_processor.with_verdict(calibration, spool.scores)
+            calibration = post_processor.with_image_threshold(calibration, spool.scores)
             calibration = replace(calibration, images=image_digests(paths), bit_depth=depth)
             post_processor.calibration = calibration
             if line := doubt(calibration, spool):

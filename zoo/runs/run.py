@@ -16,6 +16,7 @@ from zoo.data.datamodule import MVTecAD2Layout, NativeDataModule
 from zoo.data.splits import TEST_SPLITS, TRAIN, VALIDATION
 from zoo.data.stock import adopt
 from zoo.methods.admissibility import run_admissible
+from zoo.methods.method import hooks_of
 from zoo.methods.registry import Method, methods
 from zoo.metrics import add_splits
 from zoo.postprocess.calibration import Calibration
@@ -354,13 +355,13 @@ def method_name(model_class: type) -> str:
 
 def admissible(experiment: Experiment, model: AnomalibModule) -> str:
     """Return whether VAND 4.0 admits what an experiment does with its model."""
-    method = _method(type(model))
+    method, hooks = _method(type(model)), hooks_of(model)
     return run_admissible(
         method.card if method else None,
         dict(experiment.model),
-        getattr(model, "transductive", False),
+        hooks.transductive,
         experiment.ckpt_path,
-        getattr(model, "outside_images", ""),
+        hooks.outside_images,
         data=dict(experiment.data),
         trainer=experiment.trainer,
     )

@@ -11,7 +11,8 @@ import torch
 from anomalib.models import AnomalibModule
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from zoo.methods.progress import SayProgress, loss_of
+from zoo.methods.method import hooks_of
+from zoo.methods.training import FitProgress, loss_of
 from zoo.runs.resume import KeepState, ResumePoint
 from zoo.utils.errors import ZooError
 
@@ -26,7 +27,7 @@ def training_callbacks(
         resume: Where the state is kept.
     """
     callbacks: list[Callback] = [
-        SayProgress(say),
+        FitProgress(say),
         StopAtDivergence(resume.path if resume else None),  # before a state with NaN is kept
     ]
     return [*callbacks, KeepState(resume)] if resume else callbacks
@@ -66,14 +67,14 @@ class StopAtDivergence(Callback):
 def with_precision(settings: dict[str, Any], model: AnomalibModule) -> dict[str, Any]:
     """Return trainer settings with bfloat16 autocast if the method bears it and a GPU has it.
 
-    A method says so with a class attribute `mixed_precision = True`. A precision that a recipe or a
+    A method says so with its hook `mixed_precision`. A precision that a recipe or a
     person names is left alone. On a CPU autocast is slower than float32 more often than not.
 
     Args:
         settings: Of the lightning trainer.
         model: The method.
     """
-    wanted = getattr(model, "mixed_precision", False) and settings.get("precision") is None
+    wanted = hooks_of(model).mixed_precision and settings.get("precision") is None
     on_gpu = settings.get("accelerator", "auto") in ("auto", "gpu", "cuda")
     if wanted and on_gpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported():
         return {**settings, "precision": "bf16-mixed"}

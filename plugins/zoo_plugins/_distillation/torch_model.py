@@ -9,15 +9,18 @@ used are not computed; the decoder gives negative values where the teacher does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
+import torch
+import torch.nn.functional as F
 from anomalib.data import InferenceBatch
 from torch import Tensor, nn
 
+from zoo.methods.weights import FrozenBackbone
 from zoo.utils.errors import ZooError
-from zoo_plugins._distillation.anomaly_map import CosineDistanceMap
 from zoo_plugins._distillation.networks import MirroredDecoder, OneClassBottleneck
-from zoo_plugins._distillation.teacher import Teacher
+
+_TRUNCATE = 4  # standard deviations, as SciPy cuts its kernel
+_LEAST = 1e-8  # length of a vector, as in torch's cosine
 
 
 class ReverseDistillationModel(nn.Module):
@@ -34,14 +37,10 @@ class ReverseDistillationModel(nn.Module):
     """
 
     def __init__(
-        self,
-        backbone: str,
-        weights: str | Path,
-        layers: Sequence[str],
-        depths: Sequence[int] = (3, 4, 6),
+        self, backbone: str, weights: str, layers: Sequence[str], depths: Sequence[int] = (3, 4, 6)
     ) -> None:
         super().__init__()
-        self.teacher = Teacher(backbone, weights, layers)
+        self.teacher = FrozenBackbone(backbone, weights, layers)
         if len(depths) != len(self.teacher.layers):
             raise ZooError(
                 f"decoder_depths {list(depths)} do not fit the layers "
@@ -49,7 +48,7 @@ class ReverseDistillationModel(nn.Module):
             )
         shapes = self.teacher.channels, self.teacher.strides
         self.bottleneck = OneClassBottleneck(*shapes)
-        self.decoder = MirroredDecoder(*shapes, depths, self.teacher.signed())
+        self.decoder = MirroredDecoder(*shapes, depths, signed_maps(self.teacher))
         self.score_map = CosineDistanceMap()
 
     def student(self, features: Sequence[Tensor]) -> list[Tensor]:
@@ -68,3 +67,86 @@ class ReverseDistillationModel(nn.Module):
         return InferenceBatch(
             pred_score=anomaly_map.amax(dim=(-3, -2, -1)), anomaly_map=anomaly_map
         )
+
+    def check_image_size(self, size: tuple[int, int]) -> None:
+        """Raise unless the student's maps will have the sizes of the teacher's.
+
+        Args:
+            size: (height, width) of the network's input in pixels.
+
+        Raises:
+            ZooError: A side is no multiple of what the pyramid halves, or so small that the
+                coarsest map is a single pixel, of which batch norm can take no variance.
+        """
+        unit = 2 * self.teacher.strides[-1]  # the student halves the coarsest map once more
+        if any(side % unit or side < 2 * unit for side in size):
+            raise ZooError(
+                f"image_size {size[0]}x{size[1]} does not suit the layers "
+                f"{', '.join(self.teacher.layers)}: both sides must be multiples of {unit} pixels, "
+                f"and {2 * unit} at least"
+            )
+
+
+class CosineDistanceMap(nn.Module):
+    """Sum over the scales of 1 - cosine per position, bilinear with aligned corners, blurred.
+
+    Args:
+        sigma: Of the Gaussian blur, in pixels of the input.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, sigma: float = 4.0) -> None:
+        super().__init__()
+        self.radius = int(_TRUNCATE * sigma + 0.5)
+        at = torch.arange(-self.radius, self.radius + 1, dtype=torch.float64)
+        kernel = torch.exp(-0.5 * (at / sigma) ** 2)
+        kernel = (kernel / kernel.sum()).float()
+        self.register_buffer("kernel", kernel[None, None, None], persistent=False)  # (1, 1, 1, K)
+
+    def forward(
+        self, teacher: Sequence[Tensor], student: Sequence[Tensor], size: tuple[int, int]
+    ) -> Tensor:
+        """Return raw scores (B, 1, H, W) of maps (B, C_k, h_k, w_k), per scale in [0, 2]."""
+        score_map = sum(
+            F.interpolate(
+                1 - _cosine(one.float(), other.float()),
+                size=size,
+                mode="bilinear",
+                align_corners=True,
+            )
+            for one, other in zip(teacher, student, strict=True)
+        )
+        rows_done = self._blurred(score_map)
+        return self._blurred(rows_done.transpose(-1, -2)).transpose(-1, -2)
+
+    def _blurred(self, score_map: Tensor) -> Tensor:
+        """Blur along the last axis; the border mirrors about the edge of the outermost pixel."""
+        left = score_map[..., : self.radius].flip(-1)
+        right = score_map[..., -self.radius :].flip(-1)
+        return F.conv2d(torch.cat([left, score_map, right], dim=-1), self.kernel)
+
+
+def distillation_loss(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> Tensor:
+    """Return 1 - cosine of whole maps, mean over the batch, sum over the scales (RD, equation 3).
+
+    The reference flattens maps (B, C_k, h_k, w_k) before it compares: one cosine per image and
+    scale. Under autocast torch takes this similarity in single precision.
+    """
+    return sum(
+        (1 - F.cosine_similarity(one.flatten(1), other.flatten(1))).mean()
+        for one, other in zip(teacher, student, strict=True)
+    )
+
+
+def signed_maps(teacher: FrozenBackbone) -> list[bool]:
+    """Return which maps have negative values: those that end with a ReLU have none."""
+    noise = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(0))
+    return [bool((layer < 0).any()) for layer in teacher(noise)]
+
+
+def _cosine(one: Tensor, other: Tensor) -> Tensor:
+    """Return the cosine per position, (B, 1, h, w), in operations that OpenVINO knows."""
+    lengths = [layer.square().sum(1, keepdim=True).sqrt() for layer in (one, other)]
+    product = (one * other).sum(1, keepdim=True)
+    return product / (lengths[0].clamp_min(_LEAST) * lengths[1].clamp_min(_LEAST))

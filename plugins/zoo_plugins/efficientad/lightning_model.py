@@ -16,20 +16,17 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from anomalib.data import Batch
-from anomalib.metrics import Evaluator
 from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
-from anomalib.visualization import Visualizer
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.transforms.v2 import Compose, Resize
 from torchvision.transforms.v2 import functional as colours
 
 from zoo.data.anomalib_internals import split_dataset
+from zoo.data.pre_processing import pre_processing_of
 from zoo.data.splits import TRAIN
 from zoo.data.transforms import SameContrast
-from zoo.methods.frozen import FrozenFeatures
-from zoo.methods.method import TrainedMethod
-from zoo.methods.progress import say_of
+from zoo.methods.training import TrainedMethod, progress_of
 from zoo.utils.errors import ZooError
 from zoo.utils.seeding import isolated_rng
 from zoo_plugins.efficientad.home_made import TeacherRecipe, home_made_teacher
@@ -65,11 +62,8 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
             falls to zero all the way.
         weight_decay: Of Adam.
         feature_cache_mb: Most memory for what the teacher says about the training images.
-        pre_processor: True for a resize of the whole image, and one contrast if that is asked for;
-            the networks normalise.
-        post_processor: True for the shared one.
-        evaluator: True for anomalib's, at model size.
-        visualizer: True for anomalib's.
+        **parts: pre_processor (by default a resize of the whole image, and one contrast if that is
+            asked for; the networks normalise), post_processor, evaluator and visualizer.
 
     Raises:
         ZooError: A teacher that is not there or of another architecture, or an unsuitable image
@@ -90,10 +84,7 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
         learning_rate: float = 1e-4,
         weight_decay: float = 1e-5,
         feature_cache_mb: float = 1000.0,
-        pre_processor: nn.Module | bool = True,
-        post_processor: nn.Module | bool = True,
-        evaluator: Evaluator | bool = True,
-        visualizer: Visualizer | bool = True,
+        **parts: Any,
     ) -> None:
         size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
         if any(side % _SIDE_UNIT or side < _LEAST_SIDE for side in size):
@@ -102,15 +93,11 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
                 f"multiples of {_SIDE_UNIT} pixels, and {_LEAST_SIDE} at least (its autoencoder "
                 "ends in a kernel of 8x8)"
             )
-        if pre_processor is True:
+        if parts.get("pre_processor", True) is True:
             contrast = [SameContrast()] if same_contrast else []
-            pre_processor = PreProcessor(Compose([Resize(size, antialias=True), *contrast]))
-        super().__init__(
-            pre_processor=pre_processor,
-            post_processor=post_processor,
-            evaluator=evaluator,
-            visualizer=visualizer,
-        )
+            transform = Compose([Resize(size, antialias=True), *contrast])
+            parts["pre_processor"] = PreProcessor(transform)
+        super().__init__(**parts)
         self.model = EfficientAdNetworks(model_size, teacher_channels)
         self.weights = weights
         self.teacher_recipe = TeacherRecipe(
@@ -123,7 +110,6 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
         self.optimizer = optimizer
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.feature_cache_mb = feature_cache_mb
-        self._frozen: FrozenFeatures | None = None
         self._quantiles_of_step = -1
         if weights not in (HOME_MADE, RANDOM):
             load_teacher(self.model.teacher, weights)
@@ -140,41 +126,37 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
         self._penalty = None if none else source_of(self.penalty_images)
         if self.weights == HOME_MADE:
             device = self.trainer.strategy.root_device
-            state = home_made_teacher(self.teacher_recipe, say_of(self.trainer), device)
+            state = home_made_teacher(self.teacher_recipe, progress_of(self.trainer), device)
             self.model.teacher.load_state_dict(state)
 
     @torch.no_grad()
     def on_train_start(self) -> None:
         """Take mean and deviation of the teacher's channels over the training images."""
-        self._frozen = FrozenFeatures.fill(self, self._describe, self.feature_cache_mb)
-        dataset, say = split_dataset(self.trainer.datamodule, TRAIN), say_of(self.trainer)
+        super().on_train_start()
+        dataset, report = split_dataset(self.trainer.datamodule, TRAIN), progress_of(self.trainer)
         total, squares, count = 0.0, 0.0, 0
         for index in range(len(dataset)):
             with isolated_rng(index):  # augmented images are as good as any
                 item = dataset[index]
-            if self._frozen is not None:
-                [described] = self._frozen([item.image_path], self.device)
+            if self._cached is not None:
+                [described] = self._cached([item.image_path], self.device)
             else:
-                [described] = self._describe(self._prepared(item.image[None]))
+                [described] = self.frozen(self._prepared(item.image[None]))
             # In double precision the sum of squares loses nothing that matters.
             total = total + described.double().sum(dim=(0, 2, 3))
             squares = squares + described.double().square().sum(dim=(0, 2, 3))
             count += described[:, 0].numel()
-            say(f"statistics of the teacher {index + 1}/{len(dataset)}")
+            report(f"statistics of the teacher {index + 1}/{len(dataset)}")
         mean = total / count
         std = (squares / count - mean**2).clamp_min(1e-12).sqrt()
         self.model.teacher_mean.copy_(mean.reshape(1, -1, 1, 1))
         self.model.teacher_std.copy_(std.reshape(1, -1, 1, 1))
 
-    def on_train_end(self) -> None:
-        """Let the features go."""
-        self._frozen = None
-
     def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Add up the terms of the loss."""
         plain, described, penalty = batch.image, None, None
-        if self._frozen is not None:
-            [described] = self._frozen(batch.image_path, self.device)
+        if self._cached is not None:
+            [described] = self.frozen_features(batch)
         if self._penalty is not None:
             images = [penalty_image(self._penalty, plain.shape[-2:]) for _ in plain]
             penalty = torch.stack(images).to(plain)
@@ -226,16 +208,18 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
         if not maps:
             raise ZooError("EfficientAD scales its maps by normal validation images: there is none")
         values = np.concatenate(maps).swapaxes(0, 1).reshape(2, -1)
-        found = np.quantile(values, _QUANTILES, axis=1).T  # (2 maps, lower and upper)
-        self.model.quantiles.copy_(torch.from_numpy(found))
+        quantiles = np.quantile(values, _QUANTILES, axis=1).T  # (2 maps, lower and upper)
+        self.model.quantiles.copy_(torch.from_numpy(quantiles))
         self._quantiles_of_step = self.global_step
 
-    def _describe(self, images: Tensor) -> list[Tensor]:
+    def frozen(self, images: Tensor) -> list[Tensor]:
+        """Return the teacher's description, (B, C, H/4-8, W/4-8)."""
         return [self.model.describe(images)]
 
     def _prepared(self, images: Tensor) -> Tensor:
         images = images.to(self.device)
-        return self.pre_processor.transform(images) if self.pre_processor else images
+        transform = pre_processing_of(self.pre_processor).transform
+        return transform(images) if transform else images
 
 
 def jittered(images: Tensor) -> Tensor:

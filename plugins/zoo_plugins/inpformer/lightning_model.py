@@ -13,26 +13,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from anomalib import LearningType
 from anomalib.data import Batch
-from anomalib.metrics import Evaluator
 from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
-from anomalib.visualization import Visualizer
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.data.anomalib_internals import StableAdamW
 from zoo.data.tiling import Scaled, ScaledPreProcessor
-from zoo.data.tiling.recipe import tile_layout
-from zoo.methods.frozen import FrozenFeatures
-from zoo.methods.method import ZooMethod, whole_image
+from zoo.methods.method import whole_image
+from zoo.methods.training import TrainedMethod
 from zoo.utils.errors import ZooError
 from zoo_plugins._transformers.positions import Resampling
 from zoo_plugins.inpformer.schedule import learning_rate_factor, total_steps
 from zoo_plugins.inpformer.torch_model import BlurPadding, InpFormerModel
 
 
-class ZooInpFormer(ZooMethod, AnomalibModule):
+class ZooInpFormer(TrainedMethod, AnomalibModule):
     """INP-Former (Luo et al., CVPR 2025).
 
     Args:
@@ -60,10 +56,8 @@ class ZooInpFormer(ZooMethod, AnomalibModule):
         warmup_steps: Steps of the warm-up, at most half of all.
         feature_cache_mb: Most memory for the encoder's features of the training images, which are
             computed once where images are neither augmented nor tiled; 0 computes them every step.
-        pre_processor: True for a resize of the whole image with the backbone's statistics.
-        post_processor: True for the shared one.
-        evaluator: True for anomalib's, at model size.
-        visualizer: True for anomalib's.
+        **parts: pre_processor (a resize of the whole image with the backbone's statistics by
+            default), post_processor, evaluator and visualizer.
 
     Raises:
         ZooError: Unknown backbone or layers, weights that do not fit, or an option out of range.
@@ -90,10 +84,7 @@ class ZooInpFormer(ZooMethod, AnomalibModule):
         learning_rate: float = 1e-3,
         warmup_steps: int = 100,
         feature_cache_mb: float = 1000.0,
-        pre_processor: nn.Module | bool = True,
-        post_processor: nn.Module | bool = True,
-        evaluator: Evaluator | bool = True,
-        visualizer: Visualizer | bool = True,
+        **parts: Any,
     ) -> None:
         model = InpFormerModel(
             backbone,
@@ -109,44 +100,26 @@ class ZooInpFormer(ZooMethod, AnomalibModule):
             token_width,
             token_stride,
         )
-        if pre_processor is True:
+        if parts.get("pre_processor", True) is True:
             pre_processor = whole_image(image_size, backbone, weights)
             if keep_aspect:
                 pre_processor = _scaled(pre_processor, image_size, model.encoder.multiple)
-        super().__init__(
-            pre_processor=pre_processor,
-            post_processor=post_processor,
-            evaluator=evaluator,
-            visualizer=visualizer,
-        )
+            parts["pre_processor"] = pre_processor
+        super().__init__(**parts)
         self.model = model
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
         self.feature_cache_mb = feature_cache_mb
-        self._frozen: FrozenFeatures | None = None
 
-    def on_train_start(self) -> None:
-        """Compute the encoder's maps of the training images once, where that is possible."""
-        if tile_layout(self.pre_processor) is None:  # tiles of an image share its path
-            self._frozen = FrozenFeatures.fill(self, self.model.encode, self.feature_cache_mb)
-
-    def on_train_end(self) -> None:
-        """Let the maps go."""
-        self._frozen = None
+    def frozen(self, images: Tensor) -> list[Tensor]:
+        """Return the encoder's maps (B, C, h, w)."""
+        return self.model.encode(images)
 
     def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Compare the rebuilt maps with the encoder's."""
-        if self._frozen is not None:
-            targets = self._frozen(batch.image_path, self.device)
-        else:
-            targets = self.model.encode(batch.image)
-        loss = self.model.training_loss(targets)
+        loss = self.model.training_loss(self.frozen_features(batch))
         self.log("train_loss", loss.detach(), prog_bar=True)
         return {"loss": loss}
-
-    def validation_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Batch:
-        """Score a batch."""
-        return batch.update(**self.model(batch.image)._asdict())
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Return StableAdamW, and its learning rate for every optimizer step.
@@ -175,11 +148,6 @@ class ZooInpFormer(ZooMethod, AnomalibModule):
     def trainer_arguments(self) -> dict[str, Any]:
         """The reference's clipping of the gradient norm; nothing is scored before training."""
         return {"gradient_clip_val": 0.1, "num_sanity_val_steps": 0}
-
-    @property
-    def learning_type(self) -> LearningType:
-        """Learns from normal images alone."""
-        return LearningType.ONE_CLASS
 
 
 def _scaled(

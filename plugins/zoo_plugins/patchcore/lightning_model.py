@@ -11,22 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import torch
-from anomalib import LearningType
 from anomalib.data import Batch
-from anomalib.metrics import Evaluator
 from anomalib.models.components import AnomalibModule, MemoryBankMixin
-from anomalib.visualization import Visualizer
-from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
 from zoo.data.dataset import NativeBatch, native_sizes
 from zoo.methods.memory_bank.embedding import PatchEmbedding, PooledConcatenation
-from zoo.methods.memory_bank.search import Backend
 from zoo.methods.method import ZooMethod, whole_image
-from zoo.methods.progress import say_of
-from zoo.methods.weights import normalization
+from zoo.methods.training import progress_of
+from zoo.methods.weights import FrozenBackbone, normalization
 from zoo.utils.errors import ZooError
-from zoo_plugins.patchcore.backbone import FrozenBackbone
 from zoo_plugins.patchcore.ensemble import Fusion, PatchcoreEnsemble
 from zoo_plugins.patchcore.member import Member
 from zoo_plugins.patchcore.torch_model import BankSettings, PatchcoreModel
@@ -43,8 +37,8 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         members: Several backbones, each with its layers, instead of `backbone` and `layers`, with
             the same weights and settings; their maps are brought to one scale and averaged.
         fusion: Where that scale comes from: `normal` validation images, or `per_split_minmax`, the
-            extremes of the split that is judged, as in the reference's script. The latter lets
-            test images judge each other and is not admissible.
+            extremes of the split that is scored, as in the reference's script. With the latter
+            test images decide each other's scores, which is not admissible.
         image_size: Side of the square, or (height, width), that images are resized to, in pixels.
         keep_aspect: Keep the aspect ratio; `image_size` is then the shorter side. Images of several
             shapes need batch sizes of 1.
@@ -53,7 +47,6 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         bank_budget_mb: Most memory for features of training images, of each backbone, in MB;
             beyond it they are sampled at random.
         bank_dtype: Precision of features that are kept; sums are float32 in any case.
-        search: Library that searches: torch, or faiss or openvino if they are installed.
         embedding_dim: Width of the reference's embedding, 1024 in its own settings; None joins the
             pooled features of all layers, as anomalib does.
         unit_length: Bring the pooled features of each patch and layer to length 1 before they are
@@ -66,10 +59,8 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
             num_neighbors, 9); 1 takes the largest patch score, as the reference does.
         squared: Squared distances, as the reference has them.
         sigma: Standard deviation of the Gaussian that smooths maps, in pixels of the input.
-        pre_processor: True for a resize of the whole image with the backbone's statistics.
-        post_processor: True for the shared one.
-        evaluator: True for ours, at model size.
-        visualizer: True for ours.
+        **parts: pre_processor (a resize of the whole image with the backbone's statistics by
+            default), post_processor, evaluator and visualizer.
 
     Raises:
         ZooError: Unknown backbone or layer, weights that do not fit, or numbers out of range.
@@ -88,7 +79,6 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         bank_size: int | None = None,
         bank_budget_mb: float = 2000,
         bank_dtype: Literal["float32", "float16", "bfloat16"] = "float32",
-        search: Backend = "torch",
         embedding_dim: int | None = None,
         pretrain_dim: int = 1024,
         unit_length: bool = False,
@@ -97,47 +87,34 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         weight_neighbors: int = 1,
         squared: bool = False,
         sigma: float = 4.0,
-        pre_processor: nn.Module | bool = True,
-        post_processor: nn.Module | bool = True,
-        evaluator: Evaluator | bool = True,
-        visualizer: Visualizer | bool = True,
+        **parts: Any,
     ) -> None:
         members = members or [Member(backbone=backbone, layers=list(layers))]
-        if pre_processor is True:
+        if parts.get("pre_processor", True) is True:
             _check_statistics(members, weights)
-            pre_processor = whole_image(image_size, members[0]["backbone"], weights, keep_aspect)
-        super().__init__(
-            pre_processor=pre_processor,
-            post_processor=post_processor,
-            evaluator=evaluator,
-            visualizer=visualizer,
+            backbone = members[0]["backbone"]
+            parts["pre_processor"] = whole_image(image_size, backbone, weights, keep_aspect)
+        super().__init__(**parts)
+        bank = BankSettings(
+            coreset_sampling_ratio, bank_size, bank_budget_mb, getattr(torch, bank_dtype)
         )
         networks = [FrozenBackbone(each["backbone"], weights, each["layers"]) for each in members]
-        dtype = getattr(torch, bank_dtype)
-        bank = BankSettings(coreset_sampling_ratio, bank_size, bank_budget_mb, dtype, search)
-        self.model = PatchcoreEnsemble(
-            [
+        models = []
+        for network in networks:
+            widths = network.channels, embedding_dim, pretrain_dim
+            embedding = _embedding(*widths, unit_length, patch_size)
+            models.append(
                 PatchcoreModel(
-                    network,
-                    bank,
-                    _embedding(
-                        network.channels, embedding_dim, pretrain_dim, unit_length, patch_size
-                    ),
-                    num_neighbors,
-                    squared,
-                    sigma,
-                    weight_neighbors,
+                    network, bank, embedding, num_neighbors, squared, sigma, weight_neighbors
                 )
-                for network in networks
-            ],
-            fusion,
-        )
+            )
+        self.model = PatchcoreEnsemble(models, fusion)
 
     @property
     def transductive(self) -> str | bool:
         """How the result of a test image depends on others, or False."""
         if self.model.needs_scales and self.model.fusion == "per_split_minmax":
-            return "members are scaled by the extremes of the split that is judged"
+            return "members are scaled by the extremes of the split that is scored"
         return False
 
     def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:
@@ -147,7 +124,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
 
     def fit(self) -> None:
         """Draw the memory banks from the patches of all training images."""
-        for text in self.model.fit_bank(say_of(self._trainer)):
+        for text in self.model.fit_bank(progress_of(self._trainer)):
             print(f"memory bank: {text}")
 
     def on_validation_start(self) -> None:
@@ -174,17 +151,13 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         """
         self.model.measure_scales(self._prepared(batches))
 
-    def validation_step(self, batch: Batch, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
-        """Score a batch."""
-        return batch.update(**self.model(batch.image)._asdict())
-
     def _prepared(self, batches: Iterable[Batch]) -> Iterator[Tensor]:
         """Yield normalised images, without those known to be defective unless all are wanted."""
         for batch in batches:
             images, sizes = batch.image, native_sizes(batch)
             if not self.transductive and batch.gt_label is not None:
-                good = (~batch.gt_label.bool()).nonzero().flatten().tolist()
-                images, sizes = images[good], [sizes[index] for index in good]
+                normal = (~batch.gt_label.bool()).nonzero().flatten().tolist()
+                images, sizes = images[normal], [sizes[index] for index in normal]
             if not len(images):
                 continue
             # Chosen before the pre-processor, which may make several tiles of an image.
@@ -192,20 +165,6 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
             if self.pre_processor is not None:
                 self.pre_processor.on_validation_batch_start(None, self, part, 0)
             yield part.image
-
-    @property
-    def trainer_arguments(self) -> dict[str, Any]:
-        """One pass over the training images, on one device."""
-        return {"gradient_clip_val": 0, "max_epochs": 1, "num_sanity_val_steps": 0, "devices": 1}
-
-    @property
-    def learning_type(self) -> LearningType:
-        """Normal images only."""
-        return LearningType.ONE_CLASS
-
-    @staticmethod
-    def configure_optimizers() -> None:
-        """Nothing is optimised."""
 
 
 def _embedding(
@@ -224,8 +183,8 @@ def _embedding(
 
 def _check_statistics(members: Sequence[Member], weights: str) -> None:
     """Raise unless all backbones want images normalised in the same way."""
-    wanted = {normalization(member["backbone"], weights) for member in members}
-    if len(wanted) > 1:
+    statistics = {normalization(member["backbone"], weights) for member in members}
+    if len(statistics) > 1:
         names = ", ".join(member["backbone"] for member in members)
         raise ZooError(
             f"backbones {names} were trained on differently normalised images: choose others, or "

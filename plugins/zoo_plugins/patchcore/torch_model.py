@@ -16,13 +16,17 @@ from torch import Tensor, nn
 
 from zoo.methods.memory_bank.coreset import Progress, greedy_coreset, random_start
 from zoo.methods.memory_bank.embedding import PooledConcatenation
-from zoo.methods.memory_bank.neighbours import affinity_bias, nearest_neighbour, nearest_neighbours
-from zoo.methods.memory_bank.search import Backend, Search, make_search
-from zoo.methods.memory_bank.static import static_nearest_neighbour, static_nearest_neighbours
-from zoo.methods.memory_bank.static_distance import static_nearest_distance
+from zoo.methods.memory_bank.neighbours import (
+    affinity_bias,
+    nearest_neighbour,
+    nearest_neighbours,
+    static_nearest_distance,
+    static_nearest_neighbour,
+    static_nearest_neighbours,
+)
 from zoo.methods.memory_bank.stream import FeatureStream, check_bank
+from zoo.methods.weights import FrozenBackbone
 from zoo.utils.errors import ZooError
-from zoo_plugins.patchcore.backbone import FrozenBackbone
 from zoo_plugins.patchcore.score_map import smooth_map
 
 _N_START = 10  # patches that the coreset's first distances are measured from, as in the reference
@@ -30,21 +34,19 @@ _N_START = 10  # patches that the coreset's first distances are measured from, a
 
 @dataclass(frozen=True)
 class BankSettings:
-    """How a memory bank is drawn and searched.
+    """How a memory bank is drawn.
 
     Attributes:
         sampling_ratio: Share of all patches that the bank keeps, in (0, 1].
         size: Number of patches that it keeps, instead of a share.
         budget_mb: Most memory for features of training images, in MB; beyond it they are sampled.
         dtype: Of the features and of the bank.
-        backend: Library that searches.
     """
 
     sampling_ratio: float = 0.01
     size: int | None = None
     budget_mb: float = 2000
     dtype: torch.dtype = torch.float32
-    backend: Backend = "torch"
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -65,7 +67,7 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
 
     Args:
         backbone: The frozen network.
-        bank: How the memory bank is drawn and searched.
+        bank: How the memory bank is drawn.
         embedding: From the feature maps of the backbone to patches; pooled features joined by
             default.
         num_neighbors: A patch's score is the mean of its distances to so many nearest entries, as
@@ -98,11 +100,6 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
                 f"num_neighbors {num_neighbors} and weight_neighbors {weight_neighbors} must be 1 "
                 "or more"
             )
-        if num_neighbors > 1 and bank.backend != "torch":
-            raise ZooError(
-                f"search '{bank.backend}' finds one neighbour: leave num_neighbors at 1, or "
-                "search with torch"
-            )
         self.backbone = backbone
         self.bank = bank
         self.embedding = embedding or PooledConcatenation()
@@ -113,7 +110,6 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         self.register_buffer("memory_bank", torch.empty(0, dtype=bank.dtype))
         self.register_buffer("bank_bias", torch.empty(0))
         self._stream: FeatureStream | None = None
-        self._search: tuple[Tensor, Search] | None = None
 
     def embed(self, images: Tensor) -> Tensor:
         """Return patch embeddings (B, d, h, w) of normalised images (B, 3, H, W)."""
@@ -220,15 +216,7 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
             return squares.sqrt(), None
         if _is_exporting():
             return static_nearest_neighbour(queries, self.memory_bank, self.bank_bias)
-        if self.bank.backend == "torch" or len(self.memory_bank) == 0:
-            return nearest_neighbour(queries, self.memory_bank, self.bank_bias)
-        if self._search is None or self._search[0] is not self.memory_bank:
-            self._search = self.memory_bank, make_search(self.memory_bank, self.bank.backend)
-        return self._search[1](queries)
-
-    def __getstate__(self) -> dict:
-        """Leave out the index of a library: it is built again when it is needed."""
-        return {**super().__getstate__(), "_search": None}
+        return nearest_neighbour(queries, self.memory_bank, self.bank_bias)
 
 
 def _rows(embedding: Tensor) -> Tensor:

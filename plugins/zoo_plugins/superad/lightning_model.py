@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from anomalib import LearningType
 from anomalib.data import Batch
-from anomalib.metrics import Evaluator
 from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
-from anomalib.visualization import Visualizer
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.transforms.v2 import Normalize
 
 from zoo.data.tiling import Layout, Scaled, ScaledPreProcessor, TilingPreProcessor
@@ -48,10 +45,8 @@ class ZooSuperAD(ZooMethod, AnomalibModule):
         reference_images: Fill the banks from so many images, chosen by class tokens; 0 takes all.
         rotations: Turned views of every image that fill the banks.
         sigma: Of the Gaussian that smooths maps, in pixels at the network's scale.
-        pre_processor: True for what the arguments above say.
-        post_processor: True for the shared one.
-        evaluator: True for the zoo's, at model size.
-        visualizer: True for the zoo's.
+        **parts: pre_processor (what the arguments above say by default), post_processor, evaluator
+            and visualizer.
 
     Raises:
         ZooError: Unknown backbone or layer, weights that do not fit, or numbers out of range.
@@ -78,29 +73,21 @@ class ZooSuperAD(ZooMethod, AnomalibModule):
         reference_images: int = 0,
         rotations: int = 1,
         sigma: float = 0.0,
-        pre_processor: nn.Module | bool = True,
-        post_processor: nn.Module | bool = True,
-        evaluator: Evaluator | bool = True,
-        visualizer: Visualizer | bool = True,
+        **parts: Any,
     ) -> None:
         if reference_images and tile is not None:
             raise ZooError(
                 "reference_images are chosen among whole images: leave tile out, or take all images"
             )
         network = TokenBackbone(backbone, weights, layers, final_norm)
-        if pre_processor is True:
+        if parts.get("pre_processor", True) is True:
             if shorter_side is None and scale is None:
                 shorter_side = 20 * network.stride
             resize = Scaled(scale, shorter_side, network.stride, bicubic)
             mean, std = normalization(backbone, weights)
             normalize = Normalize(list(mean), list(std))
-            pre_processor = _pre_processor(resize, normalize, tile, overlap, map_reduction)
-        super().__init__(
-            pre_processor=pre_processor,
-            post_processor=post_processor,
-            evaluator=evaluator,
-            visualizer=visualizer,
-        )
+            parts["pre_processor"] = _pre_processor(resize, normalize, tile, overlap, map_reduction)
+        super().__init__(**parts)
         self.model = SuperADModel(
             network,
             BankSettings(bank_size, bank_budget_mb, distance, half_precision),
@@ -113,34 +100,17 @@ class ZooSuperAD(ZooMethod, AnomalibModule):
         self.register_buffer("_is_fitted", torch.tensor([False]))
 
     @property
-    def learning_type(self) -> LearningType:
-        """Normal images only."""
-        return LearningType.ONE_CLASS
-
-    @property
     def trainer_arguments(self) -> dict[str, Any]:
         """One pass over the images; a second one where references are chosen first."""
         passes = 2 if self.model.reference_images else 1
-        return {
-            "max_epochs": passes,
-            "check_val_every_n_epoch": passes,
-            "gradient_clip_val": 0,
-            "num_sanity_val_steps": 0,
-            "devices": 1,
-        }
-
-    def configure_optimizers(self) -> None:
-        """Nothing is optimised."""
+        own = {"max_epochs": passes, "check_val_every_n_epoch": passes}
+        return {**super().trainer_arguments, **own}
 
     def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:
         """Look at a batch of normal images."""
         n_images = len(batch.image)
         self.model.learn(batch.image, batch.image_path or [""] * n_images)
         return torch.zeros((), requires_grad=True, device=self.device)  # lightning wants a loss
-
-    def validation_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Batch:
-        """Score normal images for the calibration."""
-        return self.test_step(batch, *args, **kwargs)
 
     def on_validation_start(self) -> None:
         """Draw the banks: validation comes before the end of an epoch."""
@@ -169,6 +139,11 @@ class ZooSuperAD(ZooMethod, AnomalibModule):
             return super().to_onnx(export_root, **given, **kwargs)
         finally:
             self.model.backbone = backbone
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the banks are drawn."""
+        return bool(self._is_fitted)
 
     def _end_pass(self) -> None:
         if not self._is_fitted and self.model.end_pass():

@@ -18,8 +18,11 @@ from anomalib.models.components import DynamicBufferMixin, GaussianBlur2d
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zoo.methods.memory_bank.neighbours import affinity_bias, nearest_neighbour
-from zoo.methods.memory_bank.static_distance import static_nearest_distance
+from zoo.methods.memory_bank.neighbours import (
+    affinity_bias,
+    nearest_neighbour,
+    static_nearest_distance,
+)
 from zoo.methods.memory_bank.stream import FeatureStream
 from zoo.utils.errors import ZooError, nearest
 from zoo_plugins.superad.references import chosen_references, turned

@@ -15,10 +15,10 @@ from zoo.data import MVTecAD2Layout
 from zoo.data.images import read_image
 from zoo.data.tiling import Scaled, ScaledPreProcessor, Tiling, score_in_tiles, tiled, to_scale
 from zoo.export import export_model
-from zoo.methods.method import whole_image
+from zoo.methods.method import score_split, whole_image
 from zoo.postprocess import Calibration
 from zoo.predict import GraphPredictor
-from zoo.predict.torch_predictor import TorchPredictor, score_split
+from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.experiment import load
 from zoo.runs.run import run
 from zoo.utils.errors import ZooError

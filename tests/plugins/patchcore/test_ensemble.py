@@ -7,7 +7,7 @@ import torch
 from zoo_plugins.patchcore import Member, ZooPatchcore
 
 from zoo.data import MVTecAD2Layout
-from zoo.predict.torch_predictor import score_split
+from zoo.methods.method import score_split
 from zoo.runs.engine import RunEngine
 from zoo.utils.errors import ZooError
 from zoo.utils.seeding import apply_seed

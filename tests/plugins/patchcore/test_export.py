@@ -5,7 +5,7 @@ import pytest
 import torch
 from zoo_plugins.patchcore import ZooPatchcore
 
-from zoo.methods.memory_bank import static
+from zoo.methods.memory_bank import neighbours
 from zoo.predict.openvino_core import openvino_core
 
 pytest.importorskip("onnxscript")
@@ -27,7 +27,7 @@ EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
     ids=["default", "re-weighted", "neighbours", "reference"],
 )
 def test_any_number_of_images(fill, random_images, tmp_path, monkeypatch, options):
-    monkeypatch.setattr(static, "STATIC_BLOCK", 100)  # several blocks
+    monkeypatch.setattr(neighbours, "STATIC_BLOCK", 100)  # several blocks
     options = {"image_size": 64, "bank_size": 150, "pretrain_dim": 64, **options}
     model = fill(ZooPatchcore(**options))
     path = model.to_openvino(tmp_path, input_size=(64, 64))

@@ -119,15 +119,6 @@ def test_half_precision_gives_almost_the_same(fitted, fill, random_images, dtype
     torch.testing.assert_close(one, other, rtol=0.05, atol=0)
 
 
-@pytest.mark.parametrize("library", ["faiss", "openvino"])
-def test_libraries_search_too(fitted, fill, random_images, library):
-    pytest.importorskip(library)
-    model = fill(ZooPatchcore(image_size=64, coreset_sampling_ratio=0.2, search=library))
-    with torch.no_grad():
-        one, other = (each(random_images(2)).anomaly_map for each in (model, fitted))
-    torch.testing.assert_close(one, other)
-
-
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize(("backbone", "weights"), [("tf_efficientnet_lite0", "embedded")])
 def test_the_constructor_touches_no_network(backbone, weights):

@@ -11,11 +11,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
-from zoo_plugins._distillation.anomaly_map import CosineDistanceMap
-from zoo_plugins._distillation.loss import distillation_loss
 from zoo_plugins._distillation.networks import MirroredDecoder, OneClassBottleneck
-from zoo_plugins._distillation.teacher import Teacher
+from zoo_plugins._distillation.torch_model import (
+    CosineDistanceMap,
+    distillation_loss,
+)
 
+from zoo.methods.weights import FrozenBackbone
 from zoo.testing.weights import fill_seeded
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
@@ -72,7 +74,9 @@ def test_parameter_counts_and_shapes_are_the_references():
 
 def test_the_teacher_has_the_references_layers():
     with torch.device("meta"):
-        teacher = Teacher("wide_resnet50_2.tv_in1k", "random", ["layer1", "layer2", "layer3"])
+        teacher = FrozenBackbone(
+            "wide_resnet50_2.tv_in1k", "random", ["layer1", "layer2", "layer3"]
+        )
     assert (tuple(teacher.channels), tuple(teacher.strides)) == (CHANNELS, STRIDES)
     assert not any("layer4" in name for name, _ in teacher.named_parameters())
 

@@ -10,9 +10,10 @@ from zoo_plugins.superad.tokens import TokenBackbone
 
 from zoo.data import MVTecAD2Layout
 from zoo.methods import BlobPostProcessor
+from zoo.methods.method import score_split
 from zoo.postprocess import Calibration
 from zoo.predict.openvino_core import openvino_core
-from zoo.predict.torch_predictor import TorchPredictor, score_batch, score_split
+from zoo.predict.torch_predictor import TorchPredictor, score_batch
 from zoo.runs.engine import RunEngine
 from zoo.utils.errors import ZooError
 

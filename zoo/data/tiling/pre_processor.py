@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from anomalib.data import Batch, ImageBatch
-from anomalib.pre_processing import PreProcessor
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torchvision.transforms.v2 import Compose, Transform
@@ -27,6 +26,7 @@ from zoo.data.anomalib_internals import (
     transform_to_spec,
 )
 from zoo.data.dataset import native_sizes
+from zoo.data.pre_processing import ZooPreProcessor
 from zoo.data.tiling.grid import MAX_TILED_PIXELS, Grid, Layout
 from zoo.data.tiling.stitch import Seams, check_seams, cut, stitch
 from zoo.data.transforms import Scaled
@@ -35,7 +35,7 @@ from zoo.utils.errors import ZooError
 Step = Callable[[Batch], Batch]
 
 
-class ScaledPreProcessor(PreProcessor):
+class ScaledPreProcessor(ZooPreProcessor):
     """Scale whole images with their aspect ratio kept, then apply a transform.
 
     Args:

@@ -12,6 +12,7 @@ from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import Compose, Resize, Transform
 
+from zoo.data.pre_processing import pre_processing_of
 from zoo.data.tiling.grid import Layout, Remainder
 from zoo.data.tiling.pre_processor import TilingPreProcessor
 from zoo.data.tiling.stitch import Seams
@@ -54,7 +55,7 @@ class Tiling:
                 f"tiling: window {self.window}, overlap {self.overlap}: the window must be 1 or "
                 "more pixels, the overlap a share of it from 0 to below 1"
             )
-        transform = getattr(method, "transform", None)
+        transform = pre_processing_of(method).transform
         resize = leading_resize(transform)
         side = self.side or _own_side(resize) or self.window
         own = resize.multiple if isinstance(resize, Scaled) else 1
@@ -84,11 +85,6 @@ def tiled(model: AnomalibModule, tiling: Tiling | dict[str, Any] | None) -> Anom
         assert own is None or isinstance(own, PreProcessor)
         model.pre_processor = tiling.pre_processor(own)
     return model
-
-
-def tile_layout(pre_processor: Any) -> Layout | None:
-    """Return how a pre-processor cuts images, or None if it leaves them whole."""
-    return pre_processor.layout if isinstance(pre_processor, TilingPreProcessor) else None
 
 
 def _own_side(resize: Transform | None) -> int | None:

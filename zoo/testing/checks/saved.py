@@ -33,7 +33,7 @@ def comes_back_as_a_checkpoint(subject: MethodUnderTest) -> Iterator[str]:
     folder, model = subject.run
     name = f"{type(model).__name__}.load_from_checkpoint"
     loaded = type(model).load_from_checkpoint(folder / MODEL, map_location="cpu", weights_only=True)
-    calibration = getattr(loaded.post_processor, "calibration", None)
+    calibration = loaded.post_processor.calibration
     if calibration is None:
         yield f"after {name} there is no calibration; leave the post-processor to ZooMethod"
         return
