@@ -8,18 +8,26 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 import torch
 
 from zoo.cli import main
+from zoo.cli.outside import GROUP, load_verb
+from zoo.methods.registry import load_all
+from zoo.recipes.files import find_recipe, method_of
+from zoo.recipes.trust import check_recipe
 from zoo.results.rows import read_rows
+from zoo.runs.check import read_calibration
+from zoo.utils.errors import ZooError
+from zoo.utils.plain_yaml import read_yaml
 
 ROOT = Path(__file__).parents[1]
 OUTSIDER = ROOT / "tests" / "outsider"
 TUTORIAL = ROOT / "docs" / "add-a-method.md"
-MOST_LINES = 60
+MOST_LINES = 50
 # A file with its name above it, or commands, or lines that the commands before it print.
 BLOCK = re.compile(r"(?:\*\*`(\S+)`\*\*\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = r"\d+\.\d+"
@@ -107,7 +115,9 @@ def test_the_outsider_is_listed_and_shown(capsys):
     assert "anomalib-zoo-template 0.1.0" in row
     assert row.endswith("ok")
     assert main(["show", "Template"]) == 0
-    assert "VAND 4 admissible: yes" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "VAND 4 admissible: yes" in text
+    assert "template/256" in text
 
 
 @pytest.mark.usefixtures("installed")
@@ -118,11 +128,54 @@ def test_the_outsider_is_trained_by_its_short_name_and_benched(tmp_path, mini, c
     words = ["train", "--model", "Template", *small, "--data", "MVTecAD2Layout", *data]
     assert main([*words, "--data.category", "part", "--default_root_dir", str(runs)]) == 0
     assert (runs / "Template" / "part" / "seed0" / "model.ckpt").is_file()
-    assert main(["bench", str(OUTSIDER / "template-256.yaml"), *data, "--out", str(runs)]) == 0
-    assert "| template-256 | template | yes | 1 | 1 |" in capsys.readouterr().out
+    assert main(["bench", "template/256", *data, "--out", str(runs)]) == 0
+    assert "| template/256 | template | yes | 1 | 1 |" in capsys.readouterr().out
     rows = read_rows([runs])
     assert set(rows["method"]) == {"template"}
     assert rows["segf1"].notna().all()
+    run = runs / "template-256" / "part" / "seed0"
+    assert main(["calibrate", str(run), "--rule", "MeanOfMaxima"]) == 0
+    assert read_calibration(run).rule == "MeanOfMaxima"
+    capsys.readouterr()
+    assert main(["thresholds", str(runs)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.endswith("(MeanOfMaxima)") for line in lines] == [False, True]
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_recipe_of_the_outsider_is_found_by_name_and_path():
+    recipe = find_recipe("template/256")
+    assert recipe.name == find_recipe(str(recipe.path)).name == "template/256"
+    assert method_of(recipe) == "Template"
+    check_recipe(read_yaml(recipe.path), recipe.name)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_rule_of_the_outsider_may_stand_in_a_recipe():
+    rule = {"class_path": "zoo_template.rules.MeanOfMaxima", "init_args": {"min_area_px": 5}}
+    post_processor = {"class_path": "zoo.methods.BlobPostProcessor", "init_args": {"rule": rule}}
+    model = {"class_path": "Template", "init_args": {"post_processor": post_processor}}
+    load_all()
+    check_recipe({"model": model}, "mine.yaml")
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_verb_of_the_outsider_has_help_and_checks_its_arguments(capsys):
+    assert main(["--help"]) == 0
+    [line] = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("  thresholds")
+    ]
+    assert "print the threshold" in line
+    assert main(["thresholds", "runs", "--wrong"]) == 1
+    assert "--wrong" in capsys.readouterr().err
+    assert main(["treshold"]) == 1
+    assert "did you mean 'thresholds'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["no_such_module", "json", "zoo_template:Missing"])
+def test_a_broken_verb_is_one_line(value, installed):
+    with pytest.raises(ZooError, match="verb 'mine'"):
+        load_verb(EntryPoint("mine", value, GROUP))
 
 
 @pytest.mark.usefixtures("installed")

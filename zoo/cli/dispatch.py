@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from zoo import __version__
 from zoo.cli.interrupts import INTERRUPTED, MESSAGE, interruptible
+from zoo.cli.outside import described, load_verb, outside_verbs
 from zoo.recipes.trust import trusting
 from zoo.utils.atomic import unwritable
 from zoo.utils.errors import ZooError, nearest, one_line
@@ -114,18 +115,20 @@ def _dispatch(words: list[str], debug: bool) -> int:
     if verb == "--version":
         print(f"anomalib-zoo {__version__}")
         return 0
-    if verb in ZOO_VERBS:
-        module = import_module(f"zoo.cli.{verb}")
-        parser = Parser(prog=f"zoo {verb}", description=module.HELP, allow_abbrev=False)
-        module.add_arguments(parser)
-        args = parser.parse_args(words[1:])
-        args.debug = debug
-        return module.run(args)
     if verb == "train":
         return import_module("zoo.cli.train").run(words[1:])
     if verb in ANOMALIB_VERBS:
         return _anomalib(words[verb == "anomalib" :])
-    raise ZooError(f"unknown command '{verb}'{nearest(verb, [*ZOO_VERBS, *ANOMALIB_VERBS])}")
+    outside = {} if verb in ZOO_VERBS else outside_verbs()
+    if verb not in ZOO_VERBS and verb not in outside:
+        known = [*ZOO_VERBS, *ANOMALIB_VERBS, *outside]
+        raise ZooError(f"unknown command '{verb}'{nearest(verb, known)}")
+    module = load_verb(outside[verb]) if outside else import_module(f"zoo.cli.{verb}")
+    parser = Parser(prog=f"zoo {verb}", description=module.HELP, allow_abbrev=False)
+    module.add_arguments(parser)
+    args = parser.parse_args(words[1:])
+    args.debug = debug
+    return module.run(args)
 
 
 def _anomalib(words: list[str]) -> int:
@@ -154,6 +157,7 @@ def _help() -> str:
     lines += [f"  {verb:<11}{import_module(f'zoo.cli.{verb}').HELP}" for verb in ZOO_VERBS]
     lines += ["", "anomalib's verbs, with its own flags and recipes and every method known:"]
     lines += [f"  {verb:<11}{text}" for verb, text in ANOMALIB_VERBS.items()]
+    lines += described()
     lines += ["", "  --version  print the version", "  --debug    show the traceback of an error"]
     lines += ["  --trust    use recipes and checkpoints unchecked: they may run any code"]
     return "\n".join(lines)

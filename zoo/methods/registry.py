@@ -13,7 +13,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import sys
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -61,13 +63,38 @@ def find(name: str) -> Method:
     raise ZooError(f"there is no method '{name}'{hint or '; none is installed'}")
 
 
+def recipe_folders() -> dict[str, Path]:
+    """Return the folders of recipes that packages have beside their classes, by method.
+
+    `recipes/<method>/` of the class's folder, or `recipes/` itself where that is not there.
+    """
+    return _recipe_folders(tuple(sys.path), os.environ.get(ONLY))
+
+
+@cache  # reading all entry points takes some 20 ms
+def _recipe_folders(path: tuple[str, ...], only: str | None) -> dict[str, Path]:
+    folders = {}
+    for name, entry in sorted(_entries().items()):
+        try:
+            folder = _module_file(entry.module.strip()).parent / "recipes"
+        except ZooError:  # a problem of its package, which `zoo list` shows
+            continue
+        own = folder / name if (folder / name).is_dir() else folder
+        if own.is_dir():
+            folders[name] = own
+    return folders
+
+
 def load(name: str) -> type:
     """Import a method's class, by entry name or class name."""
     return _import(find(name))
 
 
 def load_all() -> tuple[list[type], list[tuple[str, str]]]:
-    """Import every method's class; those that fail are returned as pairs (name, reason)."""
+    """Import all methods and rules; return classes, and (name, reason) of methods that fail."""
+    from zoo.postprocess.rules.text import load_installed_rules  # imports numpy
+
+    load_installed_rules()  # naming one that fails is an error of its own
     classes: list[type] = []
     failed: list[tuple[str, str]] = []
     for method in methods().values():

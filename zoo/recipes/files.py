@@ -2,7 +2,7 @@
 
 They are packaged inside `zoo` (wheel) or stand beside it (checkout). Only the folder that belongs
 to the `zoo` that was really imported is read: an editable install also drops an unused copy into
-site-packages, which would go stale.
+site-packages, which would go stale. Other packages have theirs beside the class of the method.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import zoo
+from zoo.methods.registry import recipe_folders
 from zoo.utils.errors import ZooError, nearest
 from zoo.utils.plain_yaml import read_text, read_yaml
 
@@ -148,8 +149,7 @@ def recipes_folder() -> Path:
 
 def recipe_names() -> list[str]:
     """Return the packaged recipes' names, such as `quickstart` or `patchcore/embedded`."""
-    folder = recipes_folder()
-    return sorted(_name(path, folder) for path in folder.rglob("*.yaml") if path.name[0] != ".")
+    return sorted(_packaged())
 
 
 def find_recipe(name_or_path: str) -> Recipe:
@@ -160,17 +160,16 @@ def find_recipe(name_or_path: str) -> Recipe:
     """
     text = str(name_or_path)
     path = Path(text).expanduser()
+    packaged = _packaged()
     if path.suffix in _SUFFIXES and path.is_file():
-        folder = recipes_folder()
-        packaged = path.resolve().is_relative_to(folder)
-        return Recipe(_name(path.resolve(), folder) if packaged else path.stem, path)
+        names = {file.resolve(): name for name, file in packaged.items()}
+        return Recipe(names.get(path.resolve(), path.stem), path)
     key = text.replace("\\", "/").removeprefix("./").removeprefix("recipes/")
     key = key.removesuffix(".yaml").removesuffix(".yml")
-    names = recipe_names()
-    if key in names:
-        return Recipe(key, recipes_folder() / f"{key}.yaml")
+    if key in packaged:
+        return Recipe(key, packaged[key])
     what = "file or recipe" if path.suffix in _SUFFIXES else "recipe"
-    raise ZooError(f"there is no {what} '{text}'{nearest(key, names)}")
+    raise ZooError(f"there is no {what} '{text}'{nearest(key, packaged)}")
 
 
 def method_of(recipe: Recipe) -> str:
@@ -199,6 +198,13 @@ def recipes_for(class_name: str) -> list[Recipe]:
     return recipes_by_class().get(class_name, [])
 
 
-def _name(path: Path, folder: Path) -> str:
-    """Return a packaged recipe's name: its path in the folder without the suffix."""
-    return path.relative_to(folder).with_suffix("").as_posix()
+def _packaged() -> dict[str, Path]:
+    """Return the packaged recipes by name: the path in the folder, below an outside method's."""
+    folders = [("", recipes_folder())]
+    folders += [(f"{method}/", folder) for method, folder in recipe_folders().items()]
+    return {
+        prefix + path.relative_to(folder).with_suffix("").as_posix(): path
+        for prefix, folder in folders
+        for path in folder.rglob("*.yaml")
+        if path.name[0] != "."
+    }

@@ -1,7 +1,6 @@
 """Template: how far each place of an image is from what normal images show there."""
 
 import torch
-from anomalib import LearningType
 from anomalib.data import Batch, InferenceBatch
 from anomalib.models import AnomalibModule
 from anomalib.models.components import DynamicBufferMixin
@@ -40,20 +39,11 @@ class TemplateModel(DynamicBufferMixin, nn.Module):
 class Template(ZooMethod, AnomalibModule):
     """The wiring: `weights` as in `zoo.methods.weights`, images as squares of `image_size`."""
 
-    learning_type = LearningType.ONE_CLASS
-    validation_step = AnomalibModule.test_step
-
     def __init__(self, weights: str = "embedded", image_size: int = 256, **parts) -> None:
         if parts.get("pre_processor", True) is True:
             parts["pre_processor"] = whole_image(image_size, EMBEDDED_BACKBONE, weights)
         super().__init__(**parts)
         self.model = TemplateModel(weights)
-
-    @property
-    def trainer_arguments(self) -> dict:
-        return {"max_epochs": 1, "num_sanity_val_steps": 0, "devices": 1}  # one pass is enough
-
-    def configure_optimizers(self) -> None: ...  # nothing is optimised
 
     def training_step(self, batch: Batch, *args) -> Tensor:
         self.model.learn(batch.image)

@@ -9,12 +9,14 @@ import ast
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from importlib.metadata import entry_points
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.rules import Rule
-from zoo.utils.errors import ZooError, nearest
+from zoo.utils.errors import ZooError, nearest, one_line
 
+RULES = "anomalib_zoo.rules"  # entry points of other packages' rules
 _LIKE = "write it like Quantile(q=0.9999, min_area_px=20)"
 _KINDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
 _MOST_SHOWN = 60  # characters of a text that cannot be read
@@ -53,13 +55,31 @@ def rule_of(calibration: Calibration) -> Rule:
         raise ZooError(f"the rule of the last calibration: {error}; --rule takes another") from None
 
 
+def load_installed_rules() -> list[str]:
+    """Import the rules of other packages; return what is wrong with those that fail.
+
+    A package names the classes of its rules in its entry points::
+
+        [project.entry-points."anomalib_zoo.rules"]
+        MyRule = "my_package:MyRule"
+    """
+    problems = []
+    for entry in entry_points(group=RULES):
+        try:
+            entry.load()
+        except (Exception, SystemExit) as error:
+            problems.append(f"rule '{entry.name}' of {entry.value} is left out: {one_line(error)}")
+    return problems
+
+
 def _make(name: str, parameters: Mapping[str, Any]) -> Rule:
+    problems = load_installed_rules()
     kinds: dict[str, type[Rule]] = {
         kind.__name__: kind for kind in _subclasses(Rule) if not inspect.isabstract(kind)
     }
     lowered = {known.lower(): kind for known, kind in kinds.items()}
     if name.lower() not in lowered:
-        raise ZooError(f"there is no rule '{name}'{nearest(name, kinds)}")
+        raise ZooError("; ".join([f"there is no rule '{name}'{nearest(name, kinds)}", *problems]))
     kind = lowered[name.lower()]
     names = [field.name for field in fields(kind)]
     for parameter, value in parameters.items():

@@ -129,13 +129,15 @@ def is_known(name: str) -> bool:
 
 
 def registered() -> frozenset[str]:
-    """Return the packages of the registered methods; their names are read, nothing is imported."""
+    """Return the packages of registered methods and rules, by name; nothing is imported."""
     return _registered(tuple(sys.path))
 
 
 @cache  # reading all entry points takes some 20 ms
 def _registered(path: tuple[str, ...]) -> frozenset[str]:
-    entries = entry_points(group=GROUP)
+    from zoo.postprocess.rules.text import RULES  # imports numpy
+
+    entries = [*entry_points(group=GROUP), *entry_points(group=RULES)]
     return frozenset(re.split(r"[.:\s]", entry.value.strip())[0] for entry in entries)
 
 
