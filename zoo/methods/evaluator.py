@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable
+from operator import attrgetter, methodcaller
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,18 @@ from zoo.metrics import PixelCounts, PixelScores, image_auroc, image_f1_max
 
 
 class _Streaming(Metric):
-    """A torchmetrics metric whose state is one of ours; states of parts add up with `+`."""
+    """A torchmetrics metric whose state is one of ours; states of parts add up with `+`.
 
-    higher_is_better = True
+    Args:
+        value: From the state to the metric's value, None where it is undefined; can be pickled.
+    """
+
     # With False torchmetrics would merge states of its own kind, of which there are none.
     full_state_update = True
 
-    def __init__(self) -> None:
+    def __init__(self, value: Callable[[Any], float | None]) -> None:
         super().__init__()
+        self.value = value
         self.reset()
 
     def reset(self) -> None:
@@ -39,41 +44,35 @@ class _Streaming(Metric):
 
     def compute(self) -> torch.Tensor:
         """Return the value as a scalar tensor, NaN where it is undefined."""
-        value = self._value()
+        value = self.value(self.state)
         return torch.tensor(float("nan") if value is None else value)
+
+    def _empty(self) -> Any:
+        raise NotImplementedError
 
     def _copy_state_dict(self) -> dict[str, Any]:
         return {"state": self.state}
 
-    def _sync_dist(self, dist_sync_fn: Callable | None = None, process_group: Any = None) -> None:
-        states = [None] * torch.distributed.get_world_size(process_group)
+    def _sync_dist(
+        self, dist_sync_fn: Callable[..., Any] | None = None, process_group: Any = None
+    ) -> None:
+        states: list[Any] = [None] * torch.distributed.get_world_size(process_group)
         torch.distributed.all_gather_object(states, self.state, process_group)
         self.state = functools.reduce(operator.add, states)
 
 
-class _OfImages(_Streaming):
-    """State: (score, label) of every image."""
-
+class _Images(_Streaming):
     def _empty(self) -> list[tuple[float, int]]:
         return []
 
     def update(self, scores: torch.Tensor, labels: torch.Tensor) -> None:
         """Add image scores (B,) and labels (B,)."""
-        scores = scores.detach().cpu().float().reshape(-1).tolist()
-        # A new list: torchmetrics may hold the old one aside.
-        self.state = [
-            *self.state,
-            *zip(scores, labels.cpu().reshape(-1).int().tolist(), strict=True),
-        ]
-
-    def _arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        scores, labels = zip(*self.state, strict=True) if self.state else ((), ())
-        return np.array(scores), np.array(labels)
+        values = scores.detach().cpu().float().reshape(-1).tolist()
+        pairs = zip(values, labels.cpu().reshape(-1).int().tolist(), strict=True)
+        self.state = [*self.state, *pairs]  # a new list: torchmetrics may hold the old one aside
 
 
-class _OfMaps(_Streaming):
-    """State: scores of all pixels, in histograms."""
-
+class _Maps(_Streaming):
     def _empty(self) -> PixelScores:
         return PixelScores()
 
@@ -83,9 +82,7 @@ class _OfMaps(_Streaming):
             self.state.update(score_map, mask > 0)
 
 
-class _OfMasks(_Streaming):
-    """State: pixels by mask and truth."""
-
+class _Masks(_Streaming):
     def _empty(self) -> PixelCounts:
         return PixelCounts()
 
@@ -94,98 +91,23 @@ class _OfMasks(_Streaming):
         for mask, truth in _pairs(predicted, masks):
             self.state.update(mask > 0, truth > 0)
 
-    def _value(self) -> float | None:
-        return getattr(self.state, self.counted)
 
-
-class ImageAuroc(AnomalibMetric, _OfImages):
-    """AUROC of image scores, whatever their range."""
+class ImageMetric(AnomalibMetric, _Images):
+    """A metric of image scores, whatever their range; its state is the (score, label) of each."""
 
     default_fields = ("pred_score", "gt_label")
 
-    def _value(self) -> float | None:
-        return image_auroc(*self._arrays())
 
-
-class ImageF1Max(AnomalibMetric, _OfImages):
-    """Largest F1 of one threshold on image scores, labels in hand: a bound."""
-
-    default_fields = ("pred_score", "gt_label")
-
-    def _value(self) -> float | None:
-        return image_f1_max(*self._arrays())
-
-
-class PixelAuroc(AnomalibMetric, _OfMaps):
-    """AUROC of raw score maps at model size."""
+class MapMetric(AnomalibMetric, _Maps):
+    """A metric of raw score maps at model size; its state is `PixelScores`."""
 
     default_fields = ("anomaly_map", "gt_mask")
 
-    def _value(self) -> float | None:
-        return self.state.pixel_auroc
 
-
-class OracleSegF1(AnomalibMetric, _OfMaps):
-    """Largest SegF1 of one threshold on raw score maps, truth in hand: a bound."""
-
-    default_fields = ("anomaly_map", "gt_mask")
-
-    def _value(self) -> float | None:
-        return self.state.oracle_segf1
-
-
-class AuPro(AnomalibMetric, _OfMaps):
-    """Area under per-region overlap of raw score maps, up to a false-positive rate.
-
-    Args:
-        limit: The rate; MVTec AD 2 has 0.05, its older tool 0.30.
-        fields: See anomalib's metrics, as all further arguments.
-    """
-
-    default_fields = ("anomaly_map", "gt_mask")
-
-    def __init__(self, *args: Any, limit: float = 0.05, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.limit = limit
-
-    def _value(self) -> float | None:
-        return self.state.au_pro(self.limit)
-
-
-class SegF1(AnomalibMetric, _OfMasks):
-    """SegF1 of preview masks at model size."""
+class MaskMetric(AnomalibMetric, _Masks):
+    """A metric of preview masks at model size; its state is `PixelCounts`."""
 
     default_fields = ("pred_mask", "gt_mask")
-    counted = "segf1"
-
-
-class SegPrecision(AnomalibMetric, _OfMasks):
-    """Share of the marked pixels that are defect."""
-
-    default_fields = ("pred_mask", "gt_mask")
-    counted = "precision"
-
-
-class SegRecall(AnomalibMetric, _OfMasks):
-    """Share of the defect pixels that are marked."""
-
-    default_fields = ("pred_mask", "gt_mask")
-    counted = "recall"
-
-
-class SegF1AllPositive(AnomalibMetric, _OfMasks):
-    """SegF1 of masks that mark everything."""
-
-    default_fields = ("pred_mask", "gt_mask")
-    counted = "segf1_all_positive"
-
-
-class FlaggedFraction(AnomalibMetric, _OfMasks):
-    """Share of all pixels that are marked."""
-
-    default_fields = ("pred_mask", "gt_mask")
-    counted = "flagged_fraction"
-    higher_is_better = None
 
 
 class RawEvaluator(Evaluator):
@@ -196,22 +118,30 @@ class RawEvaluator(Evaluator):
     """
 
     def __init__(self) -> None:
-        of_images = {"image_auroc": ImageAuroc(), "image_f1_max": ImageF1Max()}
-        of_pixels = {
-            "segf1": SegF1(strict=False),
-            "precision": SegPrecision(strict=False),
-            "recall": SegRecall(strict=False),
-            "segf1_all_positive": SegF1AllPositive(strict=False),
-            "flagged_fraction": FlaggedFraction(strict=False),
-            "oracle_segf1": OracleSegF1(strict=False),
-            "pixel_auroc": PixelAuroc(strict=False),
-            "au_pro_005": AuPro(limit=0.05, strict=False),
-            "au_pro_030": AuPro(limit=0.30, strict=False),
+        counted = ("segf1", "precision", "recall", "segf1_all_positive", "flagged_fraction")
+        metrics: dict[str, Any] = {
+            "image_auroc": ImageMetric(value=functools.partial(_of_images, image_auroc)),
+            "image_f1_max": ImageMetric(value=functools.partial(_of_images, image_f1_max)),
         }
-        metrics = of_images | {f"{name}_model_size": each for name, each in of_pixels.items()}
+        for name in counted:
+            metrics[f"{name}_model_size"] = MaskMetric(value=attrgetter(name), strict=False)
+        for name, value in {
+            "oracle_segf1": attrgetter("oracle_segf1"),
+            "pixel_auroc": attrgetter("pixel_auroc"),
+            "au_pro_005": methodcaller("au_pro", 0.05),
+            "au_pro_030": methodcaller("au_pro", 0.30),
+        }.items():
+            metrics[f"{name}_model_size"] = MapMetric(value=value, strict=False)
         for name, metric in metrics.items():
             metric.name = name
         super().__init__(test_metrics=list(metrics.values()))
+
+
+def _of_images(
+    metric: Callable[[np.ndarray, np.ndarray], float | None], state: list[tuple[float, int]]
+) -> float | None:
+    scores, labels = zip(*state, strict=True) if state else ((), ())
+    return metric(np.array(scores), np.array(labels))
 
 
 def _pairs(first: torch.Tensor, second: torch.Tensor) -> list[tuple[np.ndarray, np.ndarray]]:
