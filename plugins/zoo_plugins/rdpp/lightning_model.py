@@ -45,6 +45,7 @@ class ReverseDistillationPlusPlus(Distillation, AnomalibModule):
 
     def __init__(
         self,
+        *,
         projection_learning_rate: float = 0.001,
         accumulate_batches: int = 2,
         fresh_noise: bool = False,

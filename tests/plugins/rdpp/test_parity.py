@@ -71,7 +71,9 @@ def test_loss_terms_and_gradients_are_the_references():
 @pytest.fixture
 def method(monkeypatch):
     """Return the module with the reference's shapes, which takes features for images."""
-    method = ReverseDistillationPlusPlus("resnet10t", "random", ["layer1"], decoder_depths=[1])
+    method = ReverseDistillationPlusPlus(
+        backbone="resnet10t", weights="random", layers=["layer1"], decoder_depths=[1]
+    )
     method.model.bottleneck = OneClassBottleneck(CHANNELS, STRIDES)
     method.model.decoder = MirroredDecoder(CHANNELS, STRIDES)
     method.model.projections = projections()
