@@ -137,6 +137,7 @@ def test_train_makes_the_models_anew(kit, grid):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_train_of_a_sealed_kit_seals(grid):
     for run in (grid.gear, grid.lid):
         (run / "attestation.json").write_text("{}")
