@@ -90,8 +90,8 @@ def test_a_method_that_scales_pictures_itself_sees_them_at_full_size(tmp_path, w
         measure(tmp_path / "runs" / "quick" / "part" / "seed0", (96, 64), 1, 0, full_size=each)
         for each in (False, True)
     )
-    assert (full.input_height, full.input_width) == (96, 64)
-    assert full.gflops > 3 * row.gflops
+    assert (full["input_height"], full["input_width"]) == (96, 64)
+    assert full["gflops"] > 3 * row["gflops"]
 
 
 def test_a_run_that_resizes_nothing_has_no_other_size():

@@ -91,7 +91,7 @@ def _row(words: tuple, trust: bool = False) -> dict[str, Any]:
     from zoo.results.efficiency import measure
 
     with trusting(trust):
-        return measure(*words).to_dict()
+        return measure(*words)
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

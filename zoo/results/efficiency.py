@@ -9,7 +9,6 @@ its finished mask, resizing included; reading files is not.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,40 +31,6 @@ PASSES, SECONDS = 20, 30.0
 _MULTIPLES = (1, 14, 16, 32)  # patches of vision transformers, strides of pyramids
 
 
-@dataclass(frozen=True)
-class Efficiency:
-    """One row: a run and an image size. Sizes are in pixels, memory in MB of 10**6 bytes."""
-
-    recipe: str
-    method: str
-    object: str
-    seed: int
-    height: int  # of the image
-    width: int
-    input_height: int  # of what the network sees of it
-    input_width: int
-    map_height: int  # of the score map as the method gives it
-    map_width: int
-    p50_ms: float
-    p95_ms: float
-    passes: int  # that were timed, after three that were not
-    seconds: float  # that they took together
-    parameters: int  # of the network; a memory bank has none
-    gflops: float  # 10**9 operations of torch's products and convolutions, no other library's
-    peak_rss_mb: float  # of the process, libraries and model included
-    above_start_mb: float  # of it, what was not there before the first pass
-    peak_device_mb: float | None  # reserved on the GPU; None on a CPU
-    device: str
-    processor: str
-    threads: int  # of torch
-    torch: str
-    zoo: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as plain data."""
-        return asdict(self)
-
-
 def measure(
     folder: Path,
     size: tuple[int, int],
@@ -73,8 +38,14 @@ def measure(
     seconds: float = SECONDS,
     device: str | None = None,
     full_size: bool = False,
-) -> Efficiency:
-    """Time a fitted run on random images of one size, one at a time.
+) -> dict[str, Any]:
+    """Return one row: what a fitted run costs on random images of one size, one at a time.
+
+    Sizes are in pixels, memory in MB of 10**6 bytes; `input_height` is of what the network sees,
+    `map_height` of the score map as the method gives it. `peak_rss_mb` is that of the process,
+    libraries and model included; `above_start_mb` what was not there before the first pass;
+    `peak_device_mb` what was reserved on the GPU, None on a CPU. `gflops` are 10**9 operations of
+    torch's products and convolutions, and of no other library.
 
     Args:
         folder: The run's folder.
@@ -106,32 +77,27 @@ def measure(
     height, width = predictor.score(image)[0].shape
     seen = size_at(size, leading_resize(pre_processing_of(predictor.model.pre_processor).transform))
     installed = versions()
-    return Efficiency(
-        recipe=facts["recipe"],
-        method=facts["method"],
-        object=facts["object"],
-        seed=facts["seed"],
-        height=size[0],
-        width=size[1],
-        input_height=seen[0],
-        input_width=seen[1],
-        map_height=height,
-        map_width=width,
-        p50_ms=timed["p50_ms"],
-        p95_ms=timed["p95_ms"],
-        passes=int(timed["passes"]),
-        seconds=timed["mean_ms"] * timed["passes"] / 1e3,
-        parameters=sum(parameter.numel() for parameter in predictor.model.parameters()),
-        gflops=operations(predictor, image) / 1e9,
-        peak_rss_mb=memory.peak_mb,
-        above_start_mb=memory.peak_mb - memory.start_mb,
-        peak_device_mb=torch.cuda.max_memory_reserved() / 1e6 if is_on_gpu else None,
-        device=torch.cuda.get_device_name() if is_on_gpu else predictor.model.device.type,
-        processor=processor_name(),
-        threads=torch.get_num_threads(),
-        torch=installed["torch"],
-        zoo=installed["anomalib-zoo"],
-    )
+    return {
+        **{name: facts[name] for name in ("recipe", "method", "object", "seed")},
+        "height": size[0],
+        "width": size[1],
+        "input_height": seen[0],
+        "input_width": seen[1],
+        "map_height": height,
+        "map_width": width,
+        **{name: timed[name] for name in ("p50_ms", "p95_ms", "passes")},
+        "seconds": timed["mean_ms"] * timed["passes"] / 1e3,
+        "parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),
+        "gflops": operations(predictor, image) / 1e9,
+        "peak_rss_mb": memory.peak_mb,
+        "above_start_mb": memory.peak_mb - memory.start_mb,
+        "peak_device_mb": torch.cuda.max_memory_reserved() / 1e6 if is_on_gpu else None,
+        "device": torch.cuda.get_device_name() if is_on_gpu else predictor.model.device.type,
+        "processor": processor_name(),
+        "threads": torch.get_num_threads(),
+        "torch": installed["torch"],
+        "zoo": installed["anomalib-zoo"],
+    }
 
 
 def unscaled(predictor: TorchPredictor, size: tuple[int, int]) -> TorchPredictor:

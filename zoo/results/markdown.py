@@ -266,7 +266,7 @@ def own_images_table(rows: pd.DataFrame) -> Table:
         cells += [percent(row["detection_rate"]), percent(row["false_alarm_rate"])]
         cells += [whole(row[EXPECTED]), percent(row["image_auroc"]), percent(row["segf1"])]
         lines.append(cells + [whole(row[name]) for name in ("total_s", "p50_ms", "peak_rss_mb")])
-    return Table("Runs on own pictures", head, lines, 4, before)
+    return Table("Runs on own images", head, lines, 4, before)
 
 
 def _bold_ours(entry: Entry) -> str:

@@ -161,7 +161,7 @@ def test_own_pictures_have_a_table_of_their_own(runs):
         metrics["splits"] = {"test": metrics["splits"]["test_public"]}
         path.write_text(json.dumps(metrics))
     text = report(runs)
-    assert "Runs on own pictures" in text
+    assert "Runs on own images" in text
     assert "SuperADD" not in text
 
 
