@@ -149,15 +149,11 @@ def records(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_every_readable_picture_is_judged_and_every_other_named(
-    detector, shots, tmp_path, monkeypatch, capsys
-):
-    from zoo.cli import main, predict
+def test_every_readable_image_is_predicted_and_every_other_named(graph, shots, tmp_path, capsys):
+    from zoo.cli import main
 
-    monkeypatch.setattr(predict, "_check", lambda *args: None)
-    monkeypatch.setattr(predict, "_judge", lambda *args: detector)
     out = tmp_path / "out"
-    assert main(["predict", "run", str(shots), "--out", str(out)]) == 1
+    assert main(["predict", str(graph(".onnx")), str(shots), "--out", str(out)]) == 1
     printed, said = capsys.readouterr()
     lines = records(printed)
     assert lines == records((out / LINES).read_text())
@@ -196,7 +192,7 @@ def test_no_name_ends_the_command_whatever_the_console(encoding, tmp_path):
     (tmp_path / "ö · \U0001f642.heic").touch()
     graph = tmp_path / "none.onnx"
     done = subprocess.run(
-        [sys.executable, "-c", START, "predict", "--exported", str(graph), str(tmp_path)],
+        [sys.executable, "-c", START, "predict", str(graph), str(tmp_path)],
         env=os.environ | {"PYTHONIOENCODING": encoding},
         capture_output=True,
         check=False,
@@ -226,10 +222,11 @@ def test_one_result_that_cannot_be_written_is_that_pictures_error(
 
 
 def test_a_full_disk_ends_the_command_and_leaves_no_empty_file(
-    detector, tmp_path, texture, write_image, monkeypatch, capsys
+    graph, tmp_path, texture, write_image, monkeypatch, capsys
 ):
-    from zoo.cli import main, predict
+    from zoo.cli import main
 
+    path = str(graph(".onnx"))
     shots, out = tmp_path / "shots", tmp_path / "out"
     for index in range(3):
         write_image(shots / f"{index}.png", texture(index))
@@ -243,9 +240,7 @@ def test_a_full_disk_ends_the_command_and_leaves_no_empty_file(
         return real(self, data)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    monkeypatch.setattr(predict, "_check", lambda *args: None)
-    monkeypatch.setattr(predict, "_judge", lambda *args: detector)
-    assert main(["predict", "run", str(shots), "--out", str(out)]) == 1
+    assert main(["predict", path, str(shots), "--out", str(out)]) == 1
     printed, said = capsys.readouterr()
     assert len(records(printed)) >= 1
     [line] = [line for line in said.splitlines() if line.startswith("zoo: ")]

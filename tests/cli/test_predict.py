@@ -116,7 +116,7 @@ def test_a_graph_judges_as_its_run_does_without_torch(run, shots, predict, tmp_p
     _, expected, _ = predict("shots")
     code = (
         "import sys; from zoo.cli import main;"
-        "code = main(['predict', '--exported', 'model.onnx', 'shots', '--out', 'graph']);"
+        "code = main(['predict', 'model.onnx', 'shots', '--out', 'graph']);"
         "sys.exit(code or ('torch' in sys.modules) * 9)"
     )
     done = subprocess.run(
@@ -358,15 +358,14 @@ def test_an_interrupted_command_keeps_what_it_wrote(shots, predict, monkeypatch)
     ("words", "says"),
     [
         (["nowhere", "x.png"], "no such folder at nowhere"),
-        (["."], "the following arguments are required: PICTURE"),
+        (["."], "the following arguments are required: IMAGE"),
         ([".", "x.png"], "no finished run at ."),
         (["RUN", "nothing.png"], "no image and no folder at nothing.png"),
         (["RUN", "empty"], "no image in empty"),
         (["RUN", "empty", "--interval", "0"], "--interval must be greater than 0"),
         (["RUN", "empty", "--batch-size", "0"], "--batch-size at least 1"),
         (["RUN", "empty", "--wach"], "did you mean '--watch'"),
-        (["--exported", "no.onnx", "x.png"], "no exported graph at no.onnx"),
-        (["--exported", "model.pt", "x.png"], "give a .onnx or .xml file"),
+        (["no.onnx", "x.png"], "no exported graph at no.onnx"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(run, words, says, tmp_path, monkeypatch, capsys):
