@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from anomalib.cli import AnomalibCLI
-from anomalib.cli.utils import CustomHelpFormatter
 from anomalib.deploy import CompressionType, ExportType
 from anomalib.engine import Engine
 from anomalib.models import AnomalibModule
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 
 from zoo.cli.train import as_texts, resolve_recipes
+from zoo.data.anomalib_internals import CustomHelpFormatter, engine_arguments
 from zoo.data.tiling.recipe import Tiling, tiled
 from zoo.export.graph import ONNX_OPTIONS, after_resize, calibration_of, metadata_of
 from zoo.methods.post_processor import BlobPostProcessor
@@ -129,7 +129,7 @@ class VerbCLI(AnomalibCLI):
     def instantiate_engine(self) -> None:
         """Build our engine with the settings that anomalib collected."""
         super().instantiate_engine()
-        self.engine = ZooEngine(**self.engine._cache.args)
+        self.engine = ZooEngine(**engine_arguments(self.engine))
 
 
 class ZooEngine(Engine):
@@ -203,8 +203,9 @@ class ZooEngine(Engine):
         names = [model.name, getattr(data, "name", None), getattr(data, "category", None)]
         for name in filter(None, names):
             check_name(name, "data")
-        folder = Path(self._cache.args["default_root_dir"]).joinpath(*filter(None, names))
+        arguments = engine_arguments(self)
+        folder = Path(arguments["default_root_dir"]).joinpath(*filter(None, names))
         numbers = [int(path.name[1:]) for path in folder.glob("v*") if path.name[1:].isdigit()]
         last = max(numbers, default=-1)
         number = last + 1 if versioned_dir else max(last, 0)
-        self._cache.args["default_root_dir"] = folder / f"v{number}"
+        arguments["default_root_dir"] = folder / f"v{number}"

@@ -92,9 +92,9 @@ def parse(words: Sequence[str]) -> tuple[Namespace, frozenset[str]]:
     Raises:
         ZooError: Something in the words or in a recipe is not valid.
     """
-    from anomalib.cli.utils import CustomHelpFormatter
     from jsonargparse import ActionConfigFile
 
+    from zoo.data.anomalib_internals import CustomHelpFormatter
     from zoo.recipes.experiment import DEFAULT_OUT
     from zoo.recipes.language import add_settings, import_methods, readable_errors
     from zoo.recipes.trust.parser import Parser, names_in

@@ -10,6 +10,7 @@ met in one place: its main branch moves the tables of datasets from pandas to po
 - `AnomalibDataModule._setup`, `_update_augmentations`, `_create_test_split`, `_create_val_split`:
   hooks of `setup`, which `zoo.data.datamodule` overrides.
 - `pathlib.Path.glob`, pandas' type of texts: what datamodules list and keep their tables with.
+- `Engine._cache.args`: the arguments of the trainer that an engine will build.
 - The modules below `anomalib` that are imported or named here.
 """
 
@@ -44,6 +45,7 @@ from zoo.utils.errors import ZooError
 from zoo.utils.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from anomalib.cli.utils import CustomHelpFormatter
     from anomalib.data.transforms.utils import extract_transforms_by_type
     from anomalib.metrics.base import AnomalibMetric
     from anomalib.models.image.dinomaly.components import DinomalyMLP
@@ -63,6 +65,7 @@ __all__ = [
     "AnomalibMetric",
     "AnomalibVideoDataModule",
     "AutoEncoder",
+    "CustomHelpFormatter",
     "DinomalyMLP",
     "GlobalCosineHmAdaptiveLoss",
     "MediumPatchDescriptionNetwork",
@@ -82,6 +85,7 @@ _LAZY = {
     "AggregationBlock": f"{_MODELS}.inp_former.components.layers",
     "AnomalibMetric": "anomalib.metrics.base",
     "AutoEncoder": f"{_MODELS}.efficient_ad.torch_model",
+    "CustomHelpFormatter": "anomalib.cli.utils",
     "DinomalyMLP": f"{_MODELS}.dinomaly.components",
     "GlobalCosineHmAdaptiveLoss": f"{_MODELS}.inp_former.components.loss",
     "MediumPatchDescriptionNetwork": f"{_MODELS}.efficient_ad.torch_model",
@@ -115,6 +119,11 @@ class ManyMasks(Sample):
         """See `Sample`."""
         masks = [mask for mask in (self.mask_path, *self.more_masks) if mask is not None]
         return np.logical_or.reduce([read_mask(m, native_size, self.any_value) for m in masks])
+
+
+def engine_arguments(engine: Any) -> dict[str, Any]:
+    """Return the arguments of the trainer that an engine will build; they may be changed."""
+    return engine._cache.args
 
 
 def split_dataset(datamodule: Any, split: str) -> Any:

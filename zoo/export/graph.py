@@ -18,9 +18,9 @@ from typing import Any, cast
 import numpy as np
 import PIL.Image
 from anomalib.models import AnomalibModule
-from anomalib.pre_processing.utils.transform import get_exportable_transform
 from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transform
 
+from zoo.data.anomalib_internals import get_exportable_transform
 from zoo.data.pre_processing import pre_processing_of
 from zoo.data.tiling.grid import Layout
 from zoo.data.transforms import Scaled, leading_resize, size_at

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from anomalib.models import AnomalibModule
-from anomalib.utils.serialization import anomalib_safe_globals
 
+from zoo.data.anomalib_internals import anomalib_safe_globals
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.postprocess.calibration import Calibration
 from zoo.runs.check import read_calibration

@@ -29,7 +29,8 @@ def check_checkpoint(path: str | Path, allowed: Sequence[Any] = ()) -> None:
     if is_trusting() or not Path(path).is_file():
         return
     import torch
-    from anomalib.utils.serialization import anomalib_safe_globals
+
+    from zoo.data.anomalib_internals import anomalib_safe_globals
 
     try:
         with anomalib_safe_globals(extra=allowed):
