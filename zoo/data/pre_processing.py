@@ -38,5 +38,6 @@ def pre_processing_of(pre_processor: nn.Module | None) -> ZooPreProcessor:
     """Return where to ask for the hooks above: the pre-processor itself, or for others defaults."""
     if isinstance(pre_processor, ZooPreProcessor):
         return pre_processor
-    is_stock = isinstance(pre_processor, PreProcessor)
-    return ZooPreProcessor(pre_processor.transform if is_stock else None)
+    return ZooPreProcessor(
+        pre_processor.transform if isinstance(pre_processor, PreProcessor) else None
+    )

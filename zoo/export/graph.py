@@ -121,7 +121,7 @@ def metadata_of(
     return ExportMetadata(
         calibration=calibration,
         resize=None if resize is None or size is None else _image_resize(resize, size),
-        tiling=tiling,
+        tiling=cast("Tiling | None", tiling),
         map_reduction=pre_processor.map_reduction,
         method=type(model).__name__,
         versions=versions(),

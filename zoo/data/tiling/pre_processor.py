@@ -145,6 +145,8 @@ class TilingPreProcessor(ScaledPreProcessor):
         map_reduction: See `ScaledPreProcessor`.
     """
 
+    layout: Layout
+
     def __init__(
         self,
         resize: Scaled,
