@@ -58,16 +58,6 @@ def test_the_seed_decides():
     assert not torch.equal(drawn(1), drawn(2))
 
 
-def test_one_image_may_claim_only_so_much():
-    stream = FeatureStream(budget_mb=1, per_image=5)
-    stream.add(_numbered(0, 100))
-    stream.add(_numbered(100, 103))
-    assert stream.n_seen == 103
-    kept = stream.take()[:, 0].tolist()
-    assert len(kept) == 8
-    assert kept[5:] == [100, 101, 102]
-
-
 def test_half_precision_keeps_twice_as_many():
     stream = FeatureStream(budget_mb=100 * ROW_MB, dtype=torch.bfloat16)
     assert stream.capacity(WIDTH) == 200

@@ -38,6 +38,5 @@ def pre_processing_of(pre_processor: nn.Module | None) -> ZooPreProcessor:
     """Return where to ask for the hooks above: the pre-processor itself, or for others defaults."""
     if isinstance(pre_processor, ZooPreProcessor):
         return pre_processor
-    return ZooPreProcessor(
-        pre_processor.transform if isinstance(pre_processor, PreProcessor) else None
-    )
+    own = pre_processor.transform if isinstance(pre_processor, PreProcessor) else None
+    return ZooPreProcessor(own)

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from anomalib import LearningType
-from anomalib.data import AnomalibDataModule, Batch
+from anomalib.data import AnomalibDataModule
 from anomalib.models import AnomalibModule
 from torch.utils.data import DataLoader
 
 from zoo.data.anomalib_internals import (
-    AnomalibDataset,
     list_splits,
     lists_images,
     samples,
@@ -31,7 +30,8 @@ from zoo.data.dataset import LayoutDataset
 from zoo.data.pre_processing import pre_processing_of
 from zoo.data.splits import TRAIN, VALIDATION
 from zoo.data.transforms import leading_resize
-from zoo.predict.torch_predictor import Scored, score_batch
+from zoo.predict.predictor import Scored
+from zoo.predict.torch_predictor import score_batch
 
 _NOT_TRAINED = {LearningType.ZERO_SHOT, LearningType.FEW_SHOT}
 
@@ -61,12 +61,13 @@ class EngineImages:
     ) -> None:
         self.source = "validation"
         self._admitted: set[Path] | None = None  # None: labels alone decide
-        self._held_out: AnomalibDataset | None = None
+        self._held_out: Any = None  # a dataset
         self._borrowed: dict[str, Any] = {}
-        self._datamodule = datamodule = trainer.datamodule if trainer else None
-        if isinstance(datamodule, NativeDataModule) or not isinstance(
-            datamodule, AnomalibDataModule
-        ):
+        self._datamodule: Any = trainer.datamodule if trainer else None
+        datamodule = self._datamodule
+        if model is None or isinstance(datamodule, NativeDataModule):
+            return
+        if not isinstance(datamodule, AnomalibDataModule):
             return
         # A fitted model has seen train; one that learns without a fit has not.
         may_hold_out = fitting or model.learning_type in _NOT_TRAINED
@@ -85,7 +86,7 @@ class EngineImages:
         """Whether the images come from train, so that the engine does not score them."""
         return self._held_out is not None
 
-    def admits(self, batch: Batch) -> list[bool]:
+    def admits(self, batch: Any) -> list[bool]:
         """Return for each image of a validation batch whether it calibrates."""
         if batch.gt_label is None:
             return [False] * len(batch.image)
@@ -93,7 +94,7 @@ class EngineImages:
         if self._admitted is None:
             return normal
         paths = zip(normal, batch.image_path, strict=True)
-        return [good and Path(path) in self._admitted for good, path in paths]
+        return [is_normal and Path(path) in self._admitted for is_normal, path in paths]
 
     def scores(self, model: AnomalibModule) -> Iterator[Scored]:
         """Score the images that were held out of train, in evaluation mode, at native sizes."""
@@ -126,6 +127,7 @@ class EngineImages:
         kept = {sample.image_path for sample in without(train, chosen.samples)}
         rest = [index for index, sample in enumerate(train) if sample.image_path in kept]
         share = sorted(set(range(len(train))) - set(rest))
+        dataset: Any
         if lists_images(datamodule):
             dataset = LayoutDataset(chosen.samples, datamodule.category, "train", ImageCache())
             dataset.resize = resize

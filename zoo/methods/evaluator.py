@@ -92,19 +92,19 @@ class _Masks(_Streaming):
             self.state.update(mask > 0, truth > 0)
 
 
-class ImageMetric(AnomalibMetric, _Images):
+class ImageMetric(AnomalibMetric, _Images):  # type: ignore[misc]  # anomalib unpacks batches
     """A metric of image scores, whatever their range; its state is the (score, label) of each."""
 
     default_fields = ("pred_score", "gt_label")
 
 
-class MapMetric(AnomalibMetric, _Maps):
+class MapMetric(AnomalibMetric, _Maps):  # type: ignore[misc]  # anomalib unpacks batches
     """A metric of raw score maps at model size; its state is `PixelScores`."""
 
     default_fields = ("anomaly_map", "gt_mask")
 
 
-class MaskMetric(AnomalibMetric, _Masks):
+class MaskMetric(AnomalibMetric, _Masks):  # type: ignore[misc]  # anomalib unpacks batches
     """A metric of preview masks at model size; its state is `PixelCounts`."""
 
     default_fields = ("pred_mask", "gt_mask")

@@ -27,7 +27,10 @@ from zoo.predict.predictor import Scored
 from zoo.predict.torch_predictor import score_batch
 from zoo.utils.errors import ZooError
 
-_Base = AnomalibModule if TYPE_CHECKING else object
+if TYPE_CHECKING:
+    _Base = AnomalibModule
+else:
+    _Base = object  # a mixin: anomalib finds methods by `AnomalibModule` among their own bases
 
 
 class ZooMethod(_Base):

@@ -100,7 +100,7 @@ class BlobPostProcessor(PostProcessor):
         self._spool = ScoreMapSpool()
 
     def on_validation_batch_end(
-        self, trainer: Any, pl_module: Any, outputs: Batch, *args: Any, **kwargs: Any
+        self, trainer: Any, pl_module: Any, outputs: Any, *args: Any, **kwargs: Any
     ) -> None:
         """Collect the maps of the calibration images of a validation batch."""
         if self._spool is None or not isinstance(outputs, Batch) or outputs.anomaly_map is None:
@@ -191,7 +191,7 @@ class BlobPostProcessor(PostProcessor):
     def forward(self, predictions: InferenceBatch) -> InferenceBatch:
         """Pass raw score map and score through: an exported model leaves the mask to `finish`."""
         score_map, score = predictions.anomaly_map, predictions.pred_score
-        if score is None:
+        if score is None and score_map is not None:
             score = torch.amax(score_map, dim=(-2, -1))
         return InferenceBatch(pred_score=score, anomaly_map=score_map)
 

@@ -17,7 +17,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import PathFinder
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 
 from zoo.methods.card import Card, read_card
@@ -132,15 +132,20 @@ def _entries() -> dict[str, EntryPoint]:
         # One distribution may be seen twice through sys.path; the first is what Python imports.
         if _canonical(first) != _canonical(entry):
             raise ZooError(
-                f"two packages offer a method '{entry.name}': {first.dist.name} ({first.value}) "
-                f"and {entry.dist.name} ({entry.value}); uninstall one of them"
+                f"two packages offer a method '{entry.name}': {_distribution(first).name} "
+                f"({first.value}) and {_distribution(entry).name} ({entry.value}); uninstall one"
             )
     return found
 
 
 def _canonical(entry: EntryPoint) -> str:
     """Return the name of the entry point's distribution in the one spelling that PyPI uses."""
-    return re.sub(r"[-_.]+", "-", entry.dist.name).lower()
+    return re.sub(r"[-_.]+", "-", _distribution(entry).name).lower()
+
+
+def _distribution(entry: EntryPoint) -> Distribution:
+    assert entry.dist is not None  # `entry_points` sets it
+    return entry.dist
 
 
 def _describe(entry: EntryPoint) -> Method:
@@ -156,7 +161,7 @@ def _describe(entry: EntryPoint) -> Method:
             problem = f"its card calls it '{card.name}'; use the entry point's '{entry.name}' there"
     except ZooError as error:
         problem = str(error)
-    dist = entry.dist
+    dist = _distribution(entry)
     return Method(entry.name, entry.value, class_name, dist.name, dist.version, card, problem)
 
 
@@ -171,7 +176,7 @@ def _module_file(module: str) -> Path:
             spec = PathFinder.find_spec(part, list(folders)) if folders else None
     except (ImportError, ValueError):
         spec = None
-    if spec is None or not spec.has_location:
+    if spec is None or not spec.has_location or spec.origin is None:
         raise ZooError(
             f"there is no module '{module}'; reinstall the package or mend its entry point"
         )

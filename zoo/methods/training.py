@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from anomalib.data import Batch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
@@ -48,7 +47,7 @@ class TrainedMethod(ZooMethod):
         """Free the features."""
         self._cached = None
 
-    def frozen_features(self, batch: Batch) -> Sequence[Tensor]:
+    def frozen_features(self, batch: Any) -> Sequence[Tensor]:
         """Return the frozen features of a training batch, layers (B, C, h, w)."""
         if self._cached is None:
             return self.frozen(batch.image)
@@ -72,14 +71,14 @@ class FrozenFeatures:
     @torch.no_grad()
     def fill(
         cls,
-        module: LightningModule,
+        module: Any,
         network: Callable[[Tensor], Sequence[Tensor]],
         budget_mb: float,
     ) -> FrozenFeatures | None:
         """Compute the features of all training images of the module's trainer.
 
         Args:
-            module: Its pre-processor prepares the images, its trainer has them.
+            module: A lightning module; its pre-processor prepares the images, its trainer has them.
             network: In evaluation mode; (1, 3, H, W) to layers (1, C, h, w).
             budget_mb: Most memory to use, in MB of 10**6 bytes; 0 switches the cache off.
 
@@ -154,9 +153,9 @@ class FitProgress(Callback):
         return f", about {duration((now - begin) * (1 - share) / (share - begun))} left"
 
 
-def progress_of(trainer: Trainer | None) -> Callable[[str], None]:
+def progress_of(trainer: Any) -> Callable[[str], None]:
     """Return where a method reports what it does between steps; nowhere outside of runs."""
-    callbacks = trainer.callbacks if trainer else []
+    callbacks = trainer.callbacks if trainer is not None else []
     reports = [callback.report for callback in callbacks if isinstance(callback, FitProgress)]
     return reports[0] if reports else lambda text: None
 

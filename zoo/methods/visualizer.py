@@ -1,4 +1,4 @@
-"""Anomalib's pictures for raw score maps: scaled for the eye only, threshold at half scale."""
+"""Anomalib's images of raw score maps: scaled for the eye only, threshold at half scale."""
 
 from __future__ import annotations
 
@@ -41,17 +41,16 @@ class RawVisualizer(ImageVisualizer):
 
 
 def set_scale(model: AnomalibModule) -> None:
-    """Let a stock model that keeps raw scores draw them scaled; other pictures stay as they are."""
-    if isinstance(model.post_processor, BlobPostProcessor) and (
-        type(model.visualizer) is ImageVisualizer
-    ):
-        model.visualizer = RawVisualizer.like(model.visualizer)
+    """Let a stock model that keeps raw scores draw them scaled; other images stay as they are."""
+    visualizer: Any = model.visualizer
+    if isinstance(model.post_processor, BlobPostProcessor) and type(visualizer) is ImageVisualizer:
+        own: Any = RawVisualizer.like(visualizer)
+        model.visualizer = own
 
 
 def _for_display(model: AnomalibModule, batch: ImageBatch) -> ImageBatch:
-    post_processor = model.post_processor
-    is_ours = isinstance(post_processor, BlobPostProcessor)
-    calibration = post_processor.calibration if is_ours else None
+    own = model.post_processor
+    calibration = own.calibration if isinstance(own, BlobPostProcessor) else None
     if calibration is None or batch.anomaly_map is None:
         return batch
     scaled = calibration.for_display(batch.anomaly_map.cpu().float().numpy())

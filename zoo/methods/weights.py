@@ -40,7 +40,7 @@ _PROBE_SECONDS = 5.0
 _PATCHES = "patch_embed.proj.weight"  # of every vision transformer in timm
 
 
-def create_backbone(backbone: str, weights: str | Path, **timm_options: Any) -> nn.Module:
+def create_backbone(backbone: str, weights: str | Path, **timm_options: Any) -> Any:
     """Build a timm network and fill it with the named weights.
 
     Args:
@@ -48,6 +48,9 @@ def create_backbone(backbone: str, weights: str | Path, **timm_options: Any) -> 
         weights: `embedded`, `hub`, `random`, or the path of a checkpoint of this architecture, in
             which `$VARIABLE` and `~` are filled in.
         **timm_options: Passed to `timm.create_model`, such as features_only and out_indices.
+
+    Returns:
+        The module; its attributes are timm's, which have no types.
 
     Raises:
         ZooError: Unknown backbone, missing file, keys or shapes of another architecture, a `hub`
@@ -141,7 +144,7 @@ def normalization(
     _check_name(backbone)
     if str(weights) == "embedded" or timm.models.get_arch_name(backbone) == EMBEDDED_TIMM_NAME:
         return EMBEDDED_MEAN, EMBEDDED_STD
-    config = timm.get_pretrained_cfg(backbone)
+    config: Any = timm.get_pretrained_cfg(backbone)  # of a name that timm knows
     return tuple(config.mean), tuple(config.std)
 
 
@@ -235,7 +238,7 @@ def _hub(backbone: str) -> dict[str, Any]:
         raise ZooError(
             f"backbone '{backbone}' names no weights: write the exact tag, one of {', '.join(tags)}"
         )
-    config = timm.get_pretrained_cfg(backbone)
+    config: Any = timm.get_pretrained_cfg(backbone)
     if config.hf_hub_id:
         from huggingface_hub import constants, try_to_load_from_cache
 

@@ -15,7 +15,7 @@ class Violation:
 
     check: str
     text: str
-    error: Exception | None = None
+    error: BaseException | None = None
 
     def __str__(self) -> str:
         """Return `check name: what is wrong; how to mend`."""

@@ -15,7 +15,8 @@ from zoo.data import MVTecAD2Layout
 from zoo.data.dataset import NativeBatch, NativeItem
 from zoo.data.sample import Sample
 from zoo.methods import registry
-from zoo.predict.torch_predictor import Scored, score_batch
+from zoo.predict.predictor import Scored
+from zoo.predict.torch_predictor import score_batch
 from zoo.recipes.experiment import Experiment
 from zoo.recipes.experiment import experiment as experiment_of
 from zoo.recipes.language import parse
@@ -82,6 +83,7 @@ class MethodUnderTest:
         if self._class is not None:
             return self._class
         with no_network(self.folder):
+            assert self.registered is not None  # of a name that was found
             return registry.load(self.registered.name)
 
     @property
@@ -137,6 +139,7 @@ class MethodUnderTest:
             return fitted
 
         made = run(self.experiment("run"), fit=fit)
+        assert made is not None  # nothing was there before
         return made.folder, models[0].eval()
 
     @property

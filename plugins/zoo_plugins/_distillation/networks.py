@@ -39,16 +39,17 @@ class ResidualBlock(nn.Module):
         width = out_channels // 2
         self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.norm1 = nn.BatchNorm2d(width)
-        if up > 1:
-            self.conv2 = nn.ConvTranspose2d(width, width, up, up, bias=False)
-        else:
-            self.conv2 = nn.Conv2d(width, width, 3, down, padding=1, bias=False)
+        self.conv2: nn.Module = (
+            nn.ConvTranspose2d(width, width, up, up, bias=False)
+            if up > 1
+            else nn.Conv2d(width, width, 3, down, padding=1, bias=False)
+        )
         self.norm2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
         self.norm3 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
         self.last = nn.Identity() if signed else self.relu
-        self.shortcut = nn.Identity()
+        self.shortcut: nn.Module = nn.Identity()
         if up > 1:
             self.shortcut = nn.Sequential(
                 nn.ConvTranspose2d(in_channels, out_channels, up, up, bias=False),
@@ -145,7 +146,7 @@ class MirroredDecoder(nn.Module):
 
     def forward(self, code: Tensor) -> list[Tensor]:
         """Map the code (B, 2C, h / 2, w / 2) to maps of the teacher's shapes, finest first."""
-        rebuilt = []
+        rebuilt: list[Tensor] = []
         for stage in self.stages:
             code = stage(code)
             rebuilt.insert(0, code)

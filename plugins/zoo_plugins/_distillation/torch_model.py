@@ -108,16 +108,10 @@ class CosineDistanceMap(nn.Module):
         self, teacher: Sequence[Tensor], student: Sequence[Tensor], size: tuple[int, int]
     ) -> Tensor:
         """Return raw scores (B, 1, H, W) of maps (B, C_k, h_k, w_k), per scale in [0, 2]."""
-        score_map = sum(
-            F.interpolate(
-                1 - _cosine(one.float(), other.float()),
-                size=size,
-                mode="bilinear",
-                align_corners=True,
-            )
-            for one, other in zip(teacher, student, strict=True)
-        )
-        rows_done = self._blurred(score_map)
+        pairs = zip(teacher, student, strict=True)
+        distances = [1 - _cosine(one.float(), other.float()) for one, other in pairs]
+        maps = [F.interpolate(d, size=size, mode="bilinear", align_corners=True) for d in distances]
+        rows_done = self._blurred(sum(maps[1:], maps[0]))
         return self._blurred(rows_done.transpose(-1, -2)).transpose(-1, -2)
 
     def _blurred(self, score_map: Tensor) -> Tensor:
@@ -133,10 +127,11 @@ def distillation_loss(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> T
     The reference flattens maps (B, C_k, h_k, w_k) before it compares: one cosine per image and
     scale. Under autocast torch takes this similarity in single precision.
     """
-    return sum(
+    losses = [
         (1 - F.cosine_similarity(one.flatten(1), other.flatten(1))).mean()
         for one, other in zip(teacher, student, strict=True)
-    )
+    ]
+    return sum(losses[1:], losses[0])
 
 
 def signed_maps(teacher: FrozenBackbone) -> list[bool]:

@@ -41,11 +41,10 @@ def resample_positions(table: Tensor, grid: tuple[int, int], how: Resampling) ->
         return table
     square = table.to(torch.promote_types(table.dtype, torch.float32))  # half precision rounds
     square = square.reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, C, n, n)
-    if how == "scale_factor":
-        target = {"scale_factor": tuple((count + _OFFSET) / side for count in grid)}
-    else:
-        target = {"size": grid}
-    moved = torch.nn.functional.interpolate(square, mode="bicubic", antialias=False, **target)
+    scale = [(count + _OFFSET) / side for count in grid] if how == "scale_factor" else None
+    moved = torch.nn.functional.interpolate(
+        square, grid if scale is None else None, scale, mode="bicubic", antialias=False
+    )
     return moved.flatten(2).transpose(1, 2).to(table.dtype)
 
 
@@ -60,8 +59,8 @@ class ScaledPositions(VisionTransformer):
             return super()._pos_embed(x)
         table = positions_of(self, (x.shape[1], x.shape[2]))
         x = x.flatten(1, 2)
-        prefix = [each for each in (self.cls_token, self.reg_token) if each is not None]
-        prefix = [each.expand(len(x), -1, -1) for each in prefix]
+        tokens = [token for token in (self.cls_token, self.reg_token) if token is not None]
+        prefix = [token.expand(len(x), -1, -1) for token in tokens]
         if self.no_embed_class:
             x = torch.cat([*prefix, x + table], dim=1)
         else:
@@ -77,6 +76,8 @@ def scale_positions(network: nn.Module) -> None:
 
 def positions_of(network: VisionTransformer, grid: tuple[int, int]) -> Tensor:
     """Return the whole table of a network for a grid of patches, prefix tokens included."""
+    table = network.pos_embed
+    assert table is not None  # `ScaledPositions` has one
     n_prefix = 0 if network.no_embed_class else network.num_prefix_tokens
-    prefix, patches = network.pos_embed[:, :n_prefix], network.pos_embed[:, n_prefix:]
+    prefix, patches = table[:, :n_prefix], table[:, n_prefix:]
     return torch.cat([prefix, resample_positions(patches, grid, "scale_factor")], dim=1)

@@ -118,10 +118,13 @@ class PatchEmbedding(nn.Module):
         ZooError: Unknown backbone or layer, or a first layer of another stride than 4 or 8.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, recipe: TeacherRecipe) -> None:
         super().__init__()
         indices, names = feature_layers(recipe.backbone, recipe.layers)
-        self.network = create_backbone(
+        self.network: Any = create_backbone(
             recipe.backbone, recipe.weights, features_only=True, out_indices=indices
         )
         self.channels = recipe.channels

@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from anomalib.data import Batch
 from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
 from torch import Tensor
@@ -41,7 +40,7 @@ _QUANTILES = (0.9, 0.995)
 _JITTERS = (colours.adjust_brightness, colours.adjust_contrast, colours.adjust_saturation)
 
 
-class ZooEfficientAd(TrainedMethod, AnomalibModule):
+class ZooEfficientAd(TrainedMethod, AnomalibModule):  # type: ignore[misc]  # to_onnx of anomalib and lightning differ
     """EfficientAD (Batzner et al., WACV 2024).
 
     Args:
@@ -69,6 +68,9 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
         ZooError: A teacher that is not there or of another architecture, or an unsuitable image
             size; at the beginning of a fit, a folder without images.
     """
+
+    model: EfficientAdNetworks
+    trainer: Any
 
     def __init__(
         self,
@@ -134,7 +136,8 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
         """Take mean and deviation of the teacher's channels over the training images."""
         super().on_train_start()
         dataset, report = split_dataset(self.trainer.datamodule, TRAIN), progress_of(self.trainer)
-        total, squares, count = 0.0, 0.0, 0
+        total = squares = torch.zeros((), dtype=torch.float64, device=self.device)
+        count = 0
         for index in range(len(dataset)):
             with isolated_rng(index):  # augmented images are as good as any
                 item = dataset[index]
@@ -152,27 +155,28 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):
         self.model.teacher_mean.copy_(mean.reshape(1, -1, 1, 1))
         self.model.teacher_std.copy_(std.reshape(1, -1, 1, 1))
 
-    def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+    def training_step(self, batch: Any, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Add up the terms of the loss."""
-        plain, described, penalty = batch.image, None, None
-        if self._cached is not None:
-            [described] = self.frozen_features(batch)
+        plain, penalty = batch.image, None
+        described = None if self._cached is None else self.frozen_features(batch)[0]
         if self._penalty is not None:
             images = [penalty_image(self._penalty, plain.shape[-2:]) for _ in plain]
             penalty = torch.stack(images).to(plain)
         losses = self.model.losses(plain, jittered(plain), penalty, described)
-        loss = sum(losses.values())
+        loss = sum(losses.values(), torch.zeros((), device=self.device))
         self.log_dict({f"train_{name}": value.detach() for name, value in losses.items()})
         self.log("train_loss", loss.detach(), prog_bar=True)
         return {"loss": loss}
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """Return Adam for student and autoencoder, with the one drop of its rate; or Muon."""
         steps = self.trainer.estimated_stepping_batches
         if steps == float("inf"):
             raise ZooError("EfficientAD needs an end: give the trainer max_steps or max_epochs")
         trained = [*self.model.student.parameters(), *self.model.autoencoder.parameters()]
         rate, schedules = self.learning_rate, torch.optim.lr_scheduler
+        optimizer: torch.optim.Optimizer
+        scheduler: Any
         if self.optimizer == "muon":
             optimizer = muon(trained, rate)
             scheduler = schedules.LambdaLR(optimizer, partial(share_of_rate, steps=steps))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from timm.optim import Muon
+from timm.optim.muon import Muon
 from torch import nn
 
 _WARM_UP = 5  # steps

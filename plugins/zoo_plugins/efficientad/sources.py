@@ -26,7 +26,9 @@ _MOST_CACHED = 2000
 class Source(Protocol):
     """A set of images of anything."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is, for people."""
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -33,6 +33,10 @@ class EfficientAdNetworks(nn.Module):
         channels: Of the teacher; the student has twice as many.
     """
 
+    teacher_mean: Tensor
+    teacher_std: Tensor
+    quantiles: Tensor
+
     def __init__(self, size: ModelSize = "small", channels: int = 384) -> None:
         super().__init__()
         self.channels = channels

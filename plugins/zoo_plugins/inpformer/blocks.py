@@ -6,12 +6,13 @@ Pre-norm, no dropout, LayerNorm with eps 1e-8, exact GELU (paper, section 3).
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from torch import nn
 
 from zoo.data.anomalib_internals import AggregationBlock, DinomalyMLP, PrototypeBlock
 
-_NORM = partial(nn.LayerNorm, eps=1e-8)
+_NORM: Any = partial(nn.LayerNorm, eps=1e-8)  # anomalib's annotation is not what it takes
 _INIT_STD, _INIT_BOUND = 0.01, 0.03
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import timm
 import torch
@@ -41,6 +42,7 @@ class Encoder(nn.Module, ABC):
     n_heads: int
     stride: int
     multiple: int
+    network: Any  # timm's
 
     def __init__(self, n_groups: int) -> None:
         super().__init__()
@@ -78,7 +80,7 @@ class TransformerEncoder(Encoder):
         self,
         backbone: str,
         weights: str,
-        blocks: Sequence[int] | None,
+        blocks: Sequence[int] | Sequence[str] | None,
         n_groups: int,
         resampling: Resampling,
     ) -> None:
@@ -99,7 +101,8 @@ class TransformerEncoder(Encoder):
 
     def layers(self, images: Tensor) -> list[Tensor]:
         """Return one map (B, C, h, w) per tapped block."""
-        network, grid = self.network, tuple(side // self.stride for side in images.shape[-2:])
+        network = self.network
+        grid = (images.shape[-2] // self.stride, images.shape[-1] // self.stride)
         tokens = network.norm_pre(self._embedded(images, grid))  # (B, prefix + h * w, C)
         maps = []
         for index, block in enumerate(network.blocks):
@@ -112,7 +115,7 @@ class TransformerEncoder(Encoder):
     def _embedded(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
         """Return class token, register tokens and patches with their positions."""
         network, table = self.network, self.network.pos_embed
-        tokens = [each for each in (network.cls_token, network.reg_token) if each is not None]
+        tokens = [token for token in (network.cls_token, network.reg_token) if token is not None]
         prefix = torch.cat([table[:, :0], *tokens], dim=1)  # (1, prefix, C)
         if not network.no_embed_class:  # then the table begins with the positions of the prefix
             n_prefix = network.num_prefix_tokens
@@ -142,7 +145,7 @@ class PyramidEncoder(Encoder):
         self,
         backbone: str,
         weights: str,
-        layers: Sequence[str] | None,
+        layers: Sequence[int] | Sequence[str] | None,
         n_groups: int,
         width: int,
         stride: int,
@@ -198,6 +201,7 @@ def create_encoder(
         ZooError: Unknown backbone, weights that do not fit, or layers that are not there or do not
             fall into groups of one size.
     """
+    encoder: Encoder
     if is_transformer(backbone):
         encoder = TransformerEncoder(backbone, weights, layers, n_groups, resampling)
     else:
@@ -215,9 +219,9 @@ def is_transformer(backbone: str) -> bool:
         return isinstance(timm.create_model(backbone, pretrained=False), VisionTransformer)
 
 
-def _blocks(wanted: Sequence[int] | None, depth: int) -> tuple[int, ...]:
+def _blocks(wanted: Sequence[int] | Sequence[str] | None, depth: int) -> tuple[int, ...]:
     """Return the tapped blocks in order; by default 2 to 9 of 12, every second of deeper ones."""
-    blocks = sorted(set(wanted or (range(2, 10) if depth < 24 else range(4, 20, 2))))
+    blocks: list[Any] = sorted(set(wanted or (range(2, 10) if depth < 24 else range(4, 20, 2))))
     if not all(str(block).isdigit() and int(block) < depth for block in blocks):
         raise ZooError(
             f"layers {blocks}: those of a vision transformer are numbers of blocks, "

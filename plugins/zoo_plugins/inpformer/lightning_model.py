@@ -13,9 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from anomalib.data import Batch
 from anomalib.models import AnomalibModule
-from anomalib.pre_processing import PreProcessor
 from torch import Tensor
 
 from zoo.data.anomalib_internals import StableAdamW
@@ -28,7 +26,7 @@ from zoo_plugins.inpformer.schedule import learning_rate_factor, total_steps
 from zoo_plugins.inpformer.torch_model import BlurPadding, InpFormerModel
 
 
-class ZooInpFormer(TrainedMethod, AnomalibModule):
+class ZooInpFormer(TrainedMethod, AnomalibModule):  # type: ignore[misc]  # to_onnx of anomalib and lightning differ
     """INP-Former (Luo et al., CVPR 2025).
 
     Args:
@@ -64,6 +62,7 @@ class ZooInpFormer(TrainedMethod, AnomalibModule):
     """
 
     mixed_precision = True
+    model: InpFormerModel
 
     def __init__(
         self,
@@ -115,13 +114,13 @@ class ZooInpFormer(TrainedMethod, AnomalibModule):
         """Return the encoder's maps (B, C, h, w)."""
         return self.model.encode(images)
 
-    def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+    def training_step(self, batch: Any, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Compare the rebuilt maps with the encoder's."""
         loss = self.model.training_loss(self.frozen_features(batch))
         self.log("train_loss", loss.detach(), prog_bar=True)
         return {"loss": loss}
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """Return StableAdamW, and its learning rate for every optimizer step.
 
         Raises:
@@ -150,9 +149,7 @@ class ZooInpFormer(TrainedMethod, AnomalibModule):
         return {"gradient_clip_val": 0.1, "num_sanity_val_steps": 0}
 
 
-def _scaled(
-    square: PreProcessor, shorter_side: int | tuple[int, int], multiple: int
-) -> ScaledPreProcessor:
+def _scaled(square: Any, shorter_side: int | tuple[int, int], multiple: int) -> ScaledPreProcessor:
     """Return a pre-processor that keeps the aspect ratio, with the same statistics."""
     if not isinstance(shorter_side, int):
         raise ZooError(

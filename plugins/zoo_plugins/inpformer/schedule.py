@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-
-from lightning.pytorch import Trainer
+from typing import Any
 
 
 def learning_rate_factor(
@@ -34,7 +33,7 @@ def learning_rate_factor(
     return factor
 
 
-def total_steps(trainer: Trainer) -> float:
+def total_steps(trainer: Any) -> float:
     """Return how many optimizer steps a training has; infinity if nothing ends it.
 
     Lightning's `estimated_stepping_batches` is not asked where that can be helped: it prepares the

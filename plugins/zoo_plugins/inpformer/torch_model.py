@@ -50,6 +50,8 @@ class Blur(nn.Module):
         padding: What stands beyond the border.
     """
 
+    kernel: Tensor
+
     def __init__(self, padding: BlurPadding) -> None:
         super().__init__()
         if padding not in get_args(BlurPadding):

@@ -1,4 +1,4 @@
-"""Several PatchCores that judge together: their maps are brought to one scale and averaged.
+"""Several PatchCores together: their maps are brought to one scale and averaged.
 
 The reference's script divides every member by the extremes of the whole test split, so that the
 result of one image depends on the others. `normal` takes the scale from normal validation images.
@@ -7,7 +7,7 @@ result of one image depends on the others. `normal` takes the scale from normal 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from anomalib.data import InferenceBatch
@@ -34,7 +34,7 @@ class PatchcoreEnsemble(nn.Module):
 
     def __init__(self, members: Sequence[PatchcoreModel], fusion: Fusion = "normal") -> None:
         super().__init__()
-        self.members = nn.ModuleList(members)
+        self.members: Any = nn.ModuleList(members)  # PatchcoreModel each
         self.fusion = fusion
         # Offset and divisor of each member; NaN until they are measured.
         self.register_buffer("map_scale", torch.full((len(members), 2), torch.nan))
@@ -50,19 +50,15 @@ class PatchcoreEnsemble(nn.Module):
         for member in self.members:
             member.collect(images)
 
-    def fit_bank(self, say: Callable[[str], None] = lambda text: None) -> list[str]:
-        """Draw all banks; return what a person should know of them.
-
-        Args:
-            say: Receives how far it is.
-        """
-        told = []
+    def fit_bank(self, report: Callable[[str], None] = lambda text: None) -> list[str]:
+        """Draw all banks, report how far it is, and return what a person should know of them."""
+        notes = []
         for index, member in enumerate(self.members):
             bank = f"memory bank {index + 1}/{len(self.members)}"
-            told += member.fit_bank(
-                lambda done, wanted, bank=bank: say(f"{bank}: {done:,}/{wanted:,} patches")
+            notes += member.fit_bank(
+                lambda done, total, bank=bank: report(f"{bank}: {done:,}/{total:,} patches")
             )
-        return told
+        return notes
 
     def measure_scales(self, batches: Iterable[Tensor]) -> None:
         """Set the members' scales from images.

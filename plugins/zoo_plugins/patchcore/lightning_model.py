@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import torch
-from anomalib.data import Batch
 from anomalib.models.components import AnomalibModule, MemoryBankMixin
 from torch import Tensor, nn
 
@@ -26,7 +25,7 @@ from zoo_plugins.patchcore.member import Member
 from zoo_plugins.patchcore.torch_model import BankSettings, PatchcoreModel
 
 
-class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
+class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):  # type: ignore[misc]  # to_onnx of anomalib and lightning differ
     """PatchCore (Roth et al., CVPR 2022): nearest-neighbour distance to a coreset of patches.
 
     Args:
@@ -65,6 +64,8 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
     Raises:
         ZooError: Unknown backbone or layer, weights that do not fit, or numbers out of range.
     """
+
+    model: PatchcoreEnsemble
 
     def __init__(
         self,
@@ -117,7 +118,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
             return "members are scaled by the extremes of the split that is scored"
         return False
 
-    def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:
+    def training_step(self, batch: Any, *args: Any, **kwargs: Any) -> Tensor:
         """Collect the patches of a batch; there is no loss."""
         self.model.collect(batch.image)
         return torch.tensor(0.0, requires_grad=True, device=self.device)
@@ -143,7 +144,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         if self.transductive:
             self.see_split(_flat(self.trainer.predict_dataloaders))
 
-    def see_split(self, batches: Iterable[Batch]) -> None:
+    def see_split(self, batches: Iterable[Any]) -> None:
         """Measure the members' scales: on normal images, or on all of a split if that is wanted.
 
         Args:
@@ -151,7 +152,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
         """
         self.model.measure_scales(self._prepared(batches))
 
-    def _prepared(self, batches: Iterable[Batch]) -> Iterator[Tensor]:
+    def _prepared(self, batches: Iterable[Any]) -> Iterator[Tensor]:
         """Yield normalised images, without those known to be defective unless all are wanted."""
         for batch in batches:
             images, sizes = batch.image, native_sizes(batch)
@@ -162,8 +163,10 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):
                 continue
             # Chosen before the pre-processor, which may make several tiles of an image.
             part = NativeBatch(image=images.to(self.device), native_size=sizes)
-            if self.pre_processor is not None:
-                self.pre_processor.on_validation_batch_start(None, self, part, 0)
+            hooks: Any = self.pre_processor
+            if hooks is not None:
+                hooks.on_validation_batch_start(None, self, part, 0)
+            assert part.image is not None
             yield part.image
 
 
@@ -192,7 +195,7 @@ def _check_statistics(members: Sequence[Member], weights: str) -> None:
         )
 
 
-def _flat(loaders: Any) -> Iterator[Batch]:
+def _flat(loaders: Any) -> Iterator[Any]:
     """Yield the batches of one loader or of several."""
     for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
         if loader is not None:

@@ -57,7 +57,7 @@ class BankSettings:
         if self.size is not None and self.size < 1:
             raise ZooError(f"bank_size must be 1 or more, not {self.size}")
 
-    def wanted(self, n_patches: int) -> int:
+    def size_for(self, n_patches: int) -> int:
         """Return how many of so many patches shall be kept, at least one."""
         return self.size or max(1, int(self.sampling_ratio * n_patches))
 
@@ -137,23 +137,23 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         n_seen, was_sampled = self._stream.n_seen, self._stream.is_sample
         features = self._stream.take().to(self.memory_bank.device)
         self._stream = None
-        wanted, width = self.bank.wanted(n_seen), features.shape[1]
-        said = []
+        size, width = self.bank.size_for(n_seen), features.shape[1]
+        notes = []
         if was_sampled:
-            said.append(
+            notes.append(
                 f"{len(features):,} of {n_seen:,} patches fit into bank_budget_mb of "
                 f"{self.bank.budget_mb:g}; they were drawn at random"
             )
-        if wanted > len(features):
-            check_bank(min(wanted, n_seen), width, self.bank.dtype, self.bank.budget_mb)
-            said.append(f"the bank keeps all {len(features):,} patches, fewer than {wanted:,}")
+        if size > len(features):
+            check_bank(min(size, n_seen), width, self.bank.dtype, self.bank.budget_mb)
+            notes.append(f"the bank keeps all {len(features):,} patches, fewer than {size:,}")
         start = random_start(len(features), _N_START)
-        picks = greedy_coreset(features, wanted, start, progress=progress)
-        if len(picks) < min(wanted, len(features)):
-            said.append(f"the bank keeps {len(picks):,} patches: the others are the same again")
+        picks = greedy_coreset(features, size, start, progress=progress)
+        if len(picks) < min(size, len(features)):
+            notes.append(f"the bank keeps {len(picks):,} patches: the others are the same again")
         self.memory_bank = features[picks].contiguous()
         self.bank_bias = affinity_bias(self.memory_bank)
-        return said
+        return notes
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Score normalised images (B, 3, H, W).
@@ -172,12 +172,13 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         patch_scores = patch_scores.mean(dim=1).reshape(batch, height, width)
         scores = patch_scores.amax(dim=(1, 2))
         if self.weight_neighbors > 1:
+            assert indices is not None  # only looked for where they are asked for
             scores = scores * self._weights(
                 queries.reshape(batch, height * width, -1),
                 distances[:, 0].reshape(batch, -1),
                 indices[:, 0].reshape(batch, -1),
             )
-        return scores, smooth_map(patch_scores, images.shape[-2:], self.sigma)
+        return scores, smooth_map(patch_scores, (images.shape[-2], images.shape[-1]), self.sigma)
 
     def _weights(self, queries: Tensor, distances: Tensor, indices: Tensor) -> Tensor:
         """Return the weight of each image's score, (B,); paper, equation 7.

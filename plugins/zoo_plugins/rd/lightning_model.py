@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from anomalib.data import Batch
 from anomalib.models import AnomalibModule
 from torch import Tensor
 
@@ -19,10 +18,10 @@ from zoo_plugins._distillation.lightning_model import Distillation
 from zoo_plugins._distillation.torch_model import distillation_loss
 
 
-class ZooReverseDistillation(Distillation, AnomalibModule):
+class ZooReverseDistillation(Distillation, AnomalibModule):  # type: ignore[misc]  # to_onnx of anomalib and lightning differ
     """Reverse Distillation (Deng and Li, CVPR 2022); its arguments are those of `Distillation`."""
 
-    def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+    def training_step(self, batch: Any, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Compare the student's maps with the teacher's."""
         features = self.frozen_features(batch)
         loss = distillation_loss(features, self.model.student(features))

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from anomalib.data import Batch
 from anomalib.models import AnomalibModule
 from torch import Tensor
 from torchvision.transforms.v2 import Normalize
@@ -28,7 +27,7 @@ from zoo_plugins.rdpp.torch_model import ProjectedDistillationModel, projection_
 _PROJECTION_WEIGHT = 0.2
 
 
-class ReverseDistillationPlusPlus(Distillation, AnomalibModule):
+class ReverseDistillationPlusPlus(Distillation, AnomalibModule):  # type: ignore[misc]  # to_onnx of anomalib and lightning differ
     """RD++ (Tien et al., CVPR 2023).
 
     Args:
@@ -67,7 +66,7 @@ class ReverseDistillationPlusPlus(Distillation, AnomalibModule):
         std = torch.tensor(normalizes[0].std if normalizes else [1.0, 1.0, 1.0])
         self._noise = NoiseBlocks(int(self.noise_seed), std, self.fresh_noise)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def training_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Take one batch, and every second time an optimizer step."""
         losses = self.losses(batch)
         loss = losses["distillation"] + _PROJECTION_WEIGHT * losses["projection"]
@@ -75,14 +74,14 @@ class ReverseDistillationPlusPlus(Distillation, AnomalibModule):
         # What an odd last batch leaves is added to the next epoch, as published; but an epoch of
         # one batch would never come to a step.
         if (batch_idx + 1) % min(self.accumulate_batches, self.trainer.num_training_batches) == 0:
-            optimizer = self.optimizers()
+            optimizer: Any = self.optimizers()
             optimizer.step()
             optimizer.zero_grad()
         logged = {f"train_{name}": value.detach() for name, value in losses.items()}
         self.log_dict({**logged, "train_loss": loss.detach()}, prog_bar=False)
         return {"loss": loss.detach()}
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: Any) -> dict[str, Tensor]:
         """Return all terms of a batch: `distillation` and those of `projection_losses`."""
         features, noisy = self._teacher_features(batch)
         # Instance norm knows no other images: one pass over both is the same as two.
@@ -96,7 +95,7 @@ class ReverseDistillationPlusPlus(Distillation, AnomalibModule):
             **projection_losses(noisy, projected_noisy, projected),
         }
 
-    def _teacher_features(self, batch: Batch) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    def _teacher_features(self, batch: Any) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """Return the teacher's maps of a batch as it is, and with noise."""
         noisy = self._noise(batch.image)
         if self._cached is not None:

@@ -45,10 +45,10 @@ def octave_noise(
     permutation = _permutation(seed)
     z, y, x = np.meshgrid(*map(np.arange, shape), indexing="ij")
     points = np.stack([x, y, z], axis=-1).astype(float)  # (depth, H, W, 3)
-    return sum(
-        persistence**octave * _noise(points * (2**octave / _FREQUENCY_PX), permutation)
-        for octave in range(octaves)
-    )
+    total = np.zeros(shape)
+    for octave in range(octaves):
+        total += persistence**octave * _noise(points * (2**octave / _FREQUENCY_PX), permutation)
+    return total
 
 
 def _noise(points: np.ndarray, permutation: np.ndarray) -> np.ndarray:

@@ -75,16 +75,18 @@ def projection_losses(
         `ssot`: the published transport term, zero by construction;
         `projection`: their weighted mean.
     """
-    reconstruction = sum(
+    reconstructions = [
         (1 - F.cosine_similarity(one.float(), other.float())).mean()
         for one, other in zip(projected_noisy, projected, strict=True)
-    )
-    contrast = sum(
+    ]
+    contrasts = [
         F.cosine_embedding_loss(
             one.float().flatten(1), other.float().flatten(1), -one.new_ones(len(one)), _MARGIN
         )
         for one, other in zip(noisy, projected, strict=True)
-    )
+    ]
+    reconstruction = sum(reconstructions[1:], reconstructions[0])
+    contrast = sum(contrasts[1:], contrasts[0])
     weighted = RECONSTRUCTION_WEIGHT * reconstruction + CONTRAST_WEIGHT * contrast
     return {
         "reconstruction": reconstruction,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from anomalib.data import Batch
 from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
 from torch import Tensor
@@ -51,6 +50,9 @@ class ZooSuperAD(ZooMethod, AnomalibModule):
     Raises:
         ZooError: Unknown backbone or layer, weights that do not fit, or numbers out of range.
     """
+
+    model: SuperADModel
+    _is_fitted: Tensor
 
     def __init__(
         self,
@@ -106,7 +108,7 @@ class ZooSuperAD(ZooMethod, AnomalibModule):
         own = {"max_epochs": passes, "check_val_every_n_epoch": passes}
         return {**super().trainer_arguments, **own}
 
-    def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:
+    def training_step(self, batch: Any, *args: Any, **kwargs: Any) -> Tensor:
         """Look at a batch of normal images."""
         n_images = len(batch.image)
         self.model.learn(batch.image, batch.image_path or [""] * n_images)
@@ -124,7 +126,7 @@ class ZooSuperAD(ZooMethod, AnomalibModule):
         """Begin anew: a second fit learns from its own images."""
         self._is_fitted.fill_(False)
 
-    def to_onnx(
+    def to_onnx(  # type: ignore[override]  # anomalib's signature, not lightning's
         self, export_root: Path | str, *args: Any, input_size: Any = None, **kwargs: Any
     ) -> Path:
         """Export with a position table of the very input size; see `ExportMixin.to_onnx`."""

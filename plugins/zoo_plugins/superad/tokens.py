@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import timm
 import torch
@@ -31,6 +32,8 @@ class TokenBackbone(nn.Module):
     Raises:
         ZooError: Unknown backbone or layer, or weights that do not fit.
     """
+
+    network: Any  # timm's
 
     def __init__(
         self, backbone: str, weights: str, layers: Sequence[str], final_norm: bool = False
@@ -109,7 +112,8 @@ def _layers_of(backbone: str, weights: str) -> tuple[list[str], bool]:
     if not timm.models.is_model(backbone):
         create_backbone(backbone, weights)  # says what is wrong with the name
     with torch.device("meta"):
-        network = timm.create_model(backbone, pretrained=False)
+        network: Any = timm.create_model(backbone, pretrained=False)
         if hasattr(network, "num_prefix_tokens") and hasattr(network, "forward_intermediates"):
             return [f"blocks.{index}" for index in range(len(network.blocks))], True
-        return timm.create_model(backbone, features_only=True).feature_info.module_name(), False
+        network = timm.create_model(backbone, features_only=True)
+        return network.feature_info.module_name(), False

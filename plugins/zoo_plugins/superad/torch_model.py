@@ -10,7 +10,7 @@ are rounded to whole patches instead of cut; tokens of all images pass through a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from anomalib.data import InferenceBatch
@@ -168,7 +168,7 @@ class SuperADModel(nn.Module):
         self.score_top_share = score_top_share
         self.reference_images = reference_images
         self.rotations = rotations
-        self.banks = nn.ModuleList(
+        self.banks: Any = nn.ModuleList(
             TokenBank(bank, backbone.n_layers) for _ in range(backbone.n_layers)
         )
         self.blur = GaussianBlur2d(sigma=(sigma, sigma), channels=1) if sigma else nn.Identity()

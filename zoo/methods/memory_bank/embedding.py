@@ -70,9 +70,10 @@ class PatchEmbedding(nn.Module):
         super().__init__()
         places = _checked(patch_size) ** 2
         rows = _patch_weights(channels, pretrain_dim, embedding_dim, places)
-        self.filters = nn.ModuleList(
+        filters = [
             _LayerFilter(rows[layer], count, patch_size) for layer, count in enumerate(channels)
-        )
+        ]
+        self.filters, self.firsts = nn.ModuleList(filters), [part.first for part in filters]
 
     def forward(self, feature_maps: Sequence[Tensor]) -> Tensor:
         """Embed feature maps (B, C_l, h_l, w_l), finest first, as (B, embedding_dim, h_1, w_1)."""
@@ -82,12 +83,12 @@ class PatchEmbedding(nn.Module):
             for layer, feature_map in zip(self.filters, feature_maps, strict=True)
         ]
         joined = parts[0]
-        for layer, part in zip(self.filters[1:], parts[1:], strict=True):
+        for first, part in zip(self.firsts[1:], parts[1:], strict=True):
             # A number whose average reaches over the seam of two layers belongs to both.
-            seam = joined.shape[1] - layer.first
+            seam = joined.shape[1] - first
             if seam:
-                shared = joined[:, layer.first :] + part[:, :seam]
-                joined = torch.cat([joined[:, : layer.first], shared], dim=1)
+                shared = joined[:, first:] + part[:, :seam]
+                joined = torch.cat([joined[:, :first], shared], dim=1)
             joined = torch.cat([joined, part[:, seam:]], dim=1)
         return joined  # (B, embedding_dim, h_1, w_1)
 
@@ -100,6 +101,9 @@ class _LayerFilter(nn.Module):
         channels: C.
         patch_size: p.
     """
+
+    window: Tensor
+    kernel: Tensor
 
     def __init__(self, rows: dict[int, Tensor], channels: int, patch_size: int) -> None:
         super().__init__()

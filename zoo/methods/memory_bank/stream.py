@@ -22,8 +22,6 @@ class FeatureStream:
         budget_mb: Most memory for the rows that are kept, in MB (10**6 bytes).
         seed: Of the random numbers. The same rows in the same order give the same sample.
         dtype: Rows are stored in it; float16 and bfloat16 keep twice as many as float32.
-        per_image: Most rows to keep of one call of `add`, drawn at random; None keeps all. It
-            bounds what one huge image may claim.
 
     Attributes:
         n_seen: Rows that were added.
@@ -32,17 +30,10 @@ class FeatureStream:
         ZooError: The budget is not positive, or is more than this machine has.
     """
 
-    def __init__(
-        self,
-        budget_mb: float,
-        seed: int = 0,
-        dtype: torch.dtype = torch.float32,
-        per_image: int | None = None,
-    ) -> None:
+    def __init__(self, budget_mb: float, seed: int = 0, dtype: torch.dtype = torch.float32) -> None:
         check_budget(budget_mb)
         self.budget_bytes = int(budget_mb * MB)
         self.dtype = dtype
-        self.per_image = per_image
         self.n_seen = 0
         self._generator = torch.Generator().manual_seed(seed)
         self._rows: Tensor | None = None  # (capacity, d); pages that hold nothing yet cost nothing
@@ -63,15 +54,10 @@ class FeatureStream:
         Raises:
             ZooError: Rows of another width than before, or not one fits into the budget.
         """
-        self._prepare(features)
+        rows = self._prepared(features.shape[1])
         keys = torch.rand(len(features), generator=self._generator, dtype=torch.float64)
         self.n_seen += len(features)
-        if self.per_image is not None and len(features) > self.per_image:
-            kept = keys.topk(self.per_image, largest=False).indices.sort().values
-            # Their numbers are drawn anew: being small was the condition to stay.
-            features = features[kept.to(features.device)]
-            keys = torch.rand(len(kept), generator=self._generator, dtype=torch.float64)
-        self._keep_smallest(features, keys)
+        self._keep_smallest(rows, features, keys)
 
     def capacity(self, width: int) -> int:
         """Return how many rows of a width fit into the budget."""
@@ -83,15 +69,15 @@ class FeatureStream:
         Raises:
             ZooError: Nothing was added.
         """
-        if len(self) == 0:
+        if len(self) == 0 or self._rows is None:
             raise ZooError("no features were added: there is no training image; check the data")
         rows = self._rows[: len(self)]
         self._rows, self._keys, self.n_seen = None, self._keys[:0], 0
         return rows
 
-    def _keep_smallest(self, features: Tensor, keys: Tensor) -> None:
+    def _keep_smallest(self, kept_rows: Tensor, features: Tensor, keys: Tensor) -> None:
         """Keep the rows with the smallest numbers, of those that are kept and those that come."""
-        n_old, capacity = len(self), len(self._rows)
+        n_old, capacity = len(self), len(kept_rows)
         together = torch.cat([self._keys, keys])
         n_new = min(capacity, len(together))
         kept = torch.zeros(len(together), dtype=torch.bool)
@@ -100,13 +86,12 @@ class FeatureStream:
         vacated = (~kept[:n_old]).nonzero().squeeze(1)
         places = torch.cat([vacated, torch.arange(n_old, n_new)])
         rows = features[arriving.to(features.device)]
-        self._rows[places] = rows.detach().to("cpu", self.dtype)
+        kept_rows[places] = rows.detach().to("cpu", self.dtype)
         self._keys = torch.cat([self._keys, keys.new_empty(n_new - n_old)])
         self._keys[places] = keys[arriving]
 
-    def _prepare(self, features: Tensor) -> None:
-        """Make room on the first call, and check that rows fit."""
-        width = features.shape[1]
+    def _prepared(self, width: int) -> Tensor:
+        """Return the room for rows of a width, made on the first call."""
         if self._rows is None:
             if self.capacity(width) < 1:
                 raise ZooError(
@@ -119,6 +104,7 @@ class FeatureStream:
                 f"features have {width} numbers, those before had {self._rows.shape[1]}: "
                 "all must come from the same layers"
             )
+        return self._rows
 
 
 def check_budget(budget_mb: float) -> None:

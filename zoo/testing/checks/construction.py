@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import io
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
-from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
 
 from zoo.data.dataset import NativeBatch
@@ -30,7 +30,7 @@ def downloads_nothing(subject: MethodUnderTest) -> Iterator[str]:
 
 def fits_a_recipe(subject: MethodUnderTest) -> Iterable[str]:
     """Find a constructor that the parser of recipes and command lines cannot read."""
-    subject.command("recipe")
+    subject.experiment("recipe")
     return ()
 
 
@@ -75,10 +75,11 @@ def keeps_its_transform(subject: MethodUnderTest) -> Iterator[str]:
     Anomalib keeps Resize, Normalize, CenterCrop, Compose, Grayscale and SquarePad; of any other
     transform it saves nothing, and None comes back.
     """
-    model = subject.built
+    model: Any = subject.built
     if model.pre_processor is None:
         return
-    before, restored = _prepared(subject, model), subject.build()
+    restored: Any = subject.build()
+    before = _prepared(subject, model)
     try:
         stored = io.BytesIO()
         torch.save(model.pre_processor.checkpoint_config(), stored)
@@ -97,7 +98,7 @@ def keeps_its_transform(subject: MethodUnderTest) -> Iterator[str]:
         )
 
 
-def _prepared(subject: MethodUnderTest, model: AnomalibModule) -> torch.Tensor:
-    batch = NativeBatch.collate(subject.items(model)[:1])
+def _prepared(subject: MethodUnderTest, model: Any) -> torch.Tensor:
+    batch: Any = NativeBatch.collate(subject.items(model)[:1])
     model.pre_processor.on_test_batch_start(None, model, batch, 0)
     return batch.image

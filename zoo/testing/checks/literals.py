@@ -41,7 +41,7 @@ def _own_files(method_class: type) -> list[Path]:
     """
     file = Path(inspect.getfile(method_class))
     module = inspect.getmodule(method_class)
-    if not getattr(module, "__package__", ""):  # its folder is site-packages, and not its own
+    if module is None or not module.__package__:  # its folder is site-packages, and not its own
         return [file]
     found = [path for path in sorted(file.parent.rglob("*")) if path.is_file()]
     return [path for path in found if not path.name.endswith("card.yaml")]
@@ -50,6 +50,6 @@ def _own_files(method_class: type) -> list[Path]:
 def _object_literals(path: Path) -> Iterator[tuple[int, str]]:
     """Yield line and text of every literal that as a whole is an object's name."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and names_object(text):
-            yield node.lineno, text
+        value = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(node, ast.Constant) and isinstance(value, str) and names_object(value):
+            yield node.lineno, value

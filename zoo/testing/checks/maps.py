@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 
 from zoo.data.dataset import NativeBatch
 from zoo.postprocess import to_native
-from zoo.predict.torch_predictor import Scored, predict_batch
+from zoo.predict.predictor import Scored
+from zoo.predict.torch_predictor import predict_batch
 from zoo.testing.subject import MethodUnderTest, score
 
 # Of the range of scores: what sums in another order make of float32, with a wide margin.
@@ -26,10 +28,10 @@ def fits(subject: MethodUnderTest) -> Iterable[str]:
 
 def gives_score_maps(subject: MethodUnderTest) -> Iterator[str]:
     """Find maps of the wrong shape, scores that are not finite, and clamped ones."""
-    model, batch = subject.fitted, NativeBatch.collate(subject.items(subject.fitted))
-    n_images = len(batch.native_size)
+    items = subject.items(subject.fitted)
+    n_images = len(items)
     with torch.inference_mode():
-        batch = predict_batch(model, batch)
+        batch: Any = predict_batch(subject.fitted, NativeBatch.collate(items))
     size = tuple(batch.image.shape[-2:])
     maps, scores = batch.anomaly_map, batch.pred_score
     if maps is None:
@@ -71,12 +73,15 @@ def _share(pixels: np.ndarray) -> float:
 
 def scores_defects_higher(subject: MethodUnderTest) -> Iterator[str]:
     """Find scores of the wrong sign, or maps that are turned, mirrored or shifted."""
-    bad, good, differences = [], [], []
+    anomalous: list[float] = []
+    normal: list[float] = []
+    differences = []
     for sample, scored in zip(subject.samples, subject.alone, strict=True):
-        (bad if sample.label else good).append(scored.score)
+        (anomalous if sample.label else normal).append(scored.score)
         if sample.label:
             score_map = to_native(scored.score_map, scored.native_size)
             truth = sample.truth(scored.native_size)
+            assert truth is not None  # of a defect
             differences.append(score_map[truth].mean() - score_map[~truth].mean())
     if np.mean(differences) <= 0:
         yield (
@@ -84,10 +89,10 @@ def scores_defects_higher(subject: MethodUnderTest) -> Iterator[str]:
             "average; larger is more anomalous, and a map lies as its image does (a trained "
             "method may need more steps: trainer={'max_epochs': ..., 'max_steps': ...})"
         )
-    if np.mean(bad) <= np.mean(good):
+    if np.mean(anomalous) <= np.mean(normal):
         yield (
-            f"defective images score {np.mean(bad):.6g} on average, good ones {np.mean(good):.6g}; "
-            "the image score must be larger where there is a defect"
+            f"anomalous images score {np.mean(anomalous):.6g} on average, normal ones "
+            f"{np.mean(normal):.6g}; the image score must be larger where there is a defect"
         )
 
 

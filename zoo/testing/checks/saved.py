@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -23,28 +24,32 @@ def writes_a_run(subject: MethodUnderTest) -> Iterable[str]:
 def comes_back_as_a_run(subject: MethodUnderTest) -> Iterator[str]:
     """Find a run that `zoo.load` does not rebuild exactly."""
     folder, model = subject.run
-    kept = TorchPredictor(model, model.post_processor.calibration)
     # Trusted: this very process wrote it.
-    yield from _differences(subject, kept, load_run(folder, device="cpu", trust=True), "zoo.load")
+    loaded = load_run(folder, device="cpu", trust=True)
+    yield from _differences(subject, _predictor(model), loaded, "zoo.load")
 
 
 def comes_back_as_a_checkpoint(subject: MethodUnderTest) -> Iterator[str]:
     """Find a checkpoint that anomalib does not load safely and exactly."""
     folder, model = subject.run
     name = f"{type(model).__name__}.load_from_checkpoint"
-    loaded = type(model).load_from_checkpoint(folder / MODEL, map_location="cpu", weights_only=True)
-    calibration = loaded.post_processor.calibration
-    if calibration is None:
+    loaded: Any = type(model).load_from_checkpoint(
+        folder / MODEL, map_location="cpu", weights_only=True
+    )
+    if loaded.post_processor.calibration is None:
         yield f"after {name} there is no calibration; leave the post-processor to ZooMethod"
         return
-    kept = TorchPredictor(model, model.post_processor.calibration)
-    yield from _differences(subject, kept, TorchPredictor(loaded, calibration), name)
+    yield from _differences(subject, _predictor(model), _predictor(loaded), name)
+
+
+def _predictor(model: Any) -> TorchPredictor:
+    return TorchPredictor(model, model.post_processor.calibration)
 
 
 def _differences(
     subject: MethodUnderTest, kept: TorchPredictor, loaded: TorchPredictor, how: str
 ) -> Iterator[str]:
-    """Compare all that two detectors say about the test images, to the last bit."""
+    """Compare all that two predictors give for the test images, to the last bit."""
     paths = [sample.image_path for sample in subject.samples]
     pairs = list(zip(kept.predict(paths), loaded.predict(paths), strict=True))
     for what in ("score_map", "mask", "score"):
