@@ -36,7 +36,7 @@ FAULTS = [
     ("OneScore", "score map", "6 images give 1 image scores; return one"),
     ("UpsideDown", "sign", "pixels of a defect score .* lower .*; larger is more"),
     ("Turned", "sign", "pixels of a defect score .* lower .*; larger is more"),
-    ("WrongScore", "sign", "defective images score .* good ones .*; the image score must"),
+    ("WrongScore", "sign", "anomalous images score .* normal ones .*; the image score must"),
     ("PerBatch", "batch", "otherwise in a batch, by .*; use nothing of other images"),
     ("Remembering", "batch", "otherwise the second time, by .*; use"),
     ("Unseeded", "seed", "maps that differ by .*; draw from"),

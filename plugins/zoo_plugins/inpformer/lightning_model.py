@@ -116,7 +116,7 @@ class ZooInpFormer(TrainedMethod, AnomalibModule):  # type: ignore[misc]  # to_o
 
     def training_step(self, batch: Any, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Compare the rebuilt maps with the encoder's."""
-        loss = self.model.training_loss(self.frozen_features(batch))
+        loss = self.model.training_loss(list(self.frozen_features(batch)))
         self.log("train_loss", loss.detach(), prog_bar=True)
         return {"loss": loss}
 
