@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import urllib.request
 from pathlib import Path
@@ -94,6 +95,39 @@ def _write_image():
 def _write_object():
     """Return the function `write_object`."""
     return write_object
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """Return the file of a recipe that fits in a second, called quick."""
+    from small_recipes import PATCHCORE
+
+    path = tmp_path / "quick.yaml"
+    path.write_text(PATCHCORE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def cheap_runs(monkeypatch: pytest.MonkeyPatch):
+    """Let runs of this process write their folders without computing; see `CheapFit`."""
+    from cheap_runs import COST, CheapFit, evaluate_nothing
+
+    from zoo.runs.run import run
+
+    fit = CheapFit()
+    monkeypatch.setattr("zoo.benchmark.attempt.fit_here", fit)
+    monkeypatch.setitem(run.__kwdefaults__, "fit", fit)
+    monkeypatch.setattr("zoo.runs.run.evaluate", evaluate_nothing)
+    monkeypatch.setattr("zoo.runs.run.measure_cost", lambda *args: COST)
+    return fit
+
+
+@pytest.fixture
+def interruptible():
+    """Let SIGINT raise, also where a shell has ignored it for tests that run behind."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -40,26 +40,29 @@ def test_train_writes_a_run_folder_whose_config_replays(data, tmp_path, capsys):
     assert "min_area_px=10), 3 normal images of validation" in printed
 
 
-def test_the_seed_is_applied_and_the_applied_value_written(data, tmp_path):
-    from zoo.recipes.command import ZooCLI
-
+def test_the_seed_is_applied_and_the_applied_value_written(data, tmp_path, cheap_runs):
     draws = []
+    cheap_runs.before = lambda planned, folder: draws.append((planned.build(), torch.rand(1))[1])
     for seed in ("7", "7", "8"):
-        command = ZooCLI(["train", *SMALL, *data, "--seed_everything", seed])
-        draws.append(torch.rand(1).item())
-        assert command.settings["seed_everything"] == int(seed)
+        words = ["train", *SMALL, *data, "--seed_everything", seed]
+        assert main([*words, "--default_root_dir", str(tmp_path)]) == 0
+        config = tmp_path / "ZooPatchcore" / "part" / f"seed{seed}" / "config.yaml"
+        assert yaml.safe_load(config.read_text())["seed_everything"] == int(seed)
     assert draws[0] == draws[1] != draws[2]
-    command = ZooCLI(["train", *SMALL, *data, "--seed_everything", "true"])
-    assert command.settings["seed_everything"] > 1
+    words = ["train", *SMALL, *data, "--seed_everything", "true"]
+    assert main([*words, "--default_root_dir", str(tmp_path / "drawn")]) == 0
+    [config] = (tmp_path / "drawn").rglob("config.yaml")
+    assert yaml.safe_load(config.read_text())["seed_everything"] > 1
+    assert config.parent.name == f"seed{yaml.safe_load(config.read_text())['seed_everything']}"
 
 
 def test_fit_test_and_predict_keep_anomalibs_flags(data, tmp_path, capsys):
     root = ["--default_root_dir", str(tmp_path / "out")]
-    assert main(["fit", *SMALL, *data, *root]) == 0
+    assert main(["anomalib", "fit", *SMALL, *data, *root]) == 0
     [checkpoint] = (tmp_path / "out").rglob("*.ckpt")
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_symlink()]
-    for verb in ("validate", "test", "predict"):
-        words = [verb, *SMALL, *data, *root, "--ckpt_path", str(checkpoint)]
+    for verb in (["validate"], ["test"], ["anomalib", "predict"]):
+        words = [*verb, *SMALL, *data, *root, "--ckpt_path", str(checkpoint)]
         assert main(words) == 0
     printed = capsys.readouterr().out
     for name in ("image_auroc", "pixel_auroc_model_size", "segf1_model_size"):
@@ -82,9 +85,24 @@ def test_train_goes_on_from_a_checkpoint(data, tmp_path, monkeypatch):
 
 
 def test_predictions_are_not_kept_in_memory(data):
-    from zoo.recipes.command import ZooCLI
+    from zoo.cli.anomalib import VerbCLI
 
-    assert ZooCLI(["predict", *SMALL, *data]).settings["return_predictions"] is False
+    assert VerbCLI(["predict", *SMALL, *data]).settings["return_predictions"] is False
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["anomalib", "exprot"], "anomalib has no verb 'exprot'; did you mean 'export'?"),
+        (["anomalib", "bench"], "anomalib has no verb 'bench'"),
+        (["fit", *MODEL], "the following arguments are required: "),
+    ],
+)
+def test_verbs_of_one_name_are_told_apart(words, says, capsys):
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
 
 
 def test_a_recipe_is_known_by_its_name(data, capsys):

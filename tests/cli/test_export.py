@@ -161,7 +161,7 @@ def test_anomalibs_own_verb_carries_the_calibration_that_holds_now(run, tmp_path
     newer = Calibration(12.5, 3, rule="fixed")
     history.set_calibration(copy, newer)
     options = [f"--model.{key}={value}" for key, value in MODEL.items()]
-    words = ["export", "--model", "ZooPatchcore", *options, "--export_type", "onnx"]
+    words = ["anomalib", "export", "--model", "ZooPatchcore", *options, "--export_type", "onnx"]
     root = ["--export_root", str(tmp_path / "out"), "--default_root_dir", str(tmp_path)]
     assert main([*words, *root, "--ckpt_path", str(copy / "model.ckpt")]) == 0
     [path] = (tmp_path / "out").rglob("*.onnx")
@@ -189,13 +189,13 @@ def test_mistakes_are_one_line(run, words, says, capsys):
 
 
 def test_a_checkpoint_that_is_not_there_is_one_line(tmp_path, capsys):
-    words = ["export", "--model", "ZooPatchcore", "--export_type", "onnx"]
+    words = ["anomalib", "export", "--model", "ZooPatchcore", "--export_type", "onnx"]
     missing = str(tmp_path / "no.ckpt")
     assert main([*words, "--model.weights=random", "--ckpt_path", missing]) == 1
     assert f"no checkpoint at {missing}" in capsys.readouterr().err
 
 
 def test_a_model_that_was_never_calibrated_is_one_line(tmp_path, capsys):
-    words = ["export", "--model", "ZooPatchcore", "--model.weights=random"]
+    words = ["anomalib", "export", "--model", "ZooPatchcore", "--model.weights=random"]
     assert main([*words, "--export_type", "onnx", "--default_root_dir", str(tmp_path)]) == 1
     assert "ZooPatchcore is not calibrated" in capsys.readouterr().err

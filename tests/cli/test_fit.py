@@ -13,8 +13,6 @@ import yaml
 from PIL import Image
 
 from zoo.cli import main
-from zoo.runs import execute as execute_module
-from zoo.runs import spec as spec_module
 
 SIZE = (48, 64)
 RECIPE = """# PatchCore on small images with random weights, for tests.
@@ -55,13 +53,9 @@ def metrics_of(folder) -> dict:
 
 
 @pytest.fixture
-def no_fit(monkeypatch):
+def no_fit(cheap_runs):
     """Fail a test that gets as far as fitting."""
-
-    def fitted(*args, **kwargs):
-        pytest.fail("the fit began")
-
-    monkeypatch.setattr(spec_module, "execute", fitted)
+    cheap_runs.before = lambda experiment, folder: pytest.fail("the fit began")
 
 
 def test_good_pictures_alone_give_thresholds_and_what_to_expect(shots, capsys):
@@ -146,7 +140,7 @@ def test_the_recorded_command_repeats_the_run(shots):
     assert metrics_of(shots / "second") == first
 
 
-def test_options_of_the_recipe_go_on_to_it(shots):
+def test_options_of_the_recipe_go_on_to_it(shots, cheap_runs):
     passed = ["--model.num_neighbors", "3", "--data.eval_batch_size=2", "--trainer.max_epochs", "2"]
     assert fit(*passed) == 0
     config = yaml.safe_load((shots / "detector/config.yaml").read_text())
@@ -166,18 +160,18 @@ def test_the_configuration_replays_from_anywhere(shots, tmp_path_factory, monkey
     assert metrics_of(again.parent)["splits"] == metrics_of(shots / "detector")["splits"]
 
 
-def test_a_detector_stays_until_a_newer_one_of_the_same_object_is_complete(shots, monkeypatch):
-    def interrupted(*args, **kwargs):
+def test_a_detector_stays_until_a_newer_one_of_the_same_object_is_complete(shots, cheap_runs):
+    def interrupt(experiment, folder):
         raise KeyboardInterrupt
 
     assert fit("--seed", "1") == 0
     (shots / "detector/notes.txt").write_text("mine")
-    with monkeypatch.context() as patch:
-        patch.setattr(spec_module, "execute", interrupted)
-        assert fit("--seed", "2") == 130
-        assert fit("--out", "other") == 130
+    cheap_runs.before = interrupt
+    assert fit("--seed", "2") == 130
+    assert fit("--out", "other") == 130
     assert metrics_of(shots / "detector")["seed"] == 1
     assert not list(shots.glob("other*"))
+    cheap_runs.before = lambda experiment, folder: None
     assert fit("--seed", "2") == 0
     assert metrics_of(shots / "detector")["seed"] == 2
     assert (shots / "detector/notes.txt").read_text() == "mine"
@@ -325,29 +319,24 @@ def test_pictures_of_several_sizes_and_kinds_are_fitted(shots):
     assert metrics_of(shots / "detector")["splits"]["test"]["segf1"] is not None
 
 
-def test_no_more_than_wanted_is_read(shots, monkeypatch, capsys):
-    read = []
-    real = execute_module.execute
-
-    def watched(model, datamodule, *args, **kwargs):
-        read.extend(datamodule._splits["train"] + datamodule._splits["validation"])
-        return real(model, datamodule, *args, **kwargs)
-
-    monkeypatch.setattr(spec_module, "execute", watched)
+def test_no_more_than_wanted_is_read(shots, cheap_runs, capsys):
     assert fit("--max-good", "4") == 0
-    assert len(read) == 4
-    assert "4 of 8 normal images are used, drawn by seed 0" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "4 of 8 normal images are used, drawn by seed 0" in printed
+    assert "4 normal images: 3 to learn from, 1 for the threshold" in printed
 
 
-def test_options_of_ours_may_come_first(shots):
+def test_options_of_ours_may_come_first(shots, cheap_runs):
     assert main(["fit", "--seed", "1", "--good", "good", "quick.yaml", "--out=run"]) == 0
     assert metrics_of(shots / "run")["seed"] == 1
 
 
-def test_an_option_of_anomalibs_first_is_anomalibs_fit(mini, tmp_path, capsys):
+def test_anomalibs_own_fit_writes_checkpoints_and_no_run(mini, tmp_path, capsys):
     model = ["--model", "ZooPatchcore", "--model.weights", "random", "--model.image_size", "64"]
     data = ["--data", "MVTecAD2Layout", "--data.root", str(mini), "--data.category", "part"]
-    assert main(["fit", *model, *data, "--default_root_dir", str(tmp_path / "out")]) == 0
+    assert (
+        main(["anomalib", "fit", *model, *data, "--default_root_dir", str(tmp_path / "out")]) == 0
+    )
     assert list((tmp_path / "out").rglob("*.ckpt"))
     assert not list((tmp_path / "out").rglob("metrics.json"))
 

@@ -45,11 +45,11 @@ def test_a_budget_becomes_a_model_that_agrees_with_its_run(good, capsys, monkeyp
     assert picked["winner"]["is_on_front"]
     assert picked["rows"][0]["estimated_segf1"] == picked["winner"]["estimated_segf1"]
     assert read_metadata("picked/model.xml").method == "ZooPatchcore"
-    assert main(["predict", "--exported", "picked/model.xml", good]) == 0
+    assert main(["predict", "picked/model.xml", good]) == 0
 
     from zoo.benchmark.pick import search
 
-    for name in ("rehearse", "carry_out", "estimate", "deployed_cost"):
+    for name in ("measure_cost", "run", "estimate", "deployed_cost"):
         monkeypatch.setattr(search, name, lambda *args, name=name: pytest.fail(f"{name} again"))
     capsys.readouterr()
     assert main(words) == 0

@@ -366,6 +366,7 @@ def test_an_interrupted_command_keeps_what_it_wrote(shots, predict, monkeypatch)
         (["RUN", "empty", "--batch-size", "0"], "--batch-size at least 1"),
         (["RUN", "empty", "--wach"], "did you mean '--watch'"),
         (["no.onnx", "x.png"], "no exported graph at no.onnx"),
+        (["model.pt", "x.png"], "no such folder at model.pt"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(run, words, says, tmp_path, monkeypatch, capsys):

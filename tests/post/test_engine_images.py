@@ -348,7 +348,7 @@ def test_the_verbs_of_the_command_line_calibrate_alike(mvtec, tmp_path, capsys):
     words = ["--model", "ZooPatchcore", "--model.weights", "random", "--model.image_size", "64"]
     words += ["--data", "MVTecAD", "--data.root", str(mvtec().root), "--data.num_workers", "0"]
     words += ["--default_root_dir", str(tmp_path / "out")]
-    assert main(["fit", *words]) == 0
+    assert main(["anomalib", "fit", *words]) == 0
     assert "calibration: 2 of 10 training images held out by seed 0" in capsys.readouterr().out
     [checkpoint] = (tmp_path / "out").rglob("*.ckpt")
     assert _saved(checkpoint)["split"] == "train, 2 of 10 held out by seed 0"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -11,53 +11,11 @@ from pathlib import Path
 import pytest
 
 import zoo
+from zoo.cli import main
 from zoo.runs import code
-from zoo.runs.code import DECIDING, code_facts
+from zoo.runs.code import ROOMS, code_facts
 
 ROOT = Path(zoo.__file__).parent
-# What the code of a run imports besides: it shows, writes, measures time, or finds files.
-DECIDES_NOTHING = {"errors", "names", "paths", "schema", "hashes", "timing", "visualizer"}
-DECIDES_NOTHING |= {"prediction", "runs.cases", "runs.case_image", "runs.folder", "runs.maps"}
-DECIDES_NOTHING |= {"runs.progress", "runs.counted", "runs.documents", "atomic", "text", "__init__"}
-DECIDES_NOTHING |= {"csv_file"}  # groups of images are hashed as they are read
-# What parses, finds or checks recipes and methods: the configuration that comes out is hashed.
-DECIDES_NOTHING |= {
-    "engine",
-    "parse_errors",
-    "recipes",
-    "registry",
-    "card",
-    "trust",
-    "trust.parser",
-}
-DECIDES_NOTHING |= {"plain_yaml", "recipe_numbers"}
-
-
-def imported(path: Path) -> set[Path]:
-    """Return the modules of zoo that a file imports."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in (name for name in names if name.partition(".")[0] == "zoo"):
-            base = ROOT.parent / name.replace(".", "/")
-            found |= {p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()}
-    return found
-
-
-def test_whatever_a_run_imports_counts_or_is_known_to_decide_nothing():
-    counts = {path for name in DECIDING for path in (ROOT / name).rglob("*.py")}
-    counts |= {ROOT / name for name in DECIDING if name.endswith(".py")}
-    assert all(path.is_file() for path in counts)
-    assert all((ROOT / name).exists() for name in DECIDING)
-    used = {path for counted in counts for path in imported(counted)} - counts
-    modules = {path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for path in used}
-    modules = {name.removesuffix(".__init__") for name in modules}
-    unknown = sorted(modules - DECIDES_NOTHING)
-    assert not unknown, f"{unknown}: add it to DECIDING, or say here that it decides nothing"
 
 
 @pytest.fixture
@@ -69,30 +27,69 @@ def copied(tmp_path, monkeypatch):
     return tmp_path / "zoo"
 
 
-@pytest.mark.parametrize(
-    ("name", "counts"),
-    [
-        ("post/finish.py", True),
-        ("post/rules/levels.py", True),
-        ("metrics/segf1.py", True),
-        ("memory_bank/coreset.py", True),
-        ("data/images.py", True),
-        ("tiling/stitch.py", True),
-        ("runs/evaluate.py", True),
-        ("seeding.py", True),
-        ("report/page.py", False),
-        ("cli/bench.py", False),
-        ("submission/check.py", False),
-        ("standings/means.py", False),
-        ("export/graph.py", False),
-        ("data/tiny/beans.py", False),
-    ],
-)
-def test_code_that_computes_counts_and_other_code_does_not(copied, name, counts):
-    before = code_facts({})
-    path = copied / name
+def edit(path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
-    assert (code_facts({}) != before) == counts
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_code_of_a_room_below_the_runs_counts_whichever_it_is(copied, room):
+    before = code_facts({})
+    for path in (copied / room / "__init__.py", max((copied / room).rglob("*.py"))):
+        edit(path)
+        assert code_facts({}) != before
+        before = code_facts({})
+    (copied / room / "new.py").touch()
+    assert code_facts({}) != before
+
+
+def test_other_code_and_the_code_of_the_tiny_set_do_not_count(copied):
+    before = code_facts({})
+    rooms = {path.parent.name for path in copied.glob("*/__init__.py")}
+    assert {"export", "benchmark", "results", "vand", "testing", "cli"} <= rooms - set(ROOMS)
+    for room in rooms - set(ROOMS):
+        edit(copied / room / "__init__.py")
+    edit(copied / "__init__.py")
+    for path in (copied / "data" / "tiny").glob("*.py"):
+        edit(path)
+    (copied / "data" / "__pycache__").mkdir()
+    (copied / "data" / "__pycache__" / "images.pyc").touch()
+    assert code_facts({}) == before
+
+
+def test_runs_of_other_code_are_named_and_made_again_unless_they_are_accepted(
+    recipe, mini, tmp_path, cheap_runs, monkeypatch, capsys
+):
+    def bench(*more: str) -> list[str]:
+        words = ["bench", str(recipe), "--data.root", str(mini), "--out", str(tmp_path / "runs")]
+        assert main([*words, *more]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    bench()
+    metrics = json.loads((tmp_path / "runs/quick/part/seed0/metrics.json").read_text())
+    assert metrics["zoo_version"] == zoo.__version__
+    assert metrics["zoo_commit"] == code.zoo_commit()
+    assert len(metrics["code_hash"]) == 16
+    monkeypatch.setattr(code, "zoo_code", lambda: "0" * 16)
+    assert "  quick · part · seed 0 · finished before" in bench("--accept-old")
+    assert len(cheap_runs.done) == 1
+    planned = bench("--dry-run")
+    assert [line for line in planned if "to do again, made by other code" in line]
+    bench()
+    assert len(cheap_runs.done) == 2
+    again = json.loads((tmp_path / "runs/quick/part/seed0/metrics.json").read_text())
+    assert again["code_hash"] != metrics["code_hash"]
+    assert again["config_hash"] != metrics["config_hash"]
+    assert again["settings_hash"] == metrics["settings_hash"]
+    # Other settings are another run, whatever code made it.
+    recipe.write_text(recipe.read_text().replace("q: 0.99", "q: 0.98"))
+    bench("--accept-old")
+    assert len(cheap_runs.done) == 3
+
+
+def test_the_commit_is_that_of_the_checkout_and_there_may_be_none(tmp_path, monkeypatch):
+    assert code.zoo_commit() is None or len(code.zoo_commit().removesuffix("+")) == 12
+    monkeypatch.setattr(zoo, "__file__", str(tmp_path / "zoo" / "__init__.py"))
+    assert code.zoo_commit.__wrapped__() is None
 
 
 FILES = {

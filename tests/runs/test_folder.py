@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from zoo.runs.spec import RunSpec
+from fake_experiments import fake_experiment
 
 from zoo.runs.check import damage
 from zoo.runs.folder import (
@@ -166,9 +166,11 @@ def test_nan_never_reaches_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "a\x1b[2J", "", "a\nb"])
-def test_a_run_of_what_is_no_name_is_not_begun(name, tmp_path):
+def test_a_run_of_what_is_no_name_is_not_begun(name):
     with pytest.raises(ZooError, match="give it a plain name"):
-        RunSpec("quick", (), "", name, 0, (), "", tmp_path)
+        fake_experiment("quick", name)
+    with pytest.raises(ZooError, match="name"):
+        fake_experiment(name, "part")
 
 
 @pytest.mark.parametrize("name", ["calibrations", "exported"])

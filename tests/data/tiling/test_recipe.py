@@ -10,7 +10,6 @@ import yaml
 from anomalib.data import Folder
 from torchvision.transforms.v2 import CenterCrop, Compose, Normalize, Resize
 
-import zoo
 from zoo.data import MVTecAD2Layout
 from zoo.data.images import read_image
 from zoo.data.tiling import Scaled, ScaledPreProcessor, Tiling, score_in_tiles, tiled, to_scale
@@ -20,7 +19,7 @@ from zoo.postprocess import Calibration
 from zoo.predict import GraphPredictor
 from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.experiment import load
-from zoo.runs.run import run
+from zoo.runs.run import fit_here, run
 from zoo.utils.errors import ZooError
 
 STOCK = {
@@ -52,22 +51,35 @@ ENSEMBLE["init_args"]["members"] = [
 
 
 def _train(folder, root, model, tiling):
-    data = {"class_path": "zoo.data.MVTecAD2Layout", "init_args": {"eval_batch_size": 2}}
-    recipe = {"model": model, "tiling": tiling, "data": data}
+    recipe = {
+        "model": model,
+        "tiling": tiling,
+        "data": {"class_path": "zoo.data.MVTecAD2Layout", "init_args": {"eval_batch_size": 2}},
+    }
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    data["init_args"] |= {"root": str(root), "category": "part"}
-    return run(load(folder / "recipe.yaml", data=data, out=folder / "runs"))
+    planned = load(
+        folder / "recipe.yaml",
+        data={"init_args": {"root": str(root), "category": "part"}},
+        out=folder / "runs",
+    )
+    models = []
+
+    def fit(*args):
+        fitted = fit_here(*args)
+        models.append(fitted.model)
+        return fitted
+
+    return run(planned, fit=fit), models[0]
 
 
 @pytest.mark.parametrize("model", [OURS, ENSEMBLE, STOCK], ids=["registered", "ensemble", "stock"])
 def test_a_run_in_tiles_is_loaded_in_tiles(mini, tmp_path, model):
     tiling = {"window": 24, "overlap": 0.25, "seams": "hard"}
-    made = _train(tmp_path, mini, copy.deepcopy(model), tiling)
-    metrics = json.loads((made.folder / "metrics.json").read_text())
-    assert metrics["splits"]["test_public"]["segf1"] is not None
-    detector = zoo.load(made.folder)
-    fitted = detector.model
+    made, fitted = _train(tmp_path, mini, copy.deepcopy(model), tiling)
     assert fitted.pre_processor.layout.tile == 32
+    assert made.metrics["splits"]["test_public"]["segf1"] is not None
+    detector = made.load()
+    assert detector.model.pre_processor.tiling == fitted.pre_processor.tiling
     data = MVTecAD2Layout(mini, "part")
     data.follow_model(fitted)
     scored = list(score_split(fitted, data, "test_public"))
@@ -167,13 +179,13 @@ def test_an_exported_graph_takes_single_tiles_and_metadata_makes_the_map(
     assert graph.get_inputs()[0].shape[2:] == [32, 32]
     names = [output.name for output in graph.get_outputs()]
 
-    def run(tiles):
+    def infer(tiles):
         found = dict(zip(names, graph.run(None, {"input": tiles}), strict=True))
         return found["anomaly_map"], found["pred_score"]
 
     image = mini / "part/test_public/bad/000_regular.png"
     tiling = json.loads(json.dumps(model.pre_processor.tiling))  # as metadata carries it
-    score_map, score = score_in_tiles(to_scale(read_image(image), tiling), tiling, run, 4)
+    score_map, score = score_in_tiles(to_scale(read_image(image), tiling), tiling, infer, 4)
     expected, expected_score = TorchPredictor(model, Calibration(threshold=1.0)).score(image)
     assert score_map.shape == expected.shape
     np.testing.assert_allclose(score_map, expected, rtol=0, atol=1e-6)

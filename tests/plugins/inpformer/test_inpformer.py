@@ -7,15 +7,14 @@ import torch
 from lightning.pytorch import Callback
 from safetensors.torch import save_file
 from torchvision.transforms.v2 import ColorJitter
-from zoo.recipes.command import ZooCLI
 from zoo_plugins.inpformer import ZooInpFormer
 from zoo_plugins.inpformer.schedule import learning_rate_factor
 from zoo_plugins.inpformer.torch_model import coherence_loss
 
 from zoo.data import MVTecAD2Layout
 from zoo.data.tiling import tiled
-from zoo.recipes.files import find_recipe
-from zoo.runs import resume as resume
+from zoo.recipes.experiment import load
+from zoo.runs import resume
 from zoo.runs.engine import RunEngine
 from zoo.utils.errors import ZooError
 from zoo.utils.seeding import apply_seed
@@ -323,7 +322,6 @@ def test_a_window_larger_than_an_image_is_one_line(mini):
 
 @pytest.mark.parametrize("name", ["embedded", "paper", "highres", "vits14"])
 def test_recipes_parse(name, mini):
-    recipe = find_recipe(f"inpformer/{name}").path
-    words = ["train", "--config", str(recipe), "--data.root", str(mini), "--data.category", "part"]
-    command = ZooCLI(words, parse_only=True)
-    assert command.settings["trainer"]["max_steps"] > 0 or command.settings["trainer"]["max_epochs"]
+    data = {"init_args": {"root": str(mini), "category": "part"}}
+    trainer = load(f"inpformer/{name}", data=data).trainer
+    assert trainer.get("max_steps", 0) > 0 or trainer.get("max_epochs")

@@ -3,15 +3,12 @@
 import numpy as np
 import pytest
 import yaml
-from zoo.recipes.command import ZooCLI
-from zoo.runs.train import train
 
-import zoo
 from zoo.data import layout
-from zoo.postprocess.calibration import Calibration
 from zoo.predict.torch_predictor import TorchPredictor
+from zoo.recipes.experiment import load
 from zoo.recipes.files import find_recipe, recipe_names
-from zoo.runs.folder import CALIBRATION
+from zoo.runs.run import fit_here, run
 
 RECIPES = [name for name in recipe_names() if name.startswith("patchcore/")]
 
@@ -24,21 +21,31 @@ def test_there_are_recipes():
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_is_understood(name):
-    model = ZooCLI(["train", "--config", name], parse_only=True).settings["model"]
-    assert model.class_path.endswith("ZooPatchcore")
+    planned = load(name, data={"init_args": {"root": "data", "category": "part"}})
+    assert planned.model["class_path"].endswith("ZooPatchcore")
 
 
 def _trained(recipe, mini, tmp_path):
-    """Return the command of a run, and a map of its model before and after it was saved."""
-    words = ["train", "--config", recipe, "--data.root", str(mini), "--data.category", "part"]
-    words += ["--default_root_dir", str(tmp_path / "runs"), "--trainer.accelerator", "cpu"]
-    command = ZooCLI(words, parse_only=True)
-    folder, metrics = train(command)
-    assert metrics["splits"]["test_public"]["n_images"] == 4
+    """Return the model of a run, and a map of it before and after it was saved."""
+    planned = load(
+        recipe,
+        data={"init_args": {"root": str(mini), "category": "part"}},
+        out=tmp_path / "runs",
+        overrides={"trainer.accelerator": "cpu"},
+    )
+    models = []
+
+    def fit(*args):
+        fitted = fit_here(*args)
+        models.append(fitted.model)
+        return fitted
+
+    made = run(planned, fit=fit)
+    assert made.metrics["splits"]["test_public"]["n_images"] == 4
     [image, *_] = layout.samples(mini, "part", "validation")
-    kept = TorchPredictor(command.model, Calibration.load(folder / CALIBRATION))
-    loaded = zoo.load(folder, device="cpu")
-    return command, *(each.predict(image.image_path).score_map for each in (kept, loaded))
+    kept = TorchPredictor(models[0], made.calibration)
+    predictors = (kept, made.load(device="cpu"))
+    return models[0], *(each.predict(image.image_path).score_map for each in predictors)
 
 
 def test_the_embedded_recipe_runs_and_comes_back(mini, tmp_path):
@@ -62,7 +69,7 @@ def test_the_ensemble_recipe_runs_and_comes_back(mini, tmp_path, fusion, admissi
     }
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
-    command, before, after = _trained(str(path), mini, tmp_path)
-    assert bool(command.model.transductive) is not admissible
+    model, before, after = _trained(path, mini, tmp_path)
+    assert bool(model.transductive) is not admissible
     # The other one had the scales of the split that it judged last.
     assert np.array_equal(before, after) is admissible

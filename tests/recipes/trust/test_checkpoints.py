@@ -13,6 +13,13 @@ from zoo.cli import main
 from zoo.recipes.trust import check_checkpoint
 from zoo.utils.errors import ZooError
 
+VERBS = [
+    "train",
+    "validate",
+    "test",
+    *(f"anomalib {verb}" for verb in ("fit", "predict", "export")),
+]
+
 
 class _Malicious:
     """Runs a command when it is unpickled."""
@@ -27,11 +34,11 @@ class _Malicious:
 def _words(fitted, tmp_path: Path, verb: str) -> list[str]:
     model = ["--model", "ZooPatchcore", "--model.weights", "random", "--model.image_size", "64"]
     data = ["--data", "MVTecAD2Layout", "--data.root", str(fitted.root), "--data.category", "part"]
-    data = ["--export_type", "torch"] if verb == "export" else data
-    return [verb, *model, *data, "--default_root_dir", str(tmp_path / "out")]
+    data = ["--export_type", "torch"] if verb.endswith("export") else data
+    return [*verb.split(), *model, *data, "--default_root_dir", str(tmp_path / "out")]
 
 
-@pytest.mark.parametrize("verb", ["train", "fit", "validate", "test", "predict", "export"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_a_checkpoint_runs_no_code(fitted, tmp_path, verb, monkeypatch, capsys):
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     path = tmp_path / "strange.ckpt"
@@ -52,7 +59,7 @@ def test_a_checkpoint_builds_nothing_that_it_names(fitted, stranger, tmp_path, c
     held["hyper_parameters"]["_instantiator"] = "lightning.pytorch.cli.instantiate_module"
     held["hyper_parameters"]["pre_processor"] = {"class_path": "stranger.Method"}
     torch.save(held, path)
-    words = [*_words(fitted, tmp_path, "export"), "--ckpt_path", str(path)]
+    words = [*_words(fitted, tmp_path, "anomalib export"), "--ckpt_path", str(path)]
     assert main(words) == 1
     error = capsys.readouterr().err
     assert "says how to build its model ('lightning.pytorch.cli.instantiate_module')" in error

@@ -5,25 +5,21 @@ from __future__ import annotations
 import json
 
 import pytest
-from zoo.runs.spec import RunSpec
+from fake_experiments import fake_experiment
 
+from zoo.benchmark.attempt import Attempt
 from zoo.benchmark.outlook import EstimatedDuration, estimate_durations, lines, makespan
 
 
-def spec(out, recipe="a", name="x", seed=0, threads=1) -> RunSpec:
-    folder = out / recipe / name / f"seed{seed}"
-    return RunSpec(recipe, (), "", name, seed, (), "", folder, threads=threads)
-
-
 def measured(out, recipe, name, seed, total_s, threads=1) -> None:
-    folder = spec(out, recipe, name, seed).folder
+    folder = fake_experiment(recipe, name, seed, out).folder
     folder.mkdir(parents=True)
     (folder / "metrics.json").write_text("{}")
     (folder / "cost.json").write_text(json.dumps({"total_s": total_s, "threads": threads}))
 
 
-def seconds(*specs) -> list[float | None]:
-    return [each.seconds for each in estimate_durations(specs)]
+def seconds(*experiments) -> list[float | None]:
+    return [row.seconds for row in estimate_durations(experiments, Attempt())]
 
 
 def test_seconds_are_those_of_the_same_object_then_of_the_recipe(tmp_path):
@@ -32,11 +28,11 @@ def test_seconds_are_those_of_the_same_object_then_of_the_recipe(tmp_path):
     measured(tmp_path, "a", "x", 7, 70.0, threads=2)
     measured(tmp_path, "a", "y", 5, 50.0)
     found = seconds(
-        spec(tmp_path, name="x"),
-        spec(tmp_path, name="x", threads=2),
-        spec(tmp_path, name="x", threads=9),
-        spec(tmp_path, name="z"),
-        spec(tmp_path, recipe="b"),
+        fake_experiment("a", "x", out=tmp_path, threads=1),
+        fake_experiment("a", "x", out=tmp_path, threads=2),
+        fake_experiment("a", "x", out=tmp_path, threads=9),
+        fake_experiment("a", "z", out=tmp_path, threads=1),
+        fake_experiment("b", "x", out=tmp_path, threads=1),
     )
     assert found == [15.0, 70.0, pytest.approx(100 / 3), 37.5, None]
 
@@ -44,7 +40,7 @@ def test_seconds_are_those_of_the_same_object_then_of_the_recipe(tmp_path):
 def test_a_run_whose_cost_is_unreadable_tells_nothing(tmp_path):
     measured(tmp_path, "a", "x", 5, 10.0)
     (tmp_path / "a/x/seed5/cost.json").write_text('{"total')
-    assert seconds(spec(tmp_path)) == [None]
+    assert seconds(fake_experiment(out=tmp_path)) == [None]
 
 
 def test_the_last_of_several_ends_when_all_are_through():
@@ -56,7 +52,7 @@ def test_the_last_of_several_ends_when_all_are_through():
 
 def told(states, jobs=1) -> list[str]:
     rows = [
-        EstimatedDuration(RunSpec(recipe, (), "", name, seed, (), "", None), state, time)
+        EstimatedDuration(fake_experiment(recipe, name, seed), state, time)
         for recipe, name, seed, state, time in states
     ]
     return list(lines(rows, jobs, 1))

@@ -10,12 +10,9 @@ import tempfile
 
 import pytest
 
+from zoo.benchmark import attempt, outlook
 from zoo.cli import main
-from zoo.runs import spec as spec_module
-from zoo.runs.folder import write_json
 from zoo.utils.lock import locked
-
-COST = {"total_s": 40.0, "threads": 1}
 
 
 def bench(recipe, root, out, *more: str) -> int:
@@ -28,21 +25,9 @@ def out(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def calls(monkeypatch):
+def calls(cheap_runs):
     """Let runs write results without computing; return what was run."""
-    done = []
-
-    def execute(model, datamodule, settings, splits, facts, folder, *args):
-        done.append((facts["object"], facts["seed"]))
-        (folder / "model.ckpt").write_bytes(b"PK\5\6" + bytes(18))  # an empty zip archive
-        write_json(folder / "cost.json", COST)
-        nothing = dict.fromkeys(("segf1", "image_auroc", "n_images"))
-        metrics = {**facts, "splits": dict.fromkeys(splits, nothing)}
-        write_json(folder / "metrics.json", metrics)
-        return metrics
-
-    monkeypatch.setattr(spec_module, "execute", execute)
-    return done
+    return cheap_runs.done
 
 
 def test_the_plan_comes_first_and_may_be_all(recipe, mini, out, calls, capsys):
@@ -136,12 +121,12 @@ def test_what_another_grid_finishes_meanwhile_is_not_repeated(
     recipe, mini, out, calls, monkeypatch, capsys
 ):
     assert bench(recipe, mini, out) == 0
-    real, unseen = spec_module.RunSpec.finished, [1, 2]  # by the plan, and before the lock
+    real, unseen = attempt.finished, [1]  # by the attempt, before the lock is its own
     monkeypatch.setattr(
-        spec_module.RunSpec,
-        "finished",
-        lambda *args: None if unseen and unseen.pop() else real(*args),
+        attempt, "finished", lambda *args: None if unseen and unseen.pop() else real(*args)
     )
+    # The plan did not see it either.
+    monkeypatch.setattr(outlook, "finished", lambda *args: None)
     assert bench(recipe, mini, out) == 0
     assert len(calls) == 1
     assert "part · seed 0: finished before, " in capsys.readouterr().out
@@ -183,23 +168,20 @@ def test_a_folder_of_somebody_else_is_one_line(recipe, mini, tmp_path, capsys):
     ],
 )
 def test_a_disk_that_takes_no_more_ends_the_grid(
-    recipe, mini, out, code, place, says, calls, monkeypatch, capsys
+    recipe, mini, out, code, place, says, calls, cheap_runs, capsys
 ):
-    real = spec_module.execute
-
-    def stopping(*args):
-        if args[4]["seed"] == 1:
-            (args[5] / place).write_bytes(b'{"half')
+    def stop(experiment, folder):
+        if experiment.seed == 1:
+            (folder / place).write_bytes(b'{"half')
             raise OSError(code, os.strerror(code))
-        return real(*args)
 
-    monkeypatch.setattr(spec_module, "execute", stopping)
+    cheap_runs.before = stop
     assert bench(recipe, mini, out, "--seeds", "0", "1", "2") == 1
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1
     assert calls == [("part", 0)]  # the third was not tried
-    monkeypatch.setattr(spec_module, "execute", real)
+    cheap_runs.before = lambda experiment, folder: None
     assert bench(recipe, mini, out, "--seeds", "0", "1", "2") == 0
     assert sorted(calls) == [("part", 0), ("part", 1), ("part", 2)]
 

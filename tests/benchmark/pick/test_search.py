@@ -50,12 +50,12 @@ def test_what_cannot_fit_is_not_fitted_and_what_is_known_is_not_asked_again(
 ):
     asked = []
 
-    def rehearse(candidate, *args):
+    def measure_cost(candidate, *args):
         asked.append(candidate.name)
         return {"fp32": DeployedCost(80, 90, 300, 5), "int8": DeployedCost(60, 70, 300, 5)}
 
-    monkeypatch.setattr(search_module, "rehearse", rehearse)
-    monkeypatch.setattr(search_module, "carry_out", lambda *args: pytest.fail("was fitted"))
+    monkeypatch.setattr(search_module, "measure_cost", measure_cost)
+    monkeypatch.setattr(search_module, "run", lambda *args: pytest.fail("was fitted"))
     search = prepare(good, tmp_path / "out", Budget(50), "CPU", ["fp32", "int8"], 200, 0)
     [candidate] = candidates(["quickstart"], None)
     for _ in range(2):
@@ -70,7 +70,7 @@ def test_a_candidate_that_fails_is_a_row(good, tmp_path, monkeypatch):
     def fail(*args):
         raise RuntimeError("no such thing")
 
-    monkeypatch.setattr(search_module, "rehearse", fail)
+    monkeypatch.setattr(search_module, "measure_cost", fail)
     search = prepare(good, tmp_path / "out", Budget(50), "CPU", ["fp32"], 200, 0)
     rows = search.rows(candidates(["quickstart"], None)[0], lambda text: None)
     assert "no such thing" in rows[0].reason

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 
@@ -11,8 +10,6 @@ from PIL import Image
 
 from zoo.cli import main
 from zoo.metrics import load_splits
-from zoo.runs import execute as execute_module
-from zoo.runs import spec as spec_module
 
 FILES = {"config.yaml", "model.ckpt", "calibration.json", "histograms.npz", "metrics.json"}
 KEYS = {
@@ -102,27 +99,22 @@ def test_another_seed_is_another_run(recipe, mini, out):
 
 
 def test_finished_runs_are_skipped_until_something_that_counts_changes(
-    recipe, mini, out, monkeypatch, capsys
+    recipe, mini, out, cheap_runs, capsys
 ):
     assert bench(recipe, mini, out) == 0
-    calls = []
-    real = execute_module.execute
-    monkeypatch.setattr(
-        spec_module, "execute", lambda *args, **kwargs: (calls.append(1), real(*args, **kwargs))[1]
-    )
     assert bench(recipe, mini, out) == 0
-    assert not calls
+    assert len(cheap_runs.done) == 1
     assert "finished before" in capsys.readouterr().out
     copy = mini.parent / "copied"
     shutil.copytree(mini, copy)  # the same data elsewhere is the same data
     assert bench(recipe, copy, out) == 0
-    assert not calls
+    assert len(cheap_runs.done) == 1
     recipe.write_text(recipe.read_text().replace("q: 0.99", "q: 0.98"))
     assert bench(recipe, mini, out) == 0
-    assert len(calls) == 1
+    assert len(cheap_runs.done) == 2
     (mini / "part" / "train" / "good" / "000_regular.png").unlink()
     assert bench(recipe, mini, out) == 0
-    assert len(calls) == 2
+    assert len(cheap_runs.done) == 3
 
 
 def test_a_failed_run_is_one_line_and_the_others_go_on(recipe, mini, out, capsys):
@@ -137,38 +129,23 @@ def test_a_failed_run_is_one_line_and_the_others_go_on(recipe, mini, out, capsys
     assert failed["object"] == "a_broken"
 
 
-def test_interrupted_grid_keeps_what_is_finished_and_goes_on(
-    recipe, mini, out, monkeypatch, capsys
-):
+def test_interrupted_grid_keeps_what_is_finished_and_goes_on(recipe, mini, out, cheap_runs, capsys):
     shutil.copytree(mini / "part", mini / "second")
-    real = execute_module.execute
 
-    def interrupted(model, datamodule, *args):
-        if datamodule.category == "second":
-            (args[3] / "half.txt").write_text("half")
+    def interrupt(experiment, folder):
+        if experiment.object_name == "second":
+            (folder / "half.txt").write_text("half")
             raise KeyboardInterrupt
-        return real(model, datamodule, *args)
 
-    monkeypatch.setattr(spec_module, "execute", interrupted)
+    cheap_runs.before = interrupt
     assert bench(recipe, mini, out) == 130
     assert "interrupted" in capsys.readouterr().err
     assert metrics_of(out, "part")
     assert not list((out / "quick").glob("second/*"))
-    monkeypatch.undo()
+    cheap_runs.before = lambda experiment, folder: None
     assert bench(recipe, mini, out) == 0
-    assert "finished before" in capsys.readouterr().out
+    assert "1 to do" in capsys.readouterr().out
     assert metrics_of(out, "second")
-
-
-def test_a_full_disk_ends_the_grid_with_one_line(recipe, mini, out, monkeypatch, capsys):
-    def full(*args, **kwargs):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(spec_module, "execute", full)
-    assert bench(recipe, mini, out) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("zoo: no space left")
-    assert error.count("\n") == 1
 
 
 def test_a_transductive_model_is_not_admissible_and_the_run_says_why(

@@ -107,7 +107,7 @@ def test_what_fails_after_the_training_does_not_cost_the_training(
     recipe, mini, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr("zoo.runs.execute._calibrate", lambda *args: 1 / 0)
+        patch.setattr("zoo.runs.fit._calibrate", lambda *args: 1 / 0)
         assert bench(recipe, mini, tmp_path / "runs") == 1
     steps = interrupt_at(monkeypatch, None)
     assert bench(recipe, mini, tmp_path / "runs") == 0

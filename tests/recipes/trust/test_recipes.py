@@ -9,10 +9,12 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from zoo.recipes.command import ZooCLI, import_methods
 
 from zoo.cli import main
+from zoo.cli.train import parse
+from zoo.recipes.experiment import load
 from zoo.recipes.files import find_recipe, recipe_names
+from zoo.recipes.language import import_methods
 from zoo.recipes.trust import allowed, check_recipe, is_trusting, trusting
 from zoo.recipes.trust.allowed import Refused, resolve
 from zoo.recipes.trust.parser import names_in
@@ -82,8 +84,8 @@ NO_PARTS = [
     "torchvision.datasets.FakeData",
     "torchvision.transforms.v2.Lambda",
     "zoo.cli.main",
-    "zoo.recipes.command.Path",
-    "zoo.recipes.command.ZooCLI",
+    "zoo.recipes.experiment.Path",
+    "zoo.recipes.experiment.Experiment",
     "zoo.runs.resume.KeepState",
 ]
 STRANGE = ["os.system", "subprocess.Popen", "builtins.exec", "unittest.__main__.png", "a.b.c"]
@@ -232,9 +234,7 @@ def test_data_of_a_recipe_is_used_as_it_lies(tmp_path, no_network):
     )
     path = tmp_path / "r.yaml"
     path.write_text(text)
-    command = ZooCLI(["train", "--config", str(path)], parse_only=True)
-    command.instantiate()
-    command.datamodule.prepare_data()
+    load(path, object_name="part").build_data().prepare_data()
     assert not (tmp_path / "x").exists()
 
 
@@ -260,11 +260,12 @@ def test_what_a_person_types_is_the_persons_own(stranger, capsys):
     words = ["train", "--config", str(_write(MODEL))]
     _error([*words, "--model.pre_processor", "stranger.Method"], capsys)
     assert stranger.exists()
-    command = ZooCLI([*words, "--data", "Visa"], parse_only=True, typed=["--data", "Visa"])
-    assert command.settings["data"].class_path == "anomalib.data.Visa"
-    words += ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "x"]
-    logger = ZooCLI(words, parse_only=True, typed=words[3:]).settings["trainer"].logger
-    assert logger.class_path == "lightning.pytorch.loggers.CSVLogger"
+    settings, typed = parse([*words, "--data", "Visa"])
+    assert settings["data"].class_path == "anomalib.data.Visa"
+    assert typed == {"Visa"}
+    logger = ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "x"]
+    settings, _ = parse([*words, *logger])
+    assert settings["trainer"].logger.class_path == "lightning.pytorch.loggers.CSVLogger"
 
 
 def test_typed_names_are_values_and_folders_are_none():

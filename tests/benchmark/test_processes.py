@@ -10,12 +10,11 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from zoo.benchmark.executors.choose import choose, visible_devices
-from zoo.benchmark.executors.sequential import Sequential
-from zoo.benchmark.executors.worker import Setup
-from zoo.benchmark.grid import run_grid
+import torch
 
-from zoo.benchmark.executors import choose as module
+from zoo.benchmark.attempt import Attempt
+from zoo.benchmark.bench import Runs, carry_out
+from zoo.benchmark.executors import Sequential, Setup, choose, visible_devices
 from zoo.benchmark.executors.processes import Processes
 from zoo.utils.errors import ZooError
 from zoo.utils.progress import GridProgress
@@ -27,20 +26,20 @@ from pathlib import Path
 from types import SimpleNamespace
 
 
-def attempt(spec, say):
-    here, kind = Path(spec.folder), spec.kind
-    tried = here / f"{spec.label}.{len(list(here.glob(spec.label + '.*')))}"
+def attempt(experiment, say):
+    here, kind, name = Path(experiment.folder), experiment.recipe, experiment.object_name
+    tried = here / f"{name}.{len(list(here.glob(name + '.*')))}"
     names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
-    tried.write_text(" ".join(os.environ.get(name, "-") for name in names) + f" {os.getpid()}")
-    if kind == "killed" or (kind == "killed once" and tried.suffix == ".0"):
+    tried.write_text(" ".join(os.environ.get(key, "-") for key in names) + f" {os.getpid()}")
+    if kind == "killed" or (kind == "killed-once" and tried.suffix == ".0"):
         os.kill(os.getpid(), signal.SIGKILL)
-    say(f"doing {spec.label}")
+    say(f"doing {name}")
     try:
-        time.sleep(600 if kind == "long" else spec.seconds)
+        time.sleep(600 if kind == "long" else 0.2)
     except KeyboardInterrupt:
         tried.with_suffix(".tidied").touch()
         raise
-    return SimpleNamespace(state="finished", text=f"did {spec.label}", trace="")
+    return SimpleNamespace(state="finished", text=f"did {name}", trace="")
 """
 
 
@@ -54,18 +53,23 @@ def fake(tmp_path, monkeypatch):
     monkeypatch.undo()
 
 
-def run(fake, folder, kinds, jobs=2, devices=(), seconds=0.2):
-    """Return the grid's result and what it printed."""
+def carried_out(fake, folder, kinds, jobs=2, devices=()):
+    """Return how the grid went and what it printed; runs of some kinds are called run0, run1..."""
     folder.mkdir(exist_ok=True)
-    facts = {"folder": folder, "recipe": "r", "object_name": "o", "seed": 0}
-    specs = [
-        SimpleNamespace(label=f"run{index}", kind=kind, seconds=seconds, **facts)
+    experiments = [  # as experiments are, without what their class imports
+        SimpleNamespace(
+            label=f"{kind} · run{index}",
+            recipe=kind,
+            object_name=f"run{index}",
+            seed=0,
+            folder=folder,
+        )
         for index, kind in enumerate(kinds)
     ]
-    stream = io.StringIO()
-    executor = Processes(jobs, 1, Setup(), devices, fake)
-    result = run_grid(specs, GridProgress(len(specs), stream, n_jobs=jobs), executor)
-    return result, stream.getvalue()
+    stream, runs = io.StringIO(), Runs()
+    executor = Processes(fake, jobs, 1, Setup(), devices)
+    carry_out(experiments, GridProgress(len(kinds), stream, n_jobs=jobs), executor, runs)
+    return runs, stream.getvalue()
 
 
 def told(folder) -> list[list[str]]:
@@ -73,27 +77,29 @@ def told(folder) -> list[list[str]]:
 
 
 def test_all_runs_are_carried_out_by_so_many_processes(fake, tmp_path):
-    result, printed = run(fake, tmp_path / "out", ["short"] * 5)
-    assert sorted(result.finished) == [f"run{index}" for index in range(5)]
+    runs, printed = carried_out(fake, tmp_path / "out", ["short"] * 5)
+    assert (runs.n_finished, runs.failed, runs.busy) == (5, [], [])
     pids = {words[2] for words in told(tmp_path / "out")}
     assert len(pids) == 2
     assert str(os.getpid()) not in pids
     assert {words[1] for words in told(tmp_path / "out")} == {"1"}  # threads of each
-    assert sorted(printed.count(f"run{index}: did run{index}") for index in range(5)) == [1] * 5
+    assert [printed.count(f"did run{index}") for index in range(5)] == [1] * 5
 
 
 def test_a_killed_process_costs_a_second_attempt_and_the_others_go_on(fake, tmp_path):
-    result, printed = run(fake, tmp_path / "out", ["killed", "killed once", "short", "short"])
-    assert sorted(result.finished) == ["run1", "run2", "run3"]
-    [(label, reason)] = result.failed
-    assert label == "run0"
+    kinds = ["killed", "killed-once", "short", "short"]
+    runs, printed = carried_out(fake, tmp_path / "out", kinds)
+    assert runs.n_finished == 3
+    [(label, reason)] = runs.failed
+    assert label == "killed · run0"
     assert reason == "its process was ended by SIGKILL, often for want of memory, 2 times"
-    assert "run0: FAILED: its process was ended by SIGKILL" in printed
+    assert f"{label}: FAILED: its process was ended by SIGKILL" in printed
 
 
 def test_each_process_sees_one_device(fake, tmp_path):
-    result, _ = run(fake, tmp_path / "out", ["short"] * 6, jobs=3, devices=["0", "GPU-5eb", "2"])
-    assert len(result.finished) == 6
+    devices = ["0", "GPU-5eb", "2"]
+    runs, _ = carried_out(fake, tmp_path / "out", ["short"] * 6, jobs=3, devices=devices)
+    assert runs.n_finished == 6
     of_process = {words[2]: words[0] for words in told(tmp_path / "out")}
     assert sorted(of_process.values()) == ["0", "2", "GPU-5eb"]
     assert "GPU-5eb" not in os.environ.get("CUDA_VISIBLE_DEVICES", "")
@@ -112,7 +118,7 @@ def test_an_interruption_lets_runs_tidy_up(fake, tmp_path):
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        run(fake, out, ["short", "long", "long", "short"])
+        carried_out(fake, out, ["short", "long", "long", "short"])
     assert {path.name for path in out.glob("*.tidied")} == {"run1.tidied", "run2.tidied"}
     for words in told(out):
         with pytest.raises(ProcessLookupError):
@@ -130,24 +136,28 @@ def test_an_interruption_lets_runs_tidy_up(fake, tmp_path):
     ],
 )
 def test_words_that_do_not_fit_are_one_line(words, says, monkeypatch):
-    monkeypatch.setattr(module.torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(ZooError, match=says):
-        choose(**words)
+        choose(Attempt(), **words)
 
 
 def test_threads_are_divided(monkeypatch):
-    monkeypatch.setattr(module.torch, "get_num_threads", lambda: 8)
-    monkeypatch.setattr(module.torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert isinstance(choose(), Sequential)
-    assert (choose(jobs=2).jobs, choose(jobs=2).threads) == (2, 4)
-    assert choose(jobs=20).threads == 1
-    assert choose(threads=3).threads == choose(jobs=4, threads=3).threads == 3
-    on_gpus = choose(devices=["0", "1", "3"])
-    assert (on_gpus.jobs, on_gpus.threads, on_gpus.devices) == (3, 2, ["0", "1", "3"])
+    assert isinstance(choose(Attempt()), Sequential)
+    for words, jobs, threads in (
+        ({"jobs": 2}, 2, 4),
+        ({"jobs": 20}, 20, 1),
+        ({"threads": 3}, 1, 3),
+        ({"jobs": 4, "threads": 3}, 4, 3),
+        ({"devices": ["0", "1", "3"]}, 3, 2),
+    ):
+        chosen = choose(Attempt(), **words)
+        assert (chosen.jobs, chosen.threads) == (jobs, threads)
+    assert chosen.devices == ["0", "1", "3"]
 
 
 def test_devices_count_among_the_visible_ones(monkeypatch):
-    monkeypatch.setattr(module.torch.cuda, "device_count", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-9f")
-    assert visible_devices(["1", "0", "GPU-5e"]) == ["GPU-9f", "5", "GPU-5e"]
+    assert visible_devices(["1", "0", "GPU-5e"], 2) == ["GPU-9f", "5", "GPU-5e"]

@@ -15,7 +15,7 @@ from zoo.recipes.trust import check_recipe
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import parse_yaml
 
-FUZZ = Path(__file__).parents[2] / "benchmarks" / "fuzz_trust.py"
+FUZZ = Path(__file__).parents[3] / "benchmarks" / "fuzz_trust.py"
 _PIECES = [
     "model",
     "class_path",

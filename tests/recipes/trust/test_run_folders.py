@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from zoo.recipes.command import ZooCLI
 
 import zoo
 from zoo.cli import main
+from zoo.cli.train import parse
+from zoo.recipes.experiment import load
 from zoo.runs.checksums import write_checksums
+from zoo.runs.run import config_text
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import read_yaml
 
@@ -138,18 +140,18 @@ def test_only_who_trusts_gets_what_a_configuration_names(run):
 def test_names_are_text_from_the_first_to_the_last_file(runs, name):
     config = runs / name / "seed0" / "config.yaml"
     assert read_yaml(config)["data"]["init_args"]["category"] == name
-    again = ZooCLI(["train", "--config", str(config)], parse_only=True)
-    assert again.settings["data"].init_args.category == name
-    assert again.settings_yaml == config.read_text(encoding="utf-8")
+    again = load(config)
+    assert again.object_name == again.data["init_args"]["category"] == name
+    assert config_text(again) == config.read_text(encoding="utf-8")
     zoo.load(config.parent, device="cpu")
 
 
 @pytest.mark.parametrize("name", ["null", "~", "true", "a: b", "[x]", "{a, b}", "&a", "#x", "é"])
 def test_names_that_look_like_yaml_are_text(name):
     words = ["train", "--config", "quickstart", "--data.root", "x", f"--data.category={name}"]
-    assert ZooCLI(words, parse_only=True).settings["data"].init_args.category == name
+    assert parse(words)[0]["data"].init_args.category == name
     words[-1:] = ["--data.category", name, "--data.train_batch_size", "2"]
-    data = ZooCLI(words, parse_only=True).settings["data"].init_args
+    data = parse(words)[0]["data"].init_args
     assert (data.root, data.category, data.train_batch_size) == ("x", name, 2)
 
 
