@@ -101,20 +101,19 @@ FILES = {
     "ours/prompts.json": "{}",
     "ours/card.yaml": "",
     "ours/README.md": "",
-    "shared/ops.py": "from outside_beside import helper\n",
-    "theirs/__init__.py": "",
+    "shared/ops.py": "",
+    "theirs/__init__.py": "class Theirs:\n    pass\n",
     "theirs/card.yaml": "",
 }
 
 
 @pytest.fixture
 def outside(tmp_path, monkeypatch):
-    """Return the folder of an installed package with two methods, and one beside it."""
+    """Return the folder of a package with two methods."""
     for name, text in FILES.items():
         path = tmp_path / "outside" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    (tmp_path / "outside_beside.py").write_text("helper = 1\n")
     (tmp_path / "data").mkdir()  # no package, whatever its name
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path / "outside"
@@ -137,7 +136,6 @@ def facts() -> dict:
         ("ours/net/blocks.py", True),
         ("ours/prompts.json", True),
         ("shared/ops.py", True),
-        ("../outside_beside.py", True),
         ("theirs/__init__.py", False),
         ("ours/README.md", False),
         ("ours/card.yaml", False),
@@ -151,12 +149,12 @@ def test_a_method_counts_with_its_sub_packages_and_data(outside, name, counts):
     assert (facts() != before) == counts
 
 
-def test_another_method_that_is_imported_counts(outside):
+def test_another_method_that_the_class_inherits_from_counts(outside):
     (outside / "ours" / "model.py").write_text(
-        "from outside import theirs\nclass Ours:\n    pass\n"
+        "from outside.theirs import Theirs\nclass Ours(Theirs):\n    pass\n"
     )
     before = facts()
-    (outside / "theirs" / "__init__.py").write_text("edited = True\n")
+    (outside / "theirs" / "__init__.py").write_text("class Theirs:\n    edited = True\n")
     assert facts() != before
 
 

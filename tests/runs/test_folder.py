@@ -170,7 +170,7 @@ def test_a_run_of_what_is_no_name_is_not_begun(name):
     with pytest.raises(ZooError, match="give it a plain name"):
         fake_experiment("quick", name)
     with pytest.raises(ZooError, match="name"):
-        fake_experiment(name, "part")
+        fake_experiment(name.replace("a/b", "../b"), "part")
 
 
 @pytest.mark.parametrize("name", ["calibrations", "exported"])

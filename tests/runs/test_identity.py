@@ -66,7 +66,7 @@ def test_objects_and_seeds_share_their_settings():
         ("enable_model_summary", False),
         ("enable_progress_bar", False),
         ("log_every_n_steps", 1),
-        ("logger", {"class_path": "C"}),
+        ("logger", {"class_path": "lightning.pytorch.loggers.CSVLogger"}),
         ("limit_test_batches", 3),
     ],
 )

@@ -15,20 +15,18 @@ def test_every_offline_recipe_at_its_own_size_and_a_smaller_one():
     assert len({each.slug for each in found}) == len(found)
 
 
-def test_words_say_the_size_by_the_argument_that_the_recipe_has():
+def test_the_size_is_set_by_the_argument_that_the_recipe_has():
     [patchcore, superad] = candidates(["patchcore/embedded", "superad/embedded"], [96])
-    assert patchcore.words()[-2:] == ["--model.image_size", "96"]
-    assert superad.words()[-2:] == ["--model.shorter_side", "96"]
+    assert patchcore.overrides == {"model.image_size": 96}
+    assert superad.overrides == {"model.shorter_side": 96}
     assert superad.name == "superad/embedded at 96"
 
 
-def test_a_rehearsal_trains_nothing_and_fetches_nothing():
+def test_a_pilot_trains_nothing_and_fetches_nothing():
     [efficientad, paper] = candidates(["efficientad/embedded", "rd/paper"], [96])
-    assert efficientad.rehearsal_words()[-4:] == [
-        *("--model.weights", "random"),
-        *("--trainer.max_steps", "1"),
-    ]
-    assert paper.rehearsal_words()[4:6] == ["--model.weights", "random"]
+    small = {"model.image_size": 96, "model.weights": "random"}
+    assert efficientad.pilot_overrides == {**small, "trainer.max_steps": 1}
+    assert paper.pilot_overrides.items() >= small.items()
 
 
 def test_a_recipe_that_is_not_there_is_one_line():

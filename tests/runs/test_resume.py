@@ -179,7 +179,7 @@ def test_a_killed_process_goes_on(recipe, whole, tmp_path):
     """No handler runs after SIGKILL: what is on disk must do."""
     out = tmp_path / "runs"
     setup = (
-        "from zoo.runs.training import resume; "
+        "from zoo.runs import resume; "
         "resume.BLOCK_SECONDS, resume._SAVING_SHARE = 0.0, 1e9; "
         "from anomalib.models import Stfpm; real = Stfpm.training_step; import time; "
         "Stfpm.training_step = lambda *a, **k: (time.sleep(1), real(*a, **k))[1]; "
