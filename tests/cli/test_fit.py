@@ -247,7 +247,7 @@ MISTAKES = {
     "a video only": (_video_only, "clip.mp4: video, of which ffmpeg makes images"),
     "a broken picture": (_broken, "IMG_3.jpg cannot be read"),
     "good is bad": (lambda shots: ["--bad", "good"], "good is given twice"),
-    "one picture in both": (_twin, "good/copy.jpg: it is good or bad"),
+    "one picture in both": (_twin, "good/copy.jpg: normal or anomalous?"),
     "masks without bad": (lambda shots: ["--masks", "masks"], "but no anomalous images"),
     "a JPEG mask": (_smeared, "save masks as PNG"),
     "a mask too small": (_small_mask, "is 9x9, its image is 64x48"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+from zoo.methods import BlobPostProcessor
 from zoo.postprocess.calibration import Calibration
 from zoo.recipes.experiment import Experiment
 from zoo.runs.evaluate import Evaluation, SplitEvaluation
@@ -36,7 +37,8 @@ class CheapFit:
         (folder / "model.ckpt").write_bytes(NO_MODEL)
         calibration = Calibration(threshold=1.0)
         calibration.save(folder / "calibration.json")
-        post_processor = SimpleNamespace(calibration=calibration)
+        post_processor = BlobPostProcessor()
+        post_processor.calibration = calibration
         return Fitted(SimpleNamespace(post_processor=post_processor), None)
 
 

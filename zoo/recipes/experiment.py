@@ -33,9 +33,8 @@ from zoo.recipes.language import (
     readable_errors,
 )
 from zoo.recipes.numbers import check_numbers
-from zoo.recipes.parse_errors import parameters
+from zoo.recipes.parse_errors import class_named, parameters
 from zoo.recipes.trust import check_checkpoint, check_recipe
-from zoo.recipes.trust.parser import Parser
 from zoo.utils.errors import ZooError
 from zoo.utils.names import check_name, check_recipe_name
 from zoo.utils.plain_yaml import parse_yaml, read_yaml
@@ -197,7 +196,7 @@ def load(
     Raises:
         ZooError: The recipe, or something that is added to it, is not valid.
     """
-    found = find_recipe(str(recipe))
+    found, names = find_recipe(str(recipe)), frozenset(typed)
     config = read_yaml(found.path)
     if not isinstance(config, dict):
         raise ZooError(f"recipe {found.path} has no 'model': see recipes/quickstart.yaml")
@@ -207,17 +206,17 @@ def load(
     if seed is not None:
         config["seed_everything"] = seed
     if data is not None:
-        config["data"] = _with_data(config.get("data"), data)
+        config["data"] = _merged(config.get("data"), data, names)
     for key, value in (overrides or {}).items():
-        _set(config, key, value)
-    settings = parse(config, frozenset(typed))
+        _set(config, key, value, names)
+    settings = parse(config, names)
     return experiment(
         settings,
         recipe=name or found.name,
         recipe_path=found.path,
         object_name=object_name,
         out=out,
-        typed=frozenset(typed),
+        typed=names,
         **options,
     )
 
@@ -301,30 +300,41 @@ def _object_name(data: Section) -> str:
     return str(name or data["class_path"].rpartition(".")[2])
 
 
-def _with_data(old: Any, new: Section) -> Section:
-    """Return data of another class, or with other arguments; what both classes know stays."""
-    kept = dict((old.get("init_args") if isinstance(old, dict) else None) or {})
-    path = str(new.get("class_path") or (old.get("class_path") if isinstance(old, dict) else old))
-    if isinstance(old, dict) and path != old.get("class_path"):
-        known = parameters(Parser().find(path))
+def _merged(old: Any, new: Section, typed: frozenset[str]) -> Section:
+    """Return a section of another class, or with other arguments; what both classes know stays."""
+    old = {"class_path": old} if isinstance(old, str) else dict(old or {})
+    path, kept = str(new.get("class_path") or old.get("class_path")), old.get("init_args") or {}
+    if path != old.get("class_path") and (known := _arguments(path, typed)) is not None:
         kept = {key: value for key, value in kept.items() if key in known}
     return {"class_path": path, "init_args": {**kept, **new.get("init_args", {})}}
 
 
-def _set(config: dict[str, Any], key: str, value: Any) -> None:
+def _arguments(path: str, typed: frozenset[str]) -> list[str] | None:
+    """Return the names of a class's arguments; None where the parser will refuse the class."""
+    try:
+        kind = class_named(path) or experiment_parser(typed).find(path)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    return parameters(kind) if isinstance(kind, type) else None
+
+
+def _set(config: dict[str, Any], key: str, value: Any, typed: frozenset[str]) -> None:
     """Set a value by its dotted key; `init_args` may be left out, and a class given by its name."""
     *path, last = key.split(".")
-    if not path and last in _CLASSES and isinstance(value, str):
-        path, last = [last], "class_path"
-    if len(path) == 1 and path[0] in _CLASSES and last not in ("class_path", "init_args"):
-        path.append("init_args")
-    elif len(path) > 1 and path[0] in _CLASSES and path[1] != "init_args":
-        path.insert(1, "init_args")
-    place = config
-    for name in path:
+    place, is_class = config, False
+    for depth, name in enumerate([*path, last]):
+        if is_class and name not in ("class_path", "init_args"):
+            place["init_args"] = dict(place.get("init_args") or {})
+            place = place["init_args"]
         inner = place.get(name)
+        is_class = (depth == 0 and name in _CLASSES) or (
+            isinstance(inner, dict) and "class_path" in inner
+        )
+        if depth == len(path):
+            continue
         if isinstance(inner, str):  # a class by its name alone
-            inner = {"class_path": inner}
-        place[name] = dict(inner or {})
-        place = place[name]
+            inner, is_class = {"class_path": inner}, True
+        place[name] = place = dict(inner or {})
+    if is_class and isinstance(value, str):
+        value = _merged(place.get(last), {"class_path": value}, typed)
     place[last] = value

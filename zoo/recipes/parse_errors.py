@@ -51,14 +51,16 @@ def readable(error: Exception, parser: ArgumentParser | None) -> str:
         near = nearest(names[-1], _class_names())
         near = near if near.startswith("; did") else "; `zoo list` shows the methods"
         return f"{where}unknown class '{names[-1]}'{near}"
-    if found := re.search(r"does not accept option '([^']+)'", text):
-        head = found[1].split(".")[0]
+    if found := re.search(r"Group '([\w.]+)' does not accept option '([^']+)'", text):
+        name = f"{found[1]}.{found[2]}"
+        return f"unknown key '{name}'{nearest(name, options)}"
+    if found := re.search(r"^Option '([^']+)' is not accepted", text):
         tops = {option.split(".")[0] for option in options}
-        return f"unknown key '{found[1]}'{nearest(head, tops)}"
+        return f"unknown key '{found[1]}'{nearest(found[1].split('.')[0], tops)}"
     if found := re.search(r"Unrecognized arguments: (\S+)", text):
         name = found[1].lstrip("-").split("=")[0]
         return f"unknown argument '{found[1]}'{nearest(name, options)}"
-    if found := re.search(r"Option '\w+\.(\w+)' is required", text):
+    if found := re.search(r"Option '(?:\w+\.)?(\w+)' is required", text):
         return f"no {found[1]} given: add --{found[1]} NAME or --config RECIPE"
     if wanted := sorted(set(re.findall(r"Expected an? <class '([^']+)'>", text)) - {"NoneType"}):
         given = re.findall(r"(?:Given|Got) value: (.*)", text)
@@ -103,8 +105,18 @@ def parameters(kind: type) -> list[str]:
     return [name for name in names if name not in {"self", "args", "kwargs"}]
 
 
+def class_named(name: str) -> type | None:
+    """Return the class of that name, without a path, of those that recipes are made of."""
+    return next((kind for kind in _classes() if kind.__name__ == name), None)
+
+
 def _class_names() -> set[str]:
-    return {entry.__name__ for family in _CLASS_FAMILIES for entry in _subclasses(family)}
+    return {kind.__name__ for kind in _classes()}
+
+
+def _classes() -> Iterable[type]:
+    for family in _CLASS_FAMILIES:
+        yield from _subclasses(family)
 
 
 def _subclasses(family: type) -> Iterable[type]:

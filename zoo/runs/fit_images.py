@@ -58,7 +58,7 @@ def fit(
             where it must not.
     """
     given = {"good": normal, "bad": anomalous, "masks": masks}
-    folders = {key: Path(path).absolute() for key, path in given.items() if path is not None}
+    folders = {key: Path(path) for key, path in given.items() if path is not None}
     check_folders(folders, Path(out))
 
     from zoo.recipes.experiment import load
@@ -70,7 +70,7 @@ def fit(
             "class_path": "zoo.data.ImageFolders",
             # Absolute: config.yaml replays from anywhere.
             "init_args": {
-                **{key: str(path) for key, path in folders.items()},
+                **{key: str(path.absolute()) for key, path in folders.items()},
                 "max_good": max_normal,
                 "seed": seed,
             },

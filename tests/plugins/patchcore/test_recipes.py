@@ -45,7 +45,7 @@ def _trained(recipe, mini, tmp_path):
     [image, *_] = layout.samples(mini, "part", "validation")
     kept = TorchPredictor(models[0], made.calibration)
     predictors = (kept, made.load(device="cpu"))
-    return models[0], *(each.predict(image.image_path).score_map for each in predictors)
+    return models[0], *(each.predict(image.image_path).anomaly_map for each in predictors)
 
 
 def test_the_embedded_recipe_runs_and_comes_back(mini, tmp_path):

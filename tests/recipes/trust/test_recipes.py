@@ -260,6 +260,7 @@ def test_what_a_person_types_is_the_persons_own(stranger, capsys):
     words = ["train", "--config", str(_write(MODEL))]
     _error([*words, "--model.pre_processor", "stranger.Method"], capsys)
     assert stranger.exists()
+    words = words[1:]
     settings, typed = parse([*words, "--data", "Visa"])
     assert settings["data"].class_path == "anomalib.data.Visa"
     assert typed == {"Visa"}
