@@ -208,7 +208,7 @@ def test_a_recipe_that_names_an_object_is_refused(recipe, mini, out, capsys):
         (lambda root: shutil.rmtree(root / "part" / "validation"), "no validation images"),
         (lambda root: _truncate(root), "cannot be read"),
         (lambda root: _resize_mask(root), "a mask has the size of its image"),
-        (lambda root: _grey_mask(root), "only 0 (good) and 255 (defect) count"),
+        (lambda root: _grey_mask(root), "only 0 (normal) and 255 (defect) count"),
     ],
 )
 def test_bad_data_is_one_clear_line(recipe, mini, out, damage, says, capsys):

@@ -28,6 +28,7 @@ TRANSFORM = (
     "          class_path: torchvision.transforms.v2.Compose\n"
     "          init_args:\n            transforms: [{}]\n"
 )
+DATA = {"class_path": "MVTecAD2Layout", "init_args": {"root": "data", "category": "part"}}
 # The parser's own YAML takes `._` for a broken number.
 ENCODER = (
     MODEL + "    pre_processor:\n      class_path: torch.nn.{}\n      init_args:\n"
@@ -153,10 +154,6 @@ def test_packaged_recipes_pass(name):
         ('{"model": {"class_path": "stranger.Method"}}', "'model.class_path' names"),
         ("a: &a {class_path: stranger.Method}\nb: [*a]\n", "'a.class_path' names"),
         ("model: '{class_path: stranger.Method}'\n", "names 'stranger.Method'"),
-        (TRANSFORM.format("stranger.run"), "names 'stranger.run' of package 'stranger'"),
-        (TRANSFORM.format("unittest.__main__.png"), "names 'unittest.__main__.png'"),
-        (TRANSFORM.format("torch.nn.functional.relu"), "names 'torch.nn.functional.relu'"),
-        (TRANSFORM.format("torch.os.system"), "there is no 'torch.os.system'"),
         (ENCODER.format("Transformer"), "names 'torch.nn.Transformer'"),
         (ENCODER.format("Sequential"), "names 'subprocess.Popen'"),
         (MODEL + LOGGER, "names 'lightning.pytorch.loggers.CSVLogger'"),
@@ -190,10 +187,27 @@ def test_the_command_refuses_in_one_line_and_runs_nothing(stranger, text, says, 
     assert not {"stranger", "outer", "unittest.__main__"} & set(sys.modules)
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("stranger.run", "names 'stranger.run' of package 'stranger'"),
+        ("unittest.__main__.png", "names 'unittest.__main__.png'"),
+        ("torch.nn.functional.relu", "names 'torch.nn.functional.relu'"),
+        ("torch.os.system", "there is no 'torch.os.system'"),
+    ],
+)
+def test_what_only_building_finds_is_refused_then(stranger, name, says):
+    planned = load(_write(TRANSFORM.format(name)), data=DATA)
+    with pytest.raises(ZooError) as raised:
+        planned.build()
+    assert says in str(raised.value)
+    assert not stranger.exists()
+
+
 def test_a_grid_refuses_as_well(stranger, mini, capsys):
     recipe = _write(ENCODER.format("Sequential") + "data: {class_path: zoo.data.MVTecAD2Layout}\n")
     assert main(["bench", str(recipe), "--data.root", str(mini), "--out", "runs"]) == 1
-    assert "names 'subprocess.Popen'" in capsys.readouterr().out
+    assert "names 'subprocess.Popen'" in capsys.readouterr().err
     assert not Path("owned").exists()
     assert not stranger.exists()
 
@@ -256,11 +270,16 @@ def test_packages_of_registered_methods_are_trusted_by_their_entry_point(monkeyp
         resolve("os.system")
 
 
-def test_what_a_person_types_is_the_persons_own(stranger, capsys):
-    words = ["train", "--config", str(_write(MODEL))]
-    _error([*words, "--model.pre_processor", "stranger.Method"], capsys)
+def test_what_a_person_types_is_the_persons_own(stranger):
+    words = ["--config", str(_write(MODEL))]
+    _, typed = parse([*words, "--model.pre_processor", "stranger.Method"])
+    overrides = {"model.pre_processor": "stranger.Method"}
+    with pytest.raises(ZooError):
+        load("r.yaml", data=DATA, overrides=overrides).build()
+    assert not stranger.exists()
+    with pytest.raises(ZooError):  # it is no module of torch
+        load("r.yaml", data=DATA, overrides=overrides, typed=typed).build()
     assert stranger.exists()
-    words = words[1:]
     settings, typed = parse([*words, "--data", "Visa"])
     assert settings["data"].class_path == "anomalib.data.Visa"
     assert typed == {"Visa"}
