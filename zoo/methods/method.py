@@ -37,14 +37,15 @@ class ZooMethod(_Base):
     """Base class of methods; put it before `AnomalibModule` in the list of bases.
 
     The constructor hands `**parts` (pre_processor, post_processor, evaluator, visualizer) on, so
-    that a recipe can replace each of them, and downloads nothing. What was learnt is kept in
+    that a recipe can replace each of them, and downloads nothing. (`parts.get` would hide the type
+    of what it gets from the parser of recipes: `setdefault` does not.) What was learnt is kept in
     parameters and buffers that the constructor makes. `TrainedMethod` (zoo/methods/training.py) has
     the defaults of methods that learn by gradient descent.
 
     Example:
         >>> class MyMethod(ZooMethod, AnomalibModule):
         ...     def __init__(self, image_size: int = 256, **parts: Any) -> None:
-        ...         if parts.get("pre_processor", True) is True:
+        ...         if parts.setdefault("pre_processor", True) is True:
         ...             parts["pre_processor"] = whole_image(image_size, "resnet18", "random")
         ...         super().__init__(**parts)
     """

@@ -47,7 +47,7 @@ class Distillation(TrainedMethod):
         feature_cache_mb: float = 1000.0,
         **parts: Any,
     ) -> None:
-        if parts.get("pre_processor", True) is True:
+        if parts.setdefault("pre_processor", True) is True:
             parts["pre_processor"] = whole_image(image_size, backbone, weights)
         super().__init__(**parts)
         self.model = self.network(backbone, weights, layers, decoder_depths)

@@ -95,7 +95,7 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):  # type: ignore[misc]  # to
                 f"multiples of {_SIDE_UNIT} pixels, and {_LEAST_SIDE} at least (its autoencoder "
                 "ends in a kernel of 8x8)"
             )
-        if parts.get("pre_processor", True) is True:
+        if parts.setdefault("pre_processor", True) is True:
             contrast = [SameContrast()] if same_contrast else []
             transform = Compose([Resize(size, antialias=True), *contrast])
             parts["pre_processor"] = PreProcessor(transform)

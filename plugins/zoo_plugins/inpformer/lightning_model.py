@@ -99,7 +99,7 @@ class ZooInpFormer(TrainedMethod, AnomalibModule):  # type: ignore[misc]  # to_o
             token_width,
             token_stride,
         )
-        if parts.get("pre_processor", True) is True:
+        if parts.setdefault("pre_processor", True) is True:
             pre_processor = whole_image(image_size, backbone, weights)
             if keep_aspect:
                 pre_processor = _scaled(pre_processor, image_size, model.encoder.multiple)

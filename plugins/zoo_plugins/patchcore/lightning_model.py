@@ -91,7 +91,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):  # type: ignore[
         **parts: Any,
     ) -> None:
         members = members or [Member(backbone=backbone, layers=list(layers))]
-        if parts.get("pre_processor", True) is True:
+        if parts.setdefault("pre_processor", True) is True:
             _check_statistics(members, weights)
             backbone = members[0]["backbone"]
             parts["pre_processor"] = whole_image(image_size, backbone, weights, keep_aspect)

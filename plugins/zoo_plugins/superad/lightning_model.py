@@ -82,7 +82,7 @@ class ZooSuperAD(ZooMethod, AnomalibModule):
                 "reference_images are chosen among whole images: leave tile out, or take all images"
             )
         network = TokenBackbone(backbone, weights, layers, final_norm)
-        if parts.get("pre_processor", True) is True:
+        if parts.setdefault("pre_processor", True) is True:
             if shorter_side is None and scale is None:
                 shorter_side = 20 * network.stride
             resize = Scaled(scale, shorter_side, network.stride, bicubic)

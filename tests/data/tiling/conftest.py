@@ -38,7 +38,7 @@ class BrightnessMethod(ZooMethod, AnomalibModule):
     validation_step = AnomalibModule.test_step
 
     def __init__(self, pool: int = 1, side: int | None = None, **parts) -> None:
-        if parts.get("pre_processor", True) is True:
+        if parts.setdefault("pre_processor", True) is True:
             resize = [] if side is None else [Resize((side, side), antialias=True)]
             transform = Compose([*resize, Normalize([0.0] * 3, [1.0] * 3)])
             parts["pre_processor"] = PreProcessor(transform)

@@ -40,7 +40,7 @@ class Template(ZooMethod, AnomalibModule):
     """The wiring: `weights` as in `zoo.methods.weights`, images as squares of `image_size`."""
 
     def __init__(self, weights: str = "embedded", image_size: int = 256, **parts) -> None:
-        if parts.get("pre_processor", True) is True:
+        if parts.setdefault("pre_processor", True) is True:
             parts["pre_processor"] = whole_image(image_size, EMBEDDED_BACKBONE, weights)
         super().__init__(**parts)
         self.model = TemplateModel(weights)

@@ -154,6 +154,10 @@ def test_packaged_recipes_pass(name):
         ('{"model": {"class_path": "stranger.Method"}}', "'model.class_path' names"),
         ("a: &a {class_path: stranger.Method}\nb: [*a]\n", "'a.class_path' names"),
         ("model: '{class_path: stranger.Method}'\n", "names 'stranger.Method'"),
+        (TRANSFORM.format("stranger.run"), "names 'stranger.run' of package 'stranger'"),
+        (TRANSFORM.format("unittest.__main__.png"), "names 'unittest.__main__.png'"),
+        (TRANSFORM.format("torch.nn.functional.relu"), "names 'torch.nn.functional.relu'"),
+        (TRANSFORM.format("torch.os.system"), "there is no 'torch.os.system'"),
         (ENCODER.format("Transformer"), "names 'torch.nn.Transformer'"),
         (ENCODER.format("Sequential"), "names 'subprocess.Popen'"),
         (MODEL + LOGGER, "names 'lightning.pytorch.loggers.CSVLogger'"),
@@ -185,23 +189,6 @@ def test_the_command_refuses_in_one_line_and_runs_nothing(stranger, text, says, 
     assert sorted(Path().rglob("*")) == sorted([*before, path])
     assert not stranger.exists()
     assert not {"stranger", "outer", "unittest.__main__"} & set(sys.modules)
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("stranger.run", "names 'stranger.run' of package 'stranger'"),
-        ("unittest.__main__.png", "names 'unittest.__main__.png'"),
-        ("torch.nn.functional.relu", "names 'torch.nn.functional.relu'"),
-        ("torch.os.system", "there is no 'torch.os.system'"),
-    ],
-)
-def test_what_only_building_finds_is_refused_then(stranger, name, says):
-    planned = load(_write(TRANSFORM.format(name)), data=DATA)
-    with pytest.raises(ZooError) as raised:
-        planned.build()
-    assert says in str(raised.value)
-    assert not stranger.exists()
 
 
 def test_a_grid_refuses_as_well(stranger, mini, capsys):
@@ -270,15 +257,18 @@ def test_packages_of_registered_methods_are_trusted_by_their_entry_point(monkeyp
         resolve("os.system")
 
 
-def test_what_a_person_types_is_the_persons_own(stranger):
+def test_what_a_person_types_is_the_persons_own(stranger, capsys):
     words = ["--config", str(_write(MODEL))]
-    _, typed = parse([*words, "--model.pre_processor", "stranger.Method"])
     overrides = {"model.pre_processor": "stranger.Method"}
-    with pytest.raises(ZooError):
-        load("r.yaml", data=DATA, overrides=overrides).build()
+    with pytest.raises(ZooError, match=r"names 'stranger\.Method' of package"):
+        load("r.yaml", data=DATA, overrides=overrides)
     assert not stranger.exists()
     with pytest.raises(ZooError):  # it is no module of torch
-        load("r.yaml", data=DATA, overrides=overrides, typed=typed).build()
+        load("r.yaml", data=DATA, overrides=overrides, typed=["stranger.Method"])
+    assert stranger.exists()
+    stranger.unlink()
+    sys.modules.pop("stranger")
+    _error(["train", *words, "--model.pre_processor", "stranger.Method"], capsys)
     assert stranger.exists()
     settings, typed = parse([*words, "--data", "Visa"])
     assert settings["data"].class_path == "anomalib.data.Visa"
