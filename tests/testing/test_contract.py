@@ -40,7 +40,7 @@ FAULTS = [
     ("PerBatch", "batch", "otherwise in a batch, by .*; use nothing of other images"),
     ("Remembering", "batch", "otherwise the second time, by .*; use"),
     ("Unseeded", "seed", "maps that differ by .*; draw from"),
-    ("Forgetful", "saved run", r"after zoo\.load the score_map of 6 of 6 images is another; keep"),
+    ("Forgetful", "saved run", r"after zoo\.load the anomaly_map of 6 of 6 images is another; keep"),
     ("Forgetful", "checkpoint", r"after Forgetful\.load_from_checkpoint .* another; keep"),
     ("NativeOnly", "stock engine", "AttributeError: .*native_size.*; use nothing"),
 ]
@@ -179,7 +179,7 @@ def test_a_run_that_cannot_be_written_is_found(fakes, monkeypatch):
     def train(command):
         raise ZooError("no space left")
 
-    monkeypatch.setattr("zoo.testing.subject.train", train)
+    monkeypatch.setattr("zoo.testing.subject.run", train)
     with pytest.raises(ContractError, match="run: no space left; "):
         check_method(fakes.Twin, only=["seed"])
 

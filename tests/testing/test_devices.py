@@ -55,8 +55,7 @@ def test_the_trainer_gets_the_device(fakes, tmp_path, device, accelerator, devic
 
     words = _accelerator(device)
     assert words == {"accelerator": accelerator, "devices": devices}
-    trainer = (
-        MethodUnderTest(fakes.FakeMean, None, words, None, tmp_path).command("fit").settings.trainer
-    )
-    assert trainer.accelerator == accelerator
-    assert trainer.devices in (devices, str(devices))  # lightning takes a number as text
+    subject = MethodUnderTest(fakes.FakeMean, None, words, None, tmp_path)
+    trainer = subject.experiment("fit").trainer
+    assert trainer["accelerator"] == accelerator
+    assert trainer["devices"] in (devices, str(devices))  # lightning takes a number as text

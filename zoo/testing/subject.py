@@ -121,10 +121,11 @@ class MethodUnderTest:
     def fitted(self) -> AnomalibModule:
         """A model fitted as runs fit it, ready to score."""
         experiment = self.experiment("fit")
+        datamodule = experiment.build_data()  # first, as in runs: each begins at the seed
         model, trainer = experiment.build()
         post_processor, model.post_processor = model.post_processor, None
         engine = RunEngine(trainer, self.folder / "fit")
-        engine.fit(model=model, datamodule=experiment.build_data())
+        engine.fit(model=model, datamodule=datamodule)
         model.post_processor = post_processor
         return model.eval()
 

@@ -52,7 +52,7 @@ def _differences(
     """Compare all that two predictors give for the test images, to the last bit."""
     paths = [sample.image_path for sample in subject.samples]
     pairs = list(zip(kept.predict(paths), loaded.predict(paths), strict=True))
-    for what in ("score_map", "mask", "score"):
+    for what in ("anomaly_map", "mask", "score"):
         values = [(getattr(before, what), getattr(after, what)) for before, after in pairs]
         different = sum(not np.array_equal(before, after) for before, after in values)
         if different:
