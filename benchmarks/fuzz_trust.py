@@ -3,10 +3,10 @@
     python benchmarks/fuzz_trust.py recipes 5000
     python benchmarks/fuzz_trust.py runs 2000
 
-A recipe goes through `zoo train` until its model is built, a run folder through `zoo.load`. A hook
-watches the process. What counts as a fault: code is imported that no honest recipe imports, a
-process or a connection is started, something outside the scratch folder is written, an error is not
-one line, or a case takes more than ten seconds of processor time.
+A recipe goes through `zoo.recipes.experiment.load` until its model is built, a run folder through
+`zoo.load`. A hook watches the process. What counts as a fault: code is imported that no honest
+recipe imports, a process or a connection is started, something outside the scratch folder is
+written, an error is not one line, or a case takes more than ten seconds of processor time.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentError
-
+from zoo.recipes.experiment import load
 from zoo.recipes.files import find_recipe
-from zoo.recipes.numbers import check_numbers
-from zoo.recipes.trust import check_recipe
+from zoo.runs.run import config_text
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import dump_yaml, read_yaml
 
 SECONDS = 10
+DATA = {"init_args": {"root": "data", "category": "part"}}
 BASES = [
     "quickstart",
     "patchcore/demo",
@@ -76,7 +75,7 @@ NAMES = [
     "anomalib.visualization.ImageVisualizer",
     "anomalib.pre_processing.PreProcessor",
     "zoo.cli.main",
-    "zoo.recipes.command.ZooCLI",
+    "zoo.recipes.experiment.Experiment",
     "zoo.postprocess.Mebin",
     "zoo.methods.evaluator.RawEvaluator",
 ]
@@ -236,33 +235,20 @@ def mutated(data: Any, draw: random.Random) -> bytes:
     return text
 
 
-def recipe_case(
-    scratch: Path, draw: random.Random, bases: list[Any], parser: Any
-) -> Callable[[], None]:
-    """Write a recipe and return what reads it, parses it and builds its model."""
+def recipe_case(scratch: Path, draw: random.Random, bases: list[Any]) -> Callable[[], None]:
+    """Write a recipe and return what reads it, parses it and now and then builds its model."""
     path = scratch / "r.yaml"
     path.write_bytes(mutated(draw.choice(bases), draw))
-
-    words = ["train", "--config", str(path), "--default_root_dir", "runs"]
-    is_whole = draw.random() < 0.05  # building a parser and a model takes a second each
+    is_whole = draw.random() < 0.05  # building a model takes a second
+    overrides = draw.choice(
+        [{}, {}, {"model.post_processor.rule.q": 0.5}, {"trainer.max_steps": 1}]
+    )
 
     def run() -> None:
-        from zoo.recipes.command import ZooCLI
-
+        experiment = load(path, data=DATA, overrides=overrides)
+        config_text(experiment)
         if is_whole:
-            command = ZooCLI(words, parse_only=True)
-            command.settings_yaml  # noqa: B018 - writing it down checks it again
-            command.instantiate()
-            return
-        from zoo.recipes.parse_errors import readable
-
-        data = read_yaml(path)  # as the parser does, once it has its defaults together
-        check_recipe(data, path)
-        check_numbers(data, path)
-        try:
-            parser.parse_args(words)
-        except (ArgumentError, TypeError, ValueError) as error:  # as ZooCLI does
-            raise ZooError(readable(error, None)) from error
+            experiment.build()
 
     return run
 
@@ -344,13 +330,10 @@ def main() -> int:
     sys.path.insert(0, str(scratch))
     watch = Watch(scratch)
 
-    from zoo.recipes.command import ZooCLI
-
     bases = [read_yaml(find_recipe(name).path) for name in BASES]
     for name in BASES:  # what honest recipes import
-        command = ZooCLI(["train", "--config", name, "--data.root", "data"], parse_only=True)
-        command.settings_yaml  # noqa: B018
-        command.instantiate()
+        config_text(load(name, data=DATA))
+        load(name, data=DATA).build()
     run = honest_run(scratch)
     import zoo
 
@@ -361,7 +344,7 @@ def main() -> int:
     for index in range(args.n):
         draw = random.Random(f"{args.what} {args.seed} {index}")
         if args.what == "recipes":
-            case = recipe_case(scratch, draw, bases, command.parser)
+            case = recipe_case(scratch, draw, bases)
         else:
             case = run_case(scratch, draw, run)
         watch.found, watch.on, begin = [], True, time.process_time()

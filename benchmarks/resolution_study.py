@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
-from zoo.benchmark.grid import plan, run_grid
 
+import zoo
 from zoo.recipes.files import find_recipe
-from zoo.runs.folder import COST
 from zoo.utils.plain_yaml import read_yaml
 from zoo.utils.process import quiet, return_memory, share_cores
-from zoo.utils.progress import GridProgress
 
 SPLIT = "test_public"
 # Which argument of a method says how large whole images are.
@@ -50,14 +47,15 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     recipes = _variants(args, folder)
     names = [str(recipe) for recipe in recipes.values()]
-    specs = plan(names, args.data, args.objects, [0], [SPLIT], args.runs, "none")
-    result = run_grid(specs, GridProgress(len(specs)))
-    said = {path.stem: variant for variant, path in recipes.items()}
-    table = pd.DataFrame(_row(said[spec.recipe], spec) for spec in specs if _is_there(spec))
+    runs = zoo.bench(
+        names, args.data, objects=args.objects, splits=[SPLIT], out=args.runs, keep="none"
+    )
+    variant_of = {path.stem: variant for variant, path in recipes.items()}
+    table = pd.DataFrame(_row(variant_of[run.metrics["recipe"]], run) for run in runs)
     if args.out:
         table.to_csv(args.out, index=False, float_format="%.4g")
     print(table.to_string(index=False))
-    for label, reason in result.failed:
+    for label, reason in runs.failed:
         print(f"failed: {label}: {reason}")
 
 
@@ -84,12 +82,11 @@ def _variants(args: argparse.Namespace, folder: Path) -> dict[str, Path]:
     return paths
 
 
-def _row(variant: str, spec: Any) -> dict[str, Any]:
-    metrics = json.loads((spec.folder / "metrics.json").read_text(encoding="utf-8"))
-    cost = json.loads((spec.folder / COST).read_text(encoding="utf-8"))
-    split, phases = metrics["splits"][SPLIT], cost["phases"]
+def _row(variant: str, run: zoo.Run) -> dict[str, Any]:
+    split, cost = run.metrics["splits"][SPLIT], run.cost
+    phases = cost["phases"]
     return {
-        "object": spec.object_name,
+        "object": run.metrics["object"],
         "variant": variant,
         "segf1": split["segf1"],
         "oracle_segf1": split["oracle_segf1"],
@@ -98,10 +95,6 @@ def _row(variant: str, spec: Any) -> dict[str, Any]:
         "cpu_ms_per_image": 1e3 * phases[SPLIT]["cpu_s"] / split["n_images"],
         "peak_rss_mb": cost["memory"]["peak_rss_mb"],
     }
-
-
-def _is_there(spec: Any) -> bool:
-    return (spec.folder / "metrics.json").is_file()
 
 
 def _pairs(texts: list[str]) -> list[tuple[str, str, str]]:

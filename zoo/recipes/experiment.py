@@ -302,11 +302,20 @@ def _object_name(data: Section) -> str:
 
 def _merged(old: Any, new: Section, typed: frozenset[str]) -> Section:
     """Return a section of another class, or with other arguments; what both classes know stays."""
-    old = {"class_path": old} if isinstance(old, str) else dict(old or {})
-    path, kept = str(new.get("class_path") or old.get("class_path")), old.get("init_args") or {}
+    old = _section(old)
+    path, kept = str(new.get("class_path") or old.get("class_path")), _section(old.get("init_args"))
     if path != old.get("class_path") and (known := _arguments(path, typed)) is not None:
         kept = {key: value for key, value in kept.items() if key in known}
     return {"class_path": path, "init_args": {**kept, **new.get("init_args", {})}}
+
+
+def _section(value: Any) -> dict[str, Any]:
+    """Return a part of a configuration as a dict; a class may stand there by its name alone."""
+    if isinstance(value, str):
+        return {"class_path": value}
+    if not isinstance(value, dict | None):
+        raise ZooError(f"where settings belong stands {value!r}")
+    return dict(value or {})
 
 
 def _arguments(path: str, typed: frozenset[str]) -> list[str] | None:
@@ -324,17 +333,15 @@ def _set(config: dict[str, Any], key: str, value: Any, typed: frozenset[str]) ->
     place, is_class = config, False
     for depth, name in enumerate([*path, last]):
         if is_class and name not in ("class_path", "init_args"):
-            place["init_args"] = dict(place.get("init_args") or {})
-            place = place["init_args"]
+            place["init_args"] = place = _section(place.get("init_args"))
         inner = place.get(name)
         is_class = (depth == 0 and name in _CLASSES) or (
             isinstance(inner, dict) and "class_path" in inner
         )
         if depth == len(path):
             continue
-        if isinstance(inner, str):  # a class by its name alone
-            inner, is_class = {"class_path": inner}, True
-        place[name] = place = dict(inner or {})
+        is_class |= isinstance(inner, str)
+        place[name] = place = _section(inner)
     if is_class and isinstance(value, str):
         value = _merged(place.get(last), {"class_path": value}, typed)
     place[last] = value
