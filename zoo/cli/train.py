@@ -97,6 +97,7 @@ def parse(words: Sequence[str]) -> tuple[Namespace, frozenset[str]]:
     from zoo.data.anomalib_internals import CustomHelpFormatter
     from zoo.recipes.experiment import DEFAULT_OUT
     from zoo.recipes.language import add_settings, import_methods, readable_errors
+    from zoo.recipes.numbers import check_numbers
     from zoo.recipes.trust.parser import Parser, names_in
 
     import_methods()
@@ -120,6 +121,7 @@ def parse(words: Sequence[str]) -> tuple[Namespace, frozenset[str]]:
     add_settings(parser)
     with readable_errors(parser):
         settings = parser.parse_args(as_texts(resolve_recipes(words)))
+    check_numbers(settings.as_dict())
     return settings, parser.typed
 
 
