@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from zoo.utils.errors import ZooError
 from zoo.utils.text import csv_cell, markdown_cell, markdown_prose
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,12 @@ def percent(value: float | None) -> str:
         >>> percent(0.5381), percent(None)
         ('53.8 %', '-')
     """
-    return "-" if value is None or pd.isna(value) else f"{100 * value:.1f} %"
+    return "-" if value is None or math.isnan(value) else f"{100 * value:.1f} %"
 
 
 def whole(value: float | None) -> str:
     """Return a number without decimals, or a dash for None and NaN."""
-    return "-" if value is None or pd.isna(value) else f"{value:.0f}"
+    return "-" if value is None or math.isnan(value) else f"{value:.0f}"
 
 
 def markers(block: str) -> tuple[str, str]:
