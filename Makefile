@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile # a file's tests share wh
 demo: $(VENV)/.installed ## install, render a tiny data set, fit six methods, print the table, write a report
 	$(BIN)/zoo demo
 
-test: $(VENV)/.installed-test ## all tests but the slow ones, under 15 minutes on two cores
+test: $(VENV)/.installed-test ## all tests but the slow ones, and the examples of docstrings, in minutes on two cores
 	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.installed-test ## all tests, under an hour on two cores
