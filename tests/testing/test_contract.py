@@ -179,7 +179,7 @@ def test_a_run_that_cannot_be_written_is_found(fakes, monkeypatch):
     def train(experiment, fit):
         raise ZooError("no space left")
 
-    monkeypatch.setattr("zoo.testing.subject.run", train)
+    monkeypatch.setattr("zoo.testing.method_under_test.run", train)
     with pytest.raises(ContractError, match="run: no space left; "):
         check_method(fakes.Twin, only=["seed"])
 

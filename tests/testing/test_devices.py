@@ -51,7 +51,7 @@ def test_memory_is_told_where_it_is_known():
     [("cpu", "cpu", 1), ("cuda", "gpu", [0]), ("cuda:1", "gpu", [1]), ("mps", "mps", 1)],
 )
 def test_the_trainer_gets_the_device(fakes, tmp_path, device, accelerator, devices):
-    from zoo.testing.subject import MethodUnderTest
+    from zoo.testing.method_under_test import MethodUnderTest
 
     words = _accelerator(device)
     assert words == {"accelerator": accelerator, "devices": devices}

@@ -8,15 +8,56 @@ Nothing is printed, nothing stays on disk.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.testing.check import Check, Violation
 from zoo.testing.checks import construction, identity, literals, maps, saved, stock
-from zoo.testing.quiet import quiet
-from zoo.testing.subject import MethodUnderTest
-from zoo.utils.errors import ZooError, nearest
+from zoo.testing.isolation import quiet
+from zoo.testing.method_under_test import MethodUnderTest
+from zoo.utils.errors import ZooError, nearest, one_line
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One line of a report; `error` is the exception behind it, if there was one."""
+
+    check: str
+    text: str
+    error: BaseException | None = None
+
+    def __str__(self) -> str:
+        """Return `check name: what is wrong; how to mend`."""
+        return f"{self.check}: {' '.join(self.text.split())}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A named check.
+
+    Attributes:
+        name: Names it in reports.
+        find: Yields one text per fault, `what is wrong; how to mend`.
+        mend: How to mend what `find` itself stumbles over.
+        needs: Checks that must hold, or this one would only say the same in other words.
+    """
+
+    name: str
+    find: Callable[[MethodUnderTest], Iterable[str]]
+    mend: str
+    needs: tuple[str, ...] = ()
+
+    def __call__(self, subject: MethodUnderTest) -> list[Violation]:
+        """Return the faults of a method; what it raises is a fault too."""
+        violations: list[Violation] = []
+        try:
+            violations.extend(Violation(self.name, text) for text in self.find(subject))
+        except (Exception, SystemExit) as error:
+            text = f"{one_line(error)}; {self.mend}"
+            violations.append(Violation(self.name, text, error))
+        return violations
+
 
 _ALL = (
     Check("class", identity.is_a_model, "make `module:Class` of the entry point importable"),

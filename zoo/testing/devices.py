@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from anomalib.models import AnomalibModule
 
-from zoo.testing.quiet import quiet
-from zoo.testing.subject import MethodUnderTest, score
+from zoo.testing.isolation import quiet
+from zoo.testing.method_under_test import MethodUnderTest, score
 
 # Of the range of the first device's scores. Convolutions may round to 10 bits on a GPU (TF32).
 SCORING_TOLERANCE = 1e-2  # largest difference of a pixel

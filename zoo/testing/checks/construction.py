@@ -12,8 +12,8 @@ from anomalib.pre_processing import PreProcessor
 
 from zoo.data.dataset import NativeBatch
 from zoo.methods import BlobPostProcessor
-from zoo.testing.network import NetworkTouched, no_network
-from zoo.testing.subject import MethodUnderTest
+from zoo.testing.isolation import NetworkTouched, no_network
+from zoo.testing.method_under_test import MethodUnderTest
 
 
 def downloads_nothing(subject: MethodUnderTest) -> Iterator[str]:

@@ -8,8 +8,8 @@ from typing import Any
 from anomalib.models import AnomalibModule
 
 from zoo.methods import registry
-from zoo.testing.network import NetworkTouched
-from zoo.testing.subject import MethodUnderTest
+from zoo.testing.isolation import NetworkTouched
+from zoo.testing.method_under_test import MethodUnderTest
 
 
 def is_a_model(subject: MethodUnderTest) -> Iterator[str]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zoo.recipes.files import check_object_free, recipes_for
+from zoo.testing.method_under_test import MethodUnderTest
 from zoo.testing.objects import OBJECT_NAMES, names_object
-from zoo.testing.subject import MethodUnderTest
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import read_yaml
 

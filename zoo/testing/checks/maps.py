@@ -12,7 +12,7 @@ from zoo.data.dataset import NativeBatch
 from zoo.postprocess import to_native
 from zoo.predict.predictor import Scored
 from zoo.predict.torch_predictor import predict_batch
-from zoo.testing.subject import MethodUnderTest, score
+from zoo.testing.method_under_test import MethodUnderTest, score
 
 # Of the range of scores: what sums in another order make of float32, with a wide margin.
 BATCH_TOLERANCE = 1e-4

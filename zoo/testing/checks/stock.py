@@ -11,7 +11,7 @@ import numpy as np
 from anomalib.cli import AnomalibCLI
 from anomalib.engine import Engine
 
-from zoo.testing.subject import SEED, MethodUnderTest
+from zoo.testing.method_under_test import SEED, MethodUnderTest
 from zoo.utils.seeding import apply_seed
 
 

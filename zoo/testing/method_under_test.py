@@ -23,7 +23,7 @@ from zoo.recipes.language import parse
 from zoo.runs.engine import RunEngine
 from zoo.runs.run import Fitted, fit_here, run
 from zoo.testing.data import N_TRAIN, folder_settings, layout_settings, write_part
-from zoo.testing.network import no_network
+from zoo.testing.isolation import no_network
 from zoo.utils.seeding import apply_seed
 
 SEED = 0

@@ -1,14 +1,37 @@
-"""A block in which nothing may reach for the network, however quietly."""
+"""Blocks that print nothing, or in which nothing may reach for the network, however quietly."""
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import socket
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+from lightning.pytorch.utilities.seed import isolate_rng
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Print, log and warn nothing, and leave the random generators as they were."""
+    disabled = logging.root.manager.disable
+    with (
+        isolate_rng(),
+        warnings.catch_warnings(),
+        redirect_stdout(io.StringIO()),
+        redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(disabled)
 
 
 class NetworkTouched(BaseException):
