@@ -26,11 +26,7 @@ _LEAST = 1e-8  # length of a vector, as in torch's cosine
 class ReverseDistillationModel(nn.Module):
     """Teacher, bottleneck and decoder.
 
-    Args:
-        backbone: A timm name of a convolutional network: the teacher.
-        weights: embedded, hub, random or the path of a checkpoint.
-        layers: The teacher's layers that are rebuilt, as timm's feature_info names them.
-        depths: Residual blocks of the decoder per layer, coarsest first.
+    The arguments are those of `Distillation`.
 
     Raises:
         ZooError: Unknown backbone or layer, weights or depths that do not fit.

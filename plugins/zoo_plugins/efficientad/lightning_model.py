@@ -28,8 +28,12 @@ from zoo.data.transforms import SameContrast
 from zoo.methods.training import TrainedMethod, progress_of
 from zoo.utils.errors import ZooError
 from zoo.utils.seeding import isolated_rng
-from zoo_plugins.efficientad.home_made import TeacherRecipe, home_made_teacher
-from zoo_plugins.efficientad.muon import muon, share_of_rate
+from zoo_plugins.efficientad.home_made import (
+    TeacherRecipe,
+    home_made_teacher,
+    muon,
+    share_of_rate,
+)
 from zoo_plugins.efficientad.networks import ModelSize, load_teacher
 from zoo_plugins.efficientad.sources import GENERATED, penalty_image, source_of
 from zoo_plugins.efficientad.torch_model import EfficientAdNetworks

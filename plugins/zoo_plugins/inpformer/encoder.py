@@ -68,12 +68,7 @@ class Encoder(nn.Module, ABC):
 class TransformerEncoder(Encoder):
     """Tokens of the tapped blocks of a vision transformer, without its last norm.
 
-    Args:
-        backbone: A timm name.
-        weights: See `zoo.methods.weights`.
-        blocks: Numbers of blocks, counted from 0; the reference's by default.
-        n_groups: Number of maps.
-        resampling: How position embeddings are brought to the grid of an image.
+    The arguments are those of `create_encoder`, whose `layers` are numbers of blocks.
     """
 
     def __init__(
@@ -132,13 +127,7 @@ class PyramidEncoder(Encoder):
     and moved into the common width by a fixed random matrix, orthonormal so that cosines within a
     level stay, and scaled so that no level outweighs another.
 
-    Args:
-        backbone: A timm name.
-        weights: See `zoo.methods.weights`.
-        layers: Names of levels as timm's feature_info has them; strides 8 and 16 by default.
-        n_groups: Number of maps.
-        width: Channels of a token; a level that has more loses some of its directions.
-        stride: Pixels of the image per token.
+    The arguments are those of `create_encoder`, whose `layers` are levels of timm's feature_info.
     """
 
     def __init__(
@@ -195,7 +184,7 @@ def create_encoder(
     width: int,
     stride: int,
 ) -> Encoder:
-    """Build the encoder that suits a backbone.
+    """Build the encoder that suits a backbone; arguments as `ZooInpFormer` has them.
 
     Raises:
         ZooError: Unknown backbone, weights that do not fit, or layers that are not there or do not

@@ -8,22 +8,29 @@ Differences: card.yaml.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from functools import partial
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from anomalib.data import InferenceBatch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, normalize, pad
 
-from zoo.data.anomalib_internals import GlobalCosineHmAdaptiveLoss
+from zoo.data.anomalib_internals import (
+    AggregationBlock,
+    DinomalyMLP,
+    GlobalCosineHmAdaptiveLoss,
+    PrototypeBlock,
+)
 from zoo.utils.errors import ZooError, nearest
 from zoo_plugins._transformers.positions import Resampling
-from zoo_plugins.inpformer.blocks import DecoderBlock, ExtractorBlock, initialise, perceptron
 from zoo_plugins.inpformer.encoder import create_encoder
 
 BlurPadding = Literal["zeros", "reflect"]
 
 _BLUR_SIDE, _BLUR_SIGMA = 5, 4.0  # nearly a box
+_NORM: Any = partial(nn.LayerNorm, eps=1e-8)  # anomalib's annotation is not what it takes
+_INIT_STD, _INIT_BOUND = 0.01, 0.03
 _TOP_SHARE = 0.01  # of the pixels, whose mean is the image's score
 
 
@@ -71,19 +78,7 @@ class Blur(nn.Module):
 class InpFormerModel(nn.Module):
     """The network, its loss, and the score map.
 
-    Args:
-        backbone: A timm name: a vision transformer, or a convolutional network.
-        weights: See `zoo.methods.weights`.
-        layers: Tapped blocks (numbers) or levels (names), see `zoo_plugins.inpformer.encoder`.
-        n_groups: Groups of neighbouring layers that are compared, from shallow to deep.
-        n_prototypes: INPs of an image.
-        decoder_depth: Blocks of the decoder; as many as layers by default, as in the reference.
-        biases: Whether the perceptrons of extractor and decoder have biases.
-        position_resampling: See `resample_positions`; transformers only.
-        output_size: Side or (height, width) of the score map in pixels; that of the image if None.
-        blur_padding: What the blur of the map takes for the outside.
-        token_width: Channels of a token; convolutional networks only.
-        token_stride: Pixels per token; convolutional networks only.
+    The arguments are those of `ZooInpFormer`.
 
     Raises:
         ZooError: An option that does not fit.
@@ -189,3 +184,33 @@ def coherence_loss(tokens: Tensor, prototypes: Tensor) -> Tensor:
 
 def _single_at_least(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def perceptron(width: int, biases: bool) -> DinomalyMLP:
+    """Return C -> 4C -> C."""
+    return DinomalyMLP(width, 4 * width, width, act_layer=nn.GELU, bias=biases)
+
+
+class ExtractorBlock(AggregationBlock):
+    """Prototypes (B, M, C) gather from tokens (B, N, C) by attention, with both residuals."""
+
+    def __init__(self, width: int, n_heads: int, biases: bool) -> None:
+        super().__init__(width, n_heads, qkv_bias=True, norm_layer=_NORM)
+        self.mlp = perceptron(width, biases)
+
+
+class DecoderBlock(PrototypeBlock):
+    """Tokens (B, N, C) become combinations of prototypes (B, M, C); no residual around that."""
+
+    def __init__(self, width: int, n_heads: int, biases: bool) -> None:
+        super().__init__(width, n_heads, qkv_bias=True, norm_layer=_NORM)
+        self.mlp = perceptron(width, biases)
+
+
+def initialise(module: nn.Module) -> None:
+    """Draw the weights of linear layers as the reference does."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            nn.init.trunc_normal_(part.weight, std=_INIT_STD, a=-_INIT_BOUND, b=_INIT_BOUND)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

@@ -65,17 +65,7 @@ class BankSettings:
 class PatchcoreModel(DynamicBufferMixin, nn.Module):
     """One backbone and its memory bank.
 
-    Args:
-        backbone: The frozen network.
-        bank: How the memory bank is drawn.
-        embedding: From the feature maps of the backbone to patches; pooled features joined by
-            default.
-        num_neighbors: A patch's score is the mean of its distances to so many nearest entries, as
-            in the reference; all of a smaller bank.
-        weight_neighbors: Neighbours that re-weight the image score (paper, equation 7); 1 takes the
-            largest patch score, as the reference does.
-        squared: Squared distances, as in the reference.
-        sigma: Of the Gaussian that smooths maps, in pixels of the input.
+    The arguments are those of `ZooPatchcore`.
 
     Attributes:
         memory_bank: Shape (M, d); empty until `fit_bank`.

@@ -21,7 +21,7 @@ from zoo.data.anomalib_internals import extract_transforms_by_type
 from zoo.data.pre_processing import pre_processing_of
 from zoo_plugins._distillation.lightning_model import Distillation
 from zoo_plugins._distillation.torch_model import distillation_loss
-from zoo_plugins.rdpp.pseudo_anomalies import NoiseBlocks
+from zoo_plugins.rdpp.noise import NoiseBlocks
 from zoo_plugins.rdpp.torch_model import ProjectedDistillationModel, projection_losses
 
 _PROJECTION_WEIGHT = 0.2

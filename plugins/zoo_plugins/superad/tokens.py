@@ -18,12 +18,7 @@ from zoo_plugins._transformers.positions import ScaledPositions, positions_of, s
 class TokenBackbone(nn.Module):
     """Feature maps of named layers; always in evaluation mode.
 
-    Args:
-        backbone: A timm name of a vision transformer (ViT, DINOv2, DINOv3) or of a CNN.
-        weights: embedded, hub, random or the path of a checkpoint.
-        layers: Names in any order: blocks.0, blocks.1, ... of a transformer, what timm's
-            feature_info lists of a CNN.
-        final_norm: Transformers only: pass the tokens of every layer through the final LayerNorm.
+    The arguments are those of `ZooSuperAD`.
 
     Attributes:
         stride: Pixels that sides of images must be a multiple of.

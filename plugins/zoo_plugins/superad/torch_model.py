@@ -25,8 +25,7 @@ from zoo.methods.memory_bank.neighbours import (
 )
 from zoo.methods.memory_bank.stream import FeatureStream
 from zoo.utils.errors import ZooError, nearest
-from zoo_plugins.superad.references import chosen_references, turned
-from zoo_plugins.superad.subsample import thinned
+from zoo_plugins.superad.selection import chosen_references, thinned, turned
 from zoo_plugins.superad.tokens import TokenBackbone
 
 Distance = Literal["cosine", "euclidean"]
@@ -69,10 +68,6 @@ class BankSettings:
 
 class TokenBank(DynamicBufferMixin, nn.Module):
     """The tokens of one layer that normal images show.
-
-    Args:
-        settings: How it is filled and searched.
-        n_layers: How many layers share the budget.
 
     Attributes:
         entries: (M, d), empty until `fit`; of length 1 for cosines.
@@ -131,15 +126,7 @@ class TokenBank(DynamicBufferMixin, nn.Module):
 class SuperADModel(nn.Module):
     """One backbone with a bank per layer.
 
-    Args:
-        backbone: The frozen network.
-        bank: How banks are filled and searched.
-        pooling: Side of the square of tokens that are averaged first; 1 leaves them, CNNs want 3.
-        score_top_share: The image score is the mean of this share of the largest map values.
-        reference_images: Fill the banks from so many images only, chosen by their class tokens;
-            0 takes all.
-        rotations: Views of every image that fill the banks, turned in equal steps.
-        sigma: Of the Gaussian that smooths maps, in pixels of the input; 0 does not blur.
+    The arguments are those of `ZooSuperAD`.
 
     Raises:
         ZooError: A number out of range.

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 from zoo_plugins.efficientad import ZooEfficientAd, home_made, teacher
-from zoo_plugins.efficientad.home_made import PatchEmbedding, TeacherRecipe, home_made_teacher
+from zoo_plugins.efficientad.home_made import (
+    PatchEmbedding,
+    TeacherRecipe,
+    home_made_teacher,
+    share_of_rate,
+)
 from zoo_plugins.efficientad.lightning_model import jittered
-from zoo_plugins.efficientad.muon import share_of_rate
 from zoo_plugins.efficientad.networks import patch_network
-from zoo_plugins.efficientad.sources import GeneratedTextures, penalty_image, source_of
-from zoo_plugins.efficientad.textures import texture
+from zoo_plugins.efficientad.sources import GeneratedTextures, penalty_image, source_of, texture
 
 from zoo.data import MVTecAD2Layout
 from zoo.runs.engine import RunEngine

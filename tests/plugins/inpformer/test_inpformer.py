@@ -8,7 +8,7 @@ from lightning.pytorch import Callback
 from safetensors.torch import save_file
 from torchvision.transforms.v2 import ColorJitter
 from zoo_plugins.inpformer import ZooInpFormer
-from zoo_plugins.inpformer.schedule import learning_rate_factor
+from zoo_plugins.inpformer.lightning_model import learning_rate_factor
 from zoo_plugins.inpformer.torch_model import coherence_loss
 
 from zoo.data import MVTecAD2Layout

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from zoo_plugins.rdpp import ReverseDistillationPlusPlus
-from zoo_plugins.rdpp.pseudo_anomalies import NoiseBlocks
+from zoo_plugins.rdpp.noise import NoiseBlocks
 
 from zoo.data import MVTecAD2Layout
 from zoo.runs.engine import RunEngine

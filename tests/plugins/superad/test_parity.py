@@ -13,8 +13,7 @@ import pytest
 import torch
 from anomalib.data import InferenceBatch
 from torch import nn
-from zoo_plugins.superad.references import chosen_references
-from zoo_plugins.superad.subsample import thinned
+from zoo_plugins.superad.selection import chosen_references, thinned
 from zoo_plugins.superad.tokens import TokenBackbone
 from zoo_plugins.superad.torch_model import BankSettings, SuperADModel
 

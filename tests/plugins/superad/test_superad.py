@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 from zoo_plugins.superad import ZooSuperAD
-from zoo_plugins.superad.references import chosen_references, turned
-from zoo_plugins.superad.subsample import kept_in_round, thinned
+from zoo_plugins.superad.selection import chosen_references, kept_in_round, thinned, turned
 from zoo_plugins.superad.tokens import TokenBackbone
 
 from zoo.data import MVTecAD2Layout
