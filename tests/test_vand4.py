@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.methods.admissibility import YES, run_admissible, weight_files
+from zoo.methods.admissibility import YES, admissible, weight_files
 from zoo.methods.card import read_card
 
 CARD = read_card(Path(__file__).parents[1] / "plugins" / "zoo_plugins" / "patchcore" / "card.yaml")
@@ -16,11 +16,11 @@ MODEL = {"class_path": "a.B", "init_args": {"weights": "embedded", "layers": ["x
 
 
 def test_a_method_whose_card_admits_it_is_admitted():
-    assert run_admissible(CARD, MODEL) == YES
+    assert admissible(CARD, MODEL) == YES
 
 
 def test_a_stock_model_is_not_since_nobody_vouches_for_it():
-    said = run_admissible(None, {"class_path": "anomalib.models.Padim"})
+    said = admissible(None, {"class_path": "anomalib.models.Padim"})
     assert said == "no: no card says what Padim reads and how it was pretrained"
 
 
@@ -35,42 +35,42 @@ def test_a_stock_model_is_not_since_nobody_vouches_for_it():
     ],
 )
 def test_what_the_card_admits_to_is_told(facts, word):
-    said = run_admissible(replace(CARD, vand4=replace(CARD.vand4, **facts)), MODEL)
+    said = admissible(replace(CARD, vand4=replace(CARD.vand4, **facts)), MODEL)
     assert said.startswith("no: ")
     assert word in said
 
 
 def test_a_transductive_model_is_not_admitted_and_may_say_why():
-    assert "transductive" in run_admissible(CARD, MODEL, transductive=True)
-    said = run_admissible(CARD, MODEL, transductive="per-split min-max of the members")
+    assert "transductive" in admissible(CARD, MODEL, transductive=True)
+    said = admissible(CARD, MODEL, transductive="per-split min-max of the members")
     assert said.endswith("others: per-split min-max of the members")
 
 
 def test_a_checkpoint_of_unknown_origin_is_named():
-    assert "goes on from last.ckpt" in run_admissible(CARD, MODEL, goes_on_from="/a/last.ckpt")
+    assert "goes on from last.ckpt" in admissible(CARD, MODEL, goes_on_from="/a/last.ckpt")
 
 
 def test_a_file_of_weights_must_be_one_of_the_card(tmp_path):
     path = tmp_path / "net.pth"
     path.write_bytes(b"numbers")
     model = {"class_path": "a.B", "init_args": {"members": [{"weights": str(path)}]}}
-    assert "weights net.pth have the SHA-256 of none" in run_admissible(CARD, model)
+    assert "weights net.pth have the SHA-256 of none" in admissible(CARD, model)
     digest = hashlib.sha256(b"numbers").hexdigest()
     known = (replace(CARD.weights[0], sha256=digest), *CARD.weights[1:])
-    assert run_admissible(replace(CARD, weights=known), model) == YES
+    assert admissible(replace(CARD, weights=known), model) == YES
     path.unlink()
-    assert run_admissible(replace(CARD, weights=known), model) != YES
+    assert admissible(replace(CARD, weights=known), model) != YES
 
 
 def test_weights_that_a_method_makes_itself_are_named_by_its_card():
     model = {"class_path": "a.B", "init_args": {"weights": "home_made"}}
-    assert "weights home_made have the SHA-256 of none" in run_admissible(CARD, model)
+    assert "weights home_made have the SHA-256 of none" in admissible(CARD, model)
     named = (replace(CARD.weights[0], name="home_made"), *CARD.weights[1:])
-    assert run_admissible(replace(CARD, weights=named), model) == YES
+    assert admissible(replace(CARD, weights=named), model) == YES
 
 
 def test_images_from_outside_are_vouched_for_by_nobody():
-    said = run_admissible(CARD, MODEL, outside_images="imagenette")
+    said = admissible(CARD, MODEL, outside_images="imagenette")
     assert said == "no: reads imagenette, and nobody knows what these images show"
 
 
@@ -91,13 +91,13 @@ def test_a_rule_of_somebodys_own_is_vouched_for_by_nobody(post_processor, is_adm
     rule = {"class_path": post_processor, "init_args": {}}
     blobs = {"class_path": "zoo.methods.BlobPostProcessor", "init_args": {"rule": rule}}
     model = {"class_path": "a.B", "init_args": {"post_processor": blobs}}
-    said = run_admissible(CARD, model)
+    said = admissible(CARD, model)
     assert said == (YES if is_admitted else said)
     assert ("PerObject of the post-processor is no part of zoo" in said) is not is_admitted
 
 
 def test_every_objection_is_told():
-    said = run_admissible(None, MODEL, transductive=True, goes_on_from="x.ckpt")
+    said = admissible(None, MODEL, transductive=True, goes_on_from="x.ckpt")
     assert said.count(";") == 2
 
 
@@ -133,7 +133,7 @@ def parts(**arguments: object) -> dict:
     ],
 )
 def test_foreign_parts_of_a_model_are_vouched_for_by_nobody(model, says):
-    said = run_admissible(CARD, model)
+    said = admissible(CARD, model)
     assert said.startswith("no: ")
     assert says in said
 
@@ -141,8 +141,8 @@ def test_foreign_parts_of_a_model_are_vouched_for_by_nobody(model, says):
 def test_parts_of_the_method_itself_and_of_known_packages_are():
     transform = {"class_path": "torchvision.transforms.v2.Resize", "init_args": {"size": 9}}
     inner = {"class_path": "anomalib.pre_processing.PreProcessor"}
-    assert run_admissible(CARD, parts(pre_processor=inner | {"init_args": transform})) == YES
-    assert run_admissible(CARD, parts(pre_processor={"class_path": "a.Own"})) == YES
+    assert admissible(CARD, parts(pre_processor=inner | {"init_args": transform})) == YES
+    assert admissible(CARD, parts(pre_processor={"class_path": "a.Own"})) == YES
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_parts_of_the_method_itself_and_of_known_packages_are():
     ],
 )
 def test_odd_data_and_trainers_are_looked_at(section, value, says):
-    said = run_admissible(CARD, MODEL, **{section: value})
+    said = admissible(CARD, MODEL, **{section: value})
     assert said.startswith("no: ")
     assert says in said
 
@@ -180,4 +180,4 @@ def test_odd_data_and_trainers_are_looked_at(section, value, says):
 def test_data_in_the_layout_and_plain_trainers_are_admitted():
     data = {"class_path": "zoo.data.MVTecAD2Layout", "init_args": {"test_split": "test_private"}}
     trainer = {"max_epochs": 3, "callbacks": [{"class_path": "lightning.pytorch.callbacks.Timer"}]}
-    assert run_admissible(CARD, MODEL, data=data, trainer=trainer) == YES
+    assert admissible(CARD, MODEL, data=data, trainer=trainer) == YES

@@ -155,7 +155,7 @@ def test_a_transductive_model_is_not_admissible_and_the_run_says_why(
 
     monkeypatch.setattr(ZooPatchcore, "transductive", "per-split scales", raising=False)
     assert bench(recipe, mini, out) == 0
-    said = "no: transductive, one test image is judged with the help of others: per-split scales"
+    said = "no: transductive, one test image is scored with the help of others: per-split scales"
     assert metrics_of(out)["vand4_admissible"] == said
     assert f"; VAND 4 {said}" in capsys.readouterr().out
 

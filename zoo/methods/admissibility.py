@@ -33,7 +33,7 @@ def _digest(path: Path) -> str | None:
     return file_sha256(path) if path.is_file() else None
 
 
-def run_admissible(
+def admissible(
     card: Card | None,
     model: dict[str, Any],
     transductive: bool | str = False,
@@ -43,41 +43,33 @@ def run_admissible(
     data: dict[str, Any] | None = None,
     trainer: dict[str, Any] | None = None,
 ) -> str:
-    """Return "yes", or "no: " and every reason in one line.
+    """Return "yes", or "no: " and every reason in one line, of a run by its card and its recipe.
 
     Args:
         card: The method's card; a stock model has none.
         model: The recipe's model as plain data: `class_path` and `init_args`.
-        transductive: The model's attribute of that name: whether, and in words how, what it says of
-            one test image depends on others.
-        goes_on_from: Checkpoint that the fit went on from, if any.
-        outside_images: The model's attribute of that name: folders besides the data set that its
-            fit reads, in words.
+        transductive: See `ZooMethod`.
+        goes_on_from: Checkpoint that the fit continued from, if any.
+        outside_images: See `ZooMethod`.
         digest: Returns the SHA-256 of a file of weights, None where there is none.
         data: The recipe's data as plain data, where it is known.
         trainer: Arguments of the trainer, where they are known.
     """
-    found = list(_objections(card, model, transductive, goes_on_from, digest))
-    found += _about_data(data or {})
-    found += _foreign(trainer or {}, "trainer", _KNOWN)
+    objections = list(_objections(card, model, transductive, goes_on_from, digest))
+    objections += _about_data(data or {})
+    objections += _foreign(trainer or {}, "trainer", _KNOWN)
     for section in (model, data or {}, trainer or {}):
-        found += [f"reads {text}, a place of test images" for text in _test_places(section)]
-    found = list(dict.fromkeys(found))
+        objections += [f"reads {text}, a place of test images" for text in _test_places(section)]
     if outside_images:
-        found.append(f"reads {outside_images}, and nobody knows what these images show")
-    return verdict(found)
-
-
-def verdict(objections: list[str]) -> str:
-    """Return the one text for a list of objections, which may be empty."""
-    return f"{NO}{'; '.join(objections)}" if objections else YES
+        objections.append(f"reads {outside_images}, and nobody knows what these images show")
+    return _text(list(dict.fromkeys(objections)))
 
 
 def with_calibration(text: str, given: bool) -> str:
-    """Return a verdict on a run as its present calibration makes it, from that on its fit.
+    """Return whether a run is admissible with its present calibration.
 
     Args:
-        text: The verdict, for whatever calibration.
+        text: What `admissible` returned for its fit, or this function for another calibration.
         given: Whether the present calibration is of images that a person gave.
 
     Example:
@@ -87,7 +79,11 @@ def with_calibration(text: str, given: bool) -> str:
         'yes'
     """
     objections = [] if text == YES else text.removeprefix(NO).split("; ")
-    return verdict([each for each in objections if each != _GIVEN] + [_GIVEN] * given)
+    return _text([reason for reason in objections if reason != _GIVEN] + [_GIVEN] * given)
+
+
+def _text(objections: list[str]) -> str:
+    return f"{NO}{'; '.join(objections)}" if objections else YES
 
 
 def _objections(
@@ -121,7 +117,7 @@ def _objections(
     yield from _foreign(arguments, "model", _KNOWN | {own})
     if transductive:
         how = f": {transductive}" if isinstance(transductive, str) else ""
-        yield f"transductive, one test image is judged with the help of others{how}"
+        yield f"transductive, one test image is scored with the help of others{how}"
     if goes_on_from:
         yield f"goes on from {Path(goes_on_from).name}, and nobody knows what that has seen"
 

@@ -1,4 +1,4 @@
-"""The contract of a method on one page: what it must give, what it may say of itself, and to whom.
+"""The contract of a method on one page: what it must give, and the hooks that it may override.
 
 `AnomalibModule` asks for `model`, a torch module that maps normalised images (B, 3, H, W) to an
 `InferenceBatch` of raw scores: `anomaly_map` (B, 1, H, W) float32, larger where an image is more
@@ -105,7 +105,7 @@ class ZooMethod(_Base):
 
     @classmethod
     def configure_visualizer(cls) -> RawVisualizer:
-        """Return anomalib's pictures, with raw score maps scaled for the eye."""
+        """Return anomalib's images, with raw score maps scaled for the eye."""
         return RawVisualizer()
 
 

@@ -76,7 +76,7 @@ class BlobPostProcessor(PostProcessor):
         self.calibration = Calibration.from_dict(data) if data else None
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Decide which images calibrate, and say so."""
+        """Decide which images calibrate, and print it."""
         if stage in ("fit", "validate"):
             self._images = EngineImages(trainer, pl_module, fitting=stage == "fit")
             datamodule = trainer.datamodule

@@ -121,21 +121,21 @@ def _import(method: Method) -> type:
 
 
 def _entries() -> dict[str, EntryPoint]:
-    """Return the wanted entry points; one name must not belong to two distributions."""
+    """Return the entry points to use; one name must not belong to two distributions."""
     only = os.environ.get(ONLY)
-    wanted = None if only is None else {name.strip() for name in only.split(",")}
-    found: dict[str, EntryPoint] = {}
+    names = None if only is None else {name.strip() for name in only.split(",")}
+    entries: dict[str, EntryPoint] = {}
     for entry in entry_points(group=GROUP):
-        if wanted is not None and entry.name not in wanted:
+        if names is not None and entry.name not in names:
             continue
-        first = found.setdefault(entry.name, entry)
+        first = entries.setdefault(entry.name, entry)
         # One distribution may be seen twice through sys.path; the first is what Python imports.
         if _canonical(first) != _canonical(entry):
             raise ZooError(
                 f"two packages offer a method '{entry.name}': {_distribution(first).name} "
                 f"({first.value}) and {_distribution(entry).name} ({entry.value}); uninstall one"
             )
-    return found
+    return entries
 
 
 def _canonical(entry: EntryPoint) -> str:

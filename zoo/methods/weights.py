@@ -183,7 +183,7 @@ def _embedded_state() -> dict[str, torch.Tensor]:
 
 
 def _source(backbone: str, weights: str | Path) -> dict[str, Any]:
-    """Return the part of timm's pretrained configuration that says where weights come from."""
+    """Return the part of timm's pretrained configuration that leads to the weights."""
     if str(weights) == "embedded":
         if backbone.split(".")[0] != EMBEDDED_BACKBONE:
             raise ZooError(
@@ -208,9 +208,9 @@ def _check_patches(backbone: str, weights: str | Path, state: dict[str, torch.Te
     if given is None:
         return
     with torch.device("meta"):
-        wanted = timm.create_model(backbone, pretrained=False).state_dict().get(_PATCHES)
-    if wanted is not None and given.shape[2:] != wanted.shape[2:]:
-        sizes = ["x".join(map(str, tensor.shape[2:])) or "flat" for tensor in (given, wanted)]
+        own = timm.create_model(backbone, pretrained=False).state_dict().get(_PATCHES)
+    if own is not None and given.shape[2:] != own.shape[2:]:
+        sizes = ["x".join(map(str, tensor.shape[2:])) or "flat" for tensor in (given, own)]
         raise ZooError(
             f"weights '{weights}' do not fit backbone '{backbone}': their patches have {sizes[0]} "
             f"pixels instead of {sizes[1]}"

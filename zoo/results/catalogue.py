@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.methods.admissibility import NO, run_admissible
+from zoo.methods.admissibility import NO, admissible
 from zoo.methods.card import Card
 from zoo.methods.registry import Method
 from zoo.recipes.files import Recipe, find_recipe, method_of, recipe_names
@@ -132,7 +132,7 @@ def facts_of(recipe: Recipe, known: Iterable[Method]) -> RecipeFacts:
         training=_training(config.get("trainer") or {}, card),
         rule=_joined(rule["class_path"].rpartition(".")[2] for rule in rules),
         needs=recipe.needs or ANYWHERE,
-        vand4=run_admissible(
+        vand4=admissible(
             card,
             model,
             digest=lambda path: _promised_digest(card, path),

@@ -15,7 +15,7 @@ from zoo.data import layout
 from zoo.data.datamodule import MVTecAD2Layout, NativeDataModule
 from zoo.data.splits import TEST_SPLITS, TRAIN, VALIDATION
 from zoo.data.stock import adopt
-from zoo.methods.admissibility import run_admissible
+from zoo.methods import admissibility
 from zoo.methods.method import hooks_of
 from zoo.methods.registry import Method, methods
 from zoo.metrics import add_splits
@@ -356,7 +356,7 @@ def method_name(model_class: type) -> str:
 def admissible(experiment: Experiment, model: AnomalibModule) -> str:
     """Return whether VAND 4.0 admits what an experiment does with its model."""
     method, hooks = _method(type(model)), hooks_of(model)
-    return run_admissible(
+    return admissibility.admissible(
         method.card if method else None,
         dict(experiment.model),
         hooks.transductive,

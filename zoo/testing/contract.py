@@ -40,7 +40,7 @@ class Check:
         name: Names it in reports.
         find: Yields one text per fault, `what is wrong; how to mend`.
         mend: How to mend what `find` itself stumbles over.
-        needs: Checks that must hold, or this one would only say the same in other words.
+        needs: Checks that must hold, or this one would only repeat the fault.
     """
 
     name: str
@@ -168,18 +168,18 @@ def check_method(
         ZooError: There is no method or no check of that name.
     """
     __tracebackhide__ = True  # pytest then shows the lines, not this function
-    wanted = _with_needs(CHECKS if only is None else only)
+    checks = _with_needs(CHECKS if only is None else only)
     violations: list[Violation] = []
     failed: set[str] = set()
     skipped: dict[str, tuple[str, ...]] = {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, quiet():
         subject = MethodUnderTest(method, arguments, trainer, data, Path(folder))
-        for check in wanted:
+        for check in checks:
             if unmet := tuple(need for need in check.needs if need in failed or need in skipped):
                 skipped[check.name] = unmet
-            elif found := check(subject):
+            elif faults := check(subject):
                 failed.add(check.name)
-                violations += found
+                violations += faults
     if violations:
         causes = [violation.error for violation in violations if violation.error]
         raise ContractError(subject.name, violations, skipped) from next(iter(causes), None)
@@ -187,11 +187,11 @@ def check_method(
 
 def _with_needs(names: Iterable[str]) -> list[Check]:
     """Return checks and all that they need, in order."""
-    todo, wanted = list(names), set()
+    todo, selected = list(names), set()
     while todo:
         name = todo.pop()
         if name not in CHECKS:
             raise ZooError(f"the contract has no check '{name}'{nearest(name, CHECKS)}")
-        wanted.add(name)
+        selected.add(name)
         todo += CHECKS[name].needs
-    return [check for check in _ALL if check.name in wanted]
+    return [check for check in _ALL if check.name in selected]

@@ -1,9 +1,9 @@
 """The GPU self-check: one method fitted on two devices, and how far their score maps are apart.
 
-Two differences are judged. *Scoring*: the model fitted on the first device scores the test images
+Two differences are measured. *Scoring*: the model fitted on the first device scores the test images
 there and on the second one, so that only arithmetic differs. *Fitting*: each device scores with the
 model that it fitted itself; generators of two devices draw other numbers from one seed, so that
-only a fit that went wrong is told from a sound one.
+it only tells a fit that went wrong from a sound one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class DeviceComparison:
         return self.scoring <= SCORING_TOLERANCE and self.fitting <= FITTING_TOLERANCE
 
     def __str__(self) -> str:
-        """Return what was found, in one line."""
+        """Return both differences in one line."""
         memory = "" if self.peak_mb is None else f", peak {self.peak_mb:.0f} MB"
         hint = "" if self.ok else "; look for tensors and generators that stay on one device"
         return (
@@ -70,7 +70,7 @@ def compare_devices(
 
     Args:
         method: Entry name, class name, or the class itself.
-        devices: As torch names them; the second one is judged by the first.
+        devices: As torch names them; the second one is compared with the first.
         arguments: Constructor arguments, plain values as in a recipe.
         trainer: Trainer settings.
         data: Data settings, such as {"train_batch_size": 1}.

@@ -28,8 +28,8 @@ from zoo.utils.seeding import apply_seed
 
 SEED = 0
 SPLIT = "test_public"
-# Quick, and enough for most: four steps an epoch. Whatever the model's own trainer_arguments say
-# comes on top, so both limits are given.
+# Quick, and enough for most: four steps an epoch. The model's own trainer_arguments
+# come on top, so both limits are given.
 _TRAINED = {"max_epochs": 5, "max_steps": 20}
 _NOT_TRAINED = {"max_epochs": 1}
 
@@ -168,15 +168,15 @@ class MethodUnderTest:
 
     @cached_property
     def alone(self) -> list[Scored]:
-        """What the fitted model says about every test image, one at a time."""
+        """The fitted model's scores of every test image, one image at a time."""
         return [score(self.fitted, [item])[0] for item in self.items(self.fitted)]
 
     def stock_words(self, folder: Path) -> list[str]:
         """Return the words of `anomalib train` for this method."""
         words = ["train", *_options("model", self.arguments, self.class_path)]
         words += _options("data", {**folder_settings(self.folder), **self.data}, "Folder")
-        quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-        words += _options("trainer", {**quiet, **self.trainer})
+        silent = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+        words += _options("trainer", {**silent, **self.trainer})
         return [*words, "--default_root_dir", str(folder)]
 
 

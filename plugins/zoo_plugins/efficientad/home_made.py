@@ -82,7 +82,7 @@ class TeacherRecipe:
 
 def home_made_teacher(
     recipe: TeacherRecipe,
-    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
     device: torch.device | str = "cpu",
     folder: Path | None = None,
 ) -> dict[str, Tensor]:
@@ -90,7 +90,7 @@ def home_made_teacher(
 
     Args:
         recipe: What decides it.
-        say: Receives how far it is.
+        report: Receives how far it is.
         device: Where to make it.
         folder: Where teachers are kept; beside the image cache by default. Where nothing can be
             written the teacher is made anew each time.
@@ -104,7 +104,7 @@ def home_made_teacher(
     path = folder / f"{_key(recipe, source, device)}.pth"
     if path.is_file():
         return torch.load(path, map_location="cpu", weights_only=True)
-    teacher = _distil(recipe, source, say, device, path.with_suffix(".unfinished"))
+    teacher = _distil(recipe, source, report, device, path.with_suffix(".unfinished"))
     _write(path, teacher)
     with contextlib.suppress(OSError):
         path.with_suffix(".unfinished").unlink(missing_ok=True)
@@ -162,7 +162,7 @@ class PatchEmbedding(nn.Module):
 def _distil(
     recipe: TeacherRecipe,
     source: Source,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     device: torch.device | str,
     unfinished: Path,
 ) -> dict[str, Tensor]:
@@ -190,7 +190,7 @@ def _distil(
         optimizer.step()
         now, done = time.perf_counter(), step + 1 - begin
         left = duration((now - started) / done * (recipe.steps - step - 1))
-        say(f"home-made teacher: step {step + 1}/{recipe.steps}, loss {loss:.3f}, {left} left")
+        report(f"home-made teacher: step {step + 1}/{recipe.steps}, loss {loss:.3f}, {left} left")
         if now - saved > _BLOCK_SECONDS:
             saved = now
             state = {"student": student.state_dict(), "optimizer": optimizer.state_dict()}
@@ -218,10 +218,10 @@ def _statistics(
     """Return mean and deviation of the embedding's channels, (1, C, 1, 1) each."""
     batches = -(-_STATISTICS_IMAGES // recipe.batch_size)
     seen = (_batch(recipe, source, step, embed.enlargement) for step in range(batches))
-    found = torch.cat([embed(images.to(device)) for images in seen])
+    embedded = torch.cat([embed(images.to(device)) for images in seen])
     return (
-        found.mean(dim=(0, 2, 3), keepdim=True),
-        found.std(dim=(0, 2, 3), keepdim=True).clamp_min(1e-6),
+        embedded.mean(dim=(0, 2, 3), keepdim=True),
+        embedded.std(dim=(0, 2, 3), keepdim=True).clamp_min(1e-6),
     )
 
 
@@ -262,7 +262,7 @@ def _write(path: Path, content: Any) -> None:
 
 
 def muon(parameters: Iterable[nn.Parameter], rate: float) -> Muon:
-    """Return Muon for weights and biases of convolutions; `rate` is a share of an orthonormal step."""
+    """Return Muon for weights and biases; `rate` is the share of an orthonormal step."""
     return Muon(
         parameters,
         lr=rate,

@@ -64,7 +64,7 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):  # type: ignore[misc]  # to
         learning_rate: Of Adam; a tenth of it for the last 5 % of the steps. Muon's, about 0.015,
             falls to zero all the way.
         weight_decay: Of Adam.
-        feature_cache_mb: Most memory for what the teacher says about the training images.
+        feature_cache_mb: Most memory for the teacher's output for the training images.
         **parts: pre_processor (by default a resize of the whole image, and one contrast if that is
             asked for; the networks normalise), post_processor, evaluator and visualizer.
 
@@ -124,7 +124,9 @@ class ZooEfficientAd(TrainedMethod, AnomalibModule):  # type: ignore[misc]  # to
     def outside_images(self) -> str:
         """Names of the folders, besides the data set, that the fit reads; empty for none."""
         read = [self.penalty_images, *[self.teacher_recipe.images] * (self.weights == HOME_MADE)]
-        return ", ".join(Path(each).name for each in read if each not in (GENERATED, NO_PENALTY))
+        return ", ".join(
+            Path(source).name for source in read if source not in (GENERATED, NO_PENALTY)
+        )
 
     def on_fit_start(self) -> None:
         """Find the penalty images, and see that there is a teacher, before the first step."""

@@ -54,33 +54,32 @@ def load_teacher(teacher: nn.Module, path: str | Path) -> None:
             f"no teacher at '{path}': give the path of published weights, or weights: home_made, "
             "which distils one without a network"
         )
-    found = _read(path)
-    wanted = teacher.state_dict()
-    shapes = [tuple(value.shape) for value in wanted.values()]
-    if [tuple(value.shape) for value in found.values()] != shapes:
+    given, own = _read(path), teacher.state_dict()
+    shapes = [tuple(value.shape) for value in own.values()]
+    if [tuple(value.shape) for value in given.values()] != shapes:
         raise ZooError(
-            f"teacher {path} is of another architecture: {_difference(found, wanted)}; choose "
+            f"teacher {path} is of another architecture: {_difference(given, own)}; choose "
             "model_size and teacher_channels as the file has them"
         )
-    teacher.load_state_dict(dict(zip(wanted, found.values(), strict=True)))
+    teacher.load_state_dict(dict(zip(own, given.values(), strict=True)))
 
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a foreign file may fail in any way
         raise ZooError(f"teacher {path} cannot be read: {one_line(error, 120)}") from error
-    if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ZooError(f"teacher {path} holds no state dict: expected names and tensors only")
-    return found
+    return state
 
 
-def _difference(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:
-    """Say which tensors do not fit, the first few."""
-    if len(found) != len(wanted):
-        names = ", ".join(list(found)[:_SHOWN])
-        return f"it has {len(found)} tensors ({names} ...) and not {len(wanted)}"
-    pairs = zip(found.items(), wanted.items(), strict=True)
+def _difference(given: dict[str, Tensor], own: dict[str, Tensor]) -> str:
+    """Return the first few tensors that do not fit."""
+    if len(given) != len(own):
+        names = ", ".join(list(given)[:_SHOWN])
+        return f"it has {len(given)} tensors ({names} ...) and not {len(own)}"
+    pairs = zip(given.items(), own.items(), strict=True)
     wrong = [
         f"{name} is {tuple(value.shape)}, {other} must be {tuple(expected.shape)}"
         for (name, value), (other, expected) in pairs

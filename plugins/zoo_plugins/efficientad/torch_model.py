@@ -56,7 +56,7 @@ class EfficientAdNetworks(nn.Module):
 
     @torch.no_grad()
     def describe(self, images: Tensor) -> Tensor:
-        """Return what the teacher says, channels not yet standardised, (B, C, H/4-8, W/4-8)."""
+        """Return the teacher's output, channels not yet standardised, (B, C, H/4-8, W/4-8)."""
         return self.teacher(images)
 
     def standardised(self, described: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class EfficientAdNetworks(nn.Module):
             plain: Normal images (B, 3, H, W) in [0, 1].
             jittered: The same ones in other colours.
             penalty: Images of anything else, on which the student shall not imitate the teacher.
-            described: What the teacher says about the plain ones, where it is known.
+            described: The teacher's output for the plain ones, where it is known.
         """
         n = len(plain)
         if described is None:

@@ -208,9 +208,9 @@ def is_transformer(backbone: str) -> bool:
         return isinstance(timm.create_model(backbone, pretrained=False), VisionTransformer)
 
 
-def _blocks(wanted: Sequence[int] | Sequence[str] | None, depth: int) -> tuple[int, ...]:
+def _blocks(layers: Sequence[int] | Sequence[str] | None, depth: int) -> tuple[int, ...]:
     """Return the tapped blocks in order; by default 2 to 9 of 12, every second of deeper ones."""
-    blocks: list[Any] = sorted(set(wanted or (range(2, 10) if depth < 24 else range(4, 20, 2))))
+    blocks: list[Any] = sorted(set(layers or (range(2, 10) if depth < 24 else range(4, 20, 2))))
     if not all(str(block).isdigit() and int(block) < depth for block in blocks):
         raise ZooError(
             f"layers {blocks}: those of a vision transformer are numbers of blocks, "
@@ -221,8 +221,8 @@ def _blocks(wanted: Sequence[int] | Sequence[str] | None, depth: int) -> tuple[i
 
 def _levels_of_strides(backbone: str, strides: Sequence[int]) -> list[str]:
     info = create_backbone(backbone, "random", features_only=True).feature_info
-    found = zip(info.module_name(), info.reduction(), strict=True)
-    return [name for name, stride in found if stride in strides]
+    levels = zip(info.module_name(), info.reduction(), strict=True)
+    return [name for name, stride in levels if stride in strides]
 
 
 def _projection(channels: int, width: int, generator: torch.Generator) -> Tensor:

@@ -99,7 +99,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):  # type: ignore[
         bank = BankSettings(
             coreset_sampling_ratio, bank_size, bank_budget_mb, getattr(torch, bank_dtype)
         )
-        networks = [FrozenBackbone(each["backbone"], weights, each["layers"]) for each in members]
+        networks = [FrozenBackbone(m["backbone"], weights, m["layers"]) for m in members]
         models = []
         for network in networks:
             widths = network.channels, embedding_dim, pretrain_dim
@@ -135,17 +135,17 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):  # type: ignore[
             self.see_split(_flat(self.trainer.val_dataloaders))
 
     def on_test_start(self) -> None:
-        """Look at the whole split first, if that is wanted."""
+        """See the whole split first, if the fusion is transductive."""
         if self.transductive:
             self.see_split(_flat(self.trainer.test_dataloaders))
 
     def on_predict_start(self) -> None:
-        """Look at the whole split first, if that is wanted."""
+        """See the whole split first, if the fusion is transductive."""
         if self.transductive:
             self.see_split(_flat(self.trainer.predict_dataloaders))
 
     def see_split(self, batches: Iterable[Any]) -> None:
-        """Measure the members' scales: on normal images, or on all of a split if that is wanted.
+        """Measure the members' scales: on normal images, or on all of a transductive split.
 
         Args:
             batches: As a datamodule gives them, before any pre-processing.
@@ -153,7 +153,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):  # type: ignore[
         self.model.measure_scales(self._prepared(batches))
 
     def _prepared(self, batches: Iterable[Any]) -> Iterator[Tensor]:
-        """Yield normalised images, without those known to be defective unless all are wanted."""
+        """Yield normalised images, without those known to be anomalous unless it is transductive."""
         for batch in batches:
             images, sizes = batch.image, native_sizes(batch)
             if not self.transductive and batch.gt_label is not None:

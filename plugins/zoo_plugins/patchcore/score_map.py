@@ -48,7 +48,7 @@ def smooth_map(patch_scores: Tensor, size: tuple[int, int], sigma: float) -> Ten
 def _axis(patches: int, pixels: int, sigma: float) -> list[_Block]:
     """Return the way from a row of patches to blurred pixels, in blocks of pixels."""
     starts = range(0, pixels, _BLOCK)
-    return [_block(patches, pixels, sigma, each, min(each + _BLOCK, pixels)) for each in starts]
+    return [_block(patches, pixels, sigma, first, min(first + _BLOCK, pixels)) for first in starts]
 
 
 def _block(patches: int, pixels: int, sigma: float, start: int, stop: int) -> _Block:

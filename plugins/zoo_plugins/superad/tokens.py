@@ -72,7 +72,7 @@ class TokenBackbone(nn.Module):
         """Return one vector per image, (B, C): the class token, or the mean of the deepest map."""
         if not self.is_transformer:
             return self.network(images)[-1].mean((2, 3))
-        found = self.network.forward_intermediates(
+        layers = self.network.forward_intermediates(
             images,
             self.indices[-1:],
             return_prefix_tokens=True,
@@ -80,7 +80,7 @@ class TokenBackbone(nn.Module):
             stop_early=True,
             intermediates_only=True,
         )
-        tokens, prefix = found[0] if isinstance(found[0], tuple) else (found[0], None)
+        tokens, prefix = layers[0] if isinstance(layers[0], tuple) else (layers[0], None)
         return tokens.mean((2, 3)) if prefix is None else prefix[:, 0]
 
     def for_size(self, size: tuple[int, int]) -> TokenBackbone:
@@ -105,7 +105,7 @@ class TokenBackbone(nn.Module):
 def _layers_of(backbone: str, weights: str) -> tuple[list[str], bool]:
     """Return the names of all layers, and whether the network is a transformer."""
     if not timm.models.is_model(backbone):
-        create_backbone(backbone, weights)  # says what is wrong with the name
+        create_backbone(backbone, weights)  # raises: the name is unknown
     with torch.device("meta"):
         network: Any = timm.create_model(backbone, pretrained=False)
         if hasattr(network, "num_prefix_tokens") and hasattr(network, "forward_intermediates"):

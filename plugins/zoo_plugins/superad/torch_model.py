@@ -203,8 +203,8 @@ class SuperADModel(nn.Module):
             return maps
         half = self.pooling // 2
         return [
-            functional.avg_pool2d(each, self.pooling, 1, half, count_include_pad=False)
-            for each in maps
+            functional.avg_pool2d(layer, self.pooling, 1, half, count_include_pad=False)
+            for layer in maps
         ]
 
     def forward(self, images: Tensor) -> InferenceBatch:
@@ -214,8 +214,8 @@ class SuperADModel(nn.Module):
             bank(tokens) for bank, tokens in zip(self.banks, self.tokens(images), strict=True)
         ]
         maps = [
-            functional.interpolate(each, size, mode="bilinear", align_corners=False)
-            for each in scores
+            functional.interpolate(layer, size, mode="bilinear", align_corners=False)
+            for layer in scores
         ]
         score_map = self.blur(torch.stack(maps).mean(0))
         n_top = max(1, int(self.score_top_share * size[0] * size[1]))

@@ -66,7 +66,7 @@ def greedy_coreset(
         raise ZooError(f"a coreset of {n_picks} cannot be drawn: ask for 1 or more")
     if n_picks >= len(features):
         return torch.arange(len(features), device=features.device)
-    selection = _Selection(features, n_picks, progress or (lambda done, wanted: None))
+    selection = _Selection(features, n_picks, progress or (lambda done, total: None))
     selection.begin(start, keep_start)
     while selection.pick_some():
         pass
@@ -110,12 +110,12 @@ class _Selection:
             self._add(start[: self.n_picks])
 
     def pick_some(self) -> bool:
-        """Make the picks of one pool and bring all points up to date; say whether to go on."""
-        wanted = self.n_picks - sum(map(len, self.picks))
-        if wanted <= 0:
+        """Make the picks of one pool and bring all points up to date; return whether to continue."""
+        missing = self.n_picks - sum(map(len, self.picks))
+        if missing <= 0:
             return False
         upper, pool = self.distances.topk(min(POOL, len(self.points)), sorted=False)
-        chosen = self._pick_in_pool(pool, upper, min(wanted, MOST_PICKS))
+        chosen = self._pick_in_pool(pool, upper, min(missing, MOST_PICKS))
         if len(chosen) == 0:  # every point that is left lies on a pick
             return False
         self._add(chosen)

@@ -43,8 +43,8 @@ class PooledConcatenation(nn.Module):
         size = feature_maps[0].shape[-2:]
         pooled = [_averaged(feature_map, self.patch_size) for feature_map in feature_maps]
         if self.unit_length:
-            pooled = [functional.normalize(each, dim=1) for each in pooled]
-        return torch.cat([_upsampled(each, size) for each in pooled], dim=1)
+            pooled = [functional.normalize(layer, dim=1) for layer in pooled]
+        return torch.cat([_upsampled(layer, size) for layer in pooled], dim=1)
 
 
 class PatchEmbedding(nn.Module):

@@ -61,10 +61,10 @@ def takes_components(subject: MethodUnderTest) -> Iterator[str]:
 
 def shares_the_post_processor(subject: MethodUnderTest) -> Iterator[str]:
     """Find another post-processor: masks of all methods come from one and the same."""
-    found = type(subject.built.post_processor)
-    if found is not BlobPostProcessor:
+    kind = type(subject.built.post_processor)
+    if kind is not BlobPostProcessor:
         yield (
-            f"the post-processor is {found.__name__}, not BlobPostProcessor; put ZooMethod first "
+            f"the post-processor is {kind.__name__}, not BlobPostProcessor; put ZooMethod first "
             "among the bases and leave configure_post_processor alone"
         )
 

@@ -15,19 +15,19 @@ from zoo.testing.method_under_test import MethodUnderTest
 def is_a_model(subject: MethodUnderTest) -> Iterator[str]:
     """Find a class that anomalib cannot use."""
     try:
-        found = subject.method_class
+        kind = subject.method_class
     except NetworkTouched as touched:
         yield f"importing it reaches for {touched}; import nothing that downloads"
         return
-    if not isinstance(found, type) or not issubclass(found, AnomalibModule):
+    if not isinstance(kind, type) or not issubclass(kind, AnomalibModule):
         yield (
             f"{subject.class_path} is no AnomalibModule; derive it, as in "
             "class MyMethod(ZooMethod, AnomalibModule)"
         )
-    elif missing := sorted(found.__abstractmethods__):
-        yield f"{found.__name__} lacks {', '.join(missing)}; define what AnomalibModule asks for"
-    elif "<locals>" in found.__qualname__:
-        yield f"{found.__name__} is defined in a function; define it in a module, for recipes"
+    elif missing := sorted(kind.__abstractmethods__):
+        yield f"{kind.__name__} lacks {', '.join(missing)}; define what AnomalibModule asks for"
+    elif "<locals>" in kind.__qualname__:
+        yield f"{kind.__name__} is defined in a function; define it in a module, for recipes"
 
 
 def has_its_own_name(subject: MethodUnderTest) -> Iterator[str]:

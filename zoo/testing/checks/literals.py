@@ -43,8 +43,8 @@ def _own_files(method_class: type) -> list[Path]:
     module = inspect.getmodule(method_class)
     if module is None or not module.__package__:  # its folder is site-packages, and not its own
         return [file]
-    found = [path for path in sorted(file.parent.rglob("*")) if path.is_file()]
-    return [path for path in found if not path.name.endswith("card.yaml")]
+    paths = [path for path in sorted(file.parent.rglob("*")) if path.is_file()]
+    return [path for path in paths if not path.name.endswith("card.yaml")]
 
 
 def _object_literals(path: Path) -> Iterator[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""What a fitted method says: raw, finite score maps that depend on the image and the seed alone."""
+"""The scores of a fitted method: raw, finite score maps that depend on the image and the seed alone."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def scores_defects_higher(subject: MethodUnderTest) -> Iterator[str]:
 
 
 def ignores_the_batch(subject: MethodUnderTest) -> Iterator[str]:
-    """Find images that score otherwise in company, or when they are seen again."""
+    """Find images whose scores depend on the batch, or change when they are scored again."""
     model, alone = subject.fitted, subject.alone
     items = subject.items(model)
     together = score(model, items)

@@ -45,12 +45,12 @@ def _missing(batch: Any) -> Iterator[str]:
 def runs_from_the_command_line(subject: MethodUnderTest) -> Iterator[str]:
     """Find what `anomalib train --model <module>.<Class>` stumbles over."""
     apply_seed(SEED)
-    said = io.StringIO()
+    stderr = io.StringIO()
     try:
-        with redirect_stderr(said):
+        with redirect_stderr(stderr):
             AnomalibCLI(subject.stock_words(subject.folder / "stock"))
     except SystemExit:  # its parser prints and exits
-        lines = said.getvalue().strip().splitlines() or ["no reason given"]
+        lines = stderr.getvalue().strip().splitlines() or ["no reason given"]
         yield (
             f"anomalib train --model {subject.class_path} is refused ({lines[-1]}); give the "
             "constructor's arguments types that a command line can read"
