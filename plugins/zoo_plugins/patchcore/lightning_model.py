@@ -153,7 +153,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):  # type: ignore[
         self.model.measure_scales(self._prepared(batches))
 
     def _prepared(self, batches: Iterable[Any]) -> Iterator[Tensor]:
-        """Yield normalised images, without those known to be anomalous unless it is transductive."""
+        """Yield normalised images, of normal ones where labels are known, unless transductive."""
         for batch in batches:
             images, sizes = batch.image, native_sizes(batch)
             if not self.transductive and batch.gt_label is not None:

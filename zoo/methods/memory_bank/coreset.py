@@ -110,7 +110,7 @@ class _Selection:
             self._add(start[: self.n_picks])
 
     def pick_some(self) -> bool:
-        """Make the picks of one pool and bring all points up to date; return whether to continue."""
+        """Make the picks of one pool and update all points; return whether to continue."""
         missing = self.n_picks - sum(map(len, self.picks))
         if missing <= 0:
             return False

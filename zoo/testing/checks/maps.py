@@ -1,4 +1,4 @@
-"""The scores of a fitted method: raw, finite score maps that depend on the image and the seed alone."""
+"""The scores of a fitted method: raw, finite maps that depend on image and seed alone."""
 
 from __future__ import annotations
 
