@@ -8,7 +8,7 @@ import pytest
 from zoo.methods import registry
 from zoo.utils.errors import ZooError
 
-CARD = Path(__file__).parents[1] / "plugins" / "zoo_plugins" / "patchcore" / "card.yaml"
+CARD = Path(__file__).parents[2] / "plugins" / "zoo_plugins" / "patchcore" / "card.yaml"
 
 
 def card(name):

@@ -11,7 +11,7 @@ import pytest
 from zoo.methods.admissibility import YES, admissible, weight_files
 from zoo.methods.card import read_card
 
-CARD = read_card(Path(__file__).parents[1] / "plugins" / "zoo_plugins" / "patchcore" / "card.yaml")
+CARD = read_card(Path(__file__).parents[2] / "plugins" / "zoo_plugins" / "patchcore" / "card.yaml")
 MODEL = {"class_path": "a.B", "init_args": {"weights": "embedded", "layers": ["x"]}}
 
 

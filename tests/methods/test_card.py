@@ -11,7 +11,7 @@ import yaml
 from zoo.methods.card import read_card, vand4_admissible
 from zoo.utils.errors import ZooError
 
-PLUGINS = Path(__file__).parents[1] / "plugins"
+PLUGINS = Path(__file__).parents[2] / "plugins"
 # The example of the documentation is the one that is tested.
 EXAMPLE = yaml.safe_load(
     re.search(r"```yaml\n(.*?)```", (PLUGINS / "README.md").read_text("utf-8"), re.DOTALL)[1]
