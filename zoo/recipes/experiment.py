@@ -45,6 +45,10 @@ Keep = Literal["model", "maps", "none"]
 _CLASSES = ("model", "data", "optimizer", "lr_scheduler")  # sections that name a class
 
 
+# What `zoo train --print_config` prints besides a recipe, and anomalib's recipes may hold.
+_OF_A_COMMAND = ("config", "default_root_dir", "keep", "logging")
+
+
 @dataclass(frozen=True)
 class Experiment:
     """One recipe on one object with one seed.
@@ -202,6 +206,8 @@ def load(
         raise ZooError(f"recipe {found.path} has no 'model': see recipes/quickstart.yaml")
     import_methods()
     check_recipe(config, found.path)
+    for key in _OF_A_COMMAND:
+        config.pop(key, None)
     check_numbers(config, found.path)
     if seed is not None:
         config["seed_everything"] = seed

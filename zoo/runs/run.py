@@ -240,7 +240,7 @@ def run(
     for notice in data.notices:
         log(notice)
     which = identity(experiment, data.fingerprint())
-    splits = data.test_splits() if experiment.splits is None else list(experiment.splits)
+    splits = _default_splits(data) if experiment.splits is None else list(experiment.splits)
     check_headers(data, (TRAIN, VALIDATION, *splits))
     point = resume_point(experiment, which, fit)
     with contextlib.ExitStack() as stack:
@@ -284,6 +284,13 @@ def open_data(experiment: Experiment) -> NativeDataModule:
     if is_layout(experiment):
         layout.check_object(arguments.get("root", ""), arguments.get("category", ""))
     return adopt(experiment.build_data(), experiment.seed)
+
+
+def _default_splits(data: NativeDataModule) -> list[str]:
+    """Return the test split that data in the layout asks for, or all there are."""
+    if isinstance(data, MVTecAD2Layout):
+        return list(layout.check_splits(data.root, data.category, [data.test_split]))
+    return data.test_splits()
 
 
 def is_layout(experiment: Experiment) -> bool:
