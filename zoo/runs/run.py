@@ -289,7 +289,8 @@ def open_data(experiment: Experiment) -> NativeDataModule:
 def _default_splits(data: NativeDataModule) -> list[str]:
     """Return the test split that data in the layout asks for, or all there are."""
     if isinstance(data, MVTecAD2Layout):
-        return list(layout.check_splits(data.root, data.category, [data.test_split]))
+        wanted = [data.test_split] if data.test_split else None
+        return list(layout.check_splits(data.root, data.category, wanted))
     return data.test_splits()
 
 
