@@ -31,8 +31,7 @@ from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.sample import Sample
 from zoo.metrics.ranking import auroc_from_counts
 from zoo.predict.torch_predictor import TorchPredictor
-from zoo.recipes.files import find_recipe
-from zoo.runs.folder import run_folder
+from zoo.recipes.files import find_recipe, run_folder
 from zoo.utils.plain_yaml import read_yaml
 from zoo.utils.process import quiet, return_memory, share_cores
 

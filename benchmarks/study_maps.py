@@ -17,8 +17,7 @@ from zoo.data.sample import Sample
 from zoo.data.synthetic import defects, put_defect
 from zoo.postprocess.score_maps import Scenes
 from zoo.predict.scenes import DEFECTS_PER_IMAGE, MOST_IMAGES, SEVERITIES, evenly
-from zoo.recipes.files import find_recipe
-from zoo.runs.folder import run_folder
+from zoo.recipes.files import find_recipe, run_folder
 from zoo.runs.maps import MapWriter, SavedMaps
 
 UNSEEN = "unseen_light"

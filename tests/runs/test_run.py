@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import zoo
+from zoo.benchmark.attempt import Attempt
 from zoo.recipes.experiment import load
 from zoo.runs.identity import identity
 from zoo.runs.resume import ResumePoint
 from zoo.runs.run import Run, fit_here, open_data, resume_point, run
 from zoo.utils.errors import ZooError
-from zoo.utils.lock import RunIsBusy, locked
+from zoo.utils.lock import locked
 
 SIZE = (48, 64)
 
@@ -166,20 +168,33 @@ def test_another_fit_takes_the_place_and_concludes_the_run(planned, cheap_runs):
     assert list(made.metrics["splits"]) == ["test_public"]
 
 
-def test_a_run_may_be_left_out_once_its_lock_is_ours(planned, cheap_runs):
-    asked = []
+def test_somebody_may_finish_a_run_before_its_lock_is_ours(planned, cheap_runs, monkeypatch):
+    @contextmanager
+    def late(folder):
+        monkeypatch.setattr("zoo.benchmark.attempt.locked", locked)
+        assert Attempt()(planned, print).state == "finished"
+        with locked(folder):
+            yield
 
-    def unless() -> bool:
-        with pytest.raises(RunIsBusy), locked(planned.folder):
-            pass
-        asked.append(1)
-        return len(asked) == 1
-
-    assert run(planned, unless=unless) is None
-    assert not cheap_runs.done
-    assert not planned.folder.exists()
-    assert run(planned, unless=lambda: None) == Run(planned.folder)
+    monkeypatch.setattr("zoo.benchmark.attempt.locked", late)
+    assert Attempt()(planned, print).state == "skipped"
     assert cheap_runs.done == [("part", 0)]
+
+
+def test_images_of_the_test_splits_are_read_before_the_first_step(mini, tmp_path, monkeypatch):
+    from small_recipes import STFPM
+
+    path = tmp_path / "small.yaml"
+    path.write_text(f"{STFPM}data:\n  class_path: zoo.data.MVTecAD2Layout\n", encoding="utf-8")
+    data = {"init_args": {"root": str(mini), "category": "part"}}
+    planned = load(path, data=data, out=tmp_path / "runs", overrides={"trainer.max_epochs": 2})
+    [image, *_] = sorted((mini / "part/test_public/bad").glob("*.png"))
+    image.write_bytes(image.read_bytes()[:-40])  # its header is sound
+    monkeypatch.setattr("zoo.runs.run.fit_and_calibrate", lambda *args, **words: pytest.fail("fit"))
+    said: list[str] = []
+    with pytest.raises(ZooError, match=image.name):
+        run(planned, say=said.append)
+    assert "reading test_public 0/4" in said
 
 
 def test_a_run_that_fails_leaves_the_older_one(planned, cheap_runs):
@@ -206,7 +221,7 @@ def test_the_state_of_an_interrupted_training_is_gone_on_from_or_thrown_away(
         found.append(ResumePoint.beside(planned.folder, point.key).found())
 
     cheap_runs.before = before
-    assert run(planned, resume=resume) is not None
+    assert run(planned, resume=resume) == Run(planned.folder)
     assert bool(found[0]) is resume
     assert not point.folder.exists()  # the run is finished
 

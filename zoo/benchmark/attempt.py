@@ -13,14 +13,21 @@ from typing import Literal
 import torch
 
 from zoo.recipes.experiment import Experiment
-from zoo.runs.documents import Metrics
 from zoo.runs.folder import ATTESTATION, note_failure
-from zoo.runs.identity import identity
+from zoo.runs.identity import Identity, identity
 from zoo.runs.result_text import result_text
-from zoo.runs.run import Fit, finished, fit_here, open_data, resume_point, run, with_known_splits
+from zoo.runs.run import (
+    Fit,
+    finished,
+    fit_here,
+    make_run,
+    open_data,
+    resume_point,
+    with_known_splits,
+)
 from zoo.utils.atomic import unwritable
 from zoo.utils.errors import one_line
-from zoo.utils.lock import RunIsBusy
+from zoo.utils.lock import RunIsBusy, locked
 from zoo.utils.progress import duration
 
 
@@ -72,25 +79,25 @@ class Attempt:
     def _carry_out(self, experiment: Experiment, say: Callable[[str], None]) -> Outcome:
         data = open_data(experiment)
         which = identity(experiment, data.fingerprint())
+        if done := self._done_before(experiment, which):
+            return done
+        with locked(experiment.folder):
+            # Somebody may have finished it before the lock was ours.
+            if done := self._done_before(experiment, which):
+                return done
+            wanted, begin = with_known_splits(experiment, which), time.perf_counter()
+            made = make_run(wanted, data, which, fit=self.fit, say=say)
+        text = result_text(made.metrics, wanted.splits)
+        return Outcome("finished", f"{text} ({duration(time.perf_counter() - begin)})")
+
+    def _done_before(self, experiment: Experiment, which: Identity) -> Outcome | None:
         files = (ATTESTATION,) if self.is_sealed else ()
-
-        def done_before() -> Metrics | None:
-            return finished(experiment, which, files, self.accept_old)
-
-        begin = time.perf_counter()
-        done = done_before()
-        if done is None:
-            wanted = with_known_splits(experiment, which)
-            made = run(wanted, fit=self.fit, say=say, datamodule=data, unless=done_before)
-            if made is not None:
-                seconds = time.perf_counter() - begin
-                text = result_text(made.metrics, wanted.splits)
-                return Outcome("finished", f"{text} ({duration(seconds)})")
-            done = done_before()  # somebody finished it before the lock was ours
-            assert done is not None
+        metrics = finished(experiment, which, files, self.accept_old)
+        if metrics is None:
+            return None
         # A process that was killed between the last step and the clearing up left it.
         resume_point(experiment, which, self.fit).clear_own()
-        return Outcome("skipped", f"finished before, {result_text(done, experiment.splits)}")
+        return Outcome("skipped", f"finished before, {result_text(metrics, experiment.splits)}")
 
     @property
     def fit(self) -> Fit:

@@ -98,15 +98,15 @@ def bench(
     experiments = plan(
         recipes, root, objects, seeds, splits, out, keep, sealed, chosen.threads, no_objects
     )
-    name, whole = plan_name(experiments), len(experiments)
-    if part:
-        experiments = part.of(experiments)
+    whole, what = len(experiments), f"{len(experiments)}"
+    if part:  # machines that show one name split one plan
+        name, experiments = plan_name(experiments), part.of(experiments)
+        what = f"shard {part} of plan {name}: {len(experiments)} of {whole}"
     for object_name in dict.fromkeys(planned.object_name for planned in experiments):
         for notice in layout.notices(root, object_name):
             print(f"{object_name}: {notice}", file=sys.stderr)
     outlook = estimate_durations(experiments, attempt)
     todo = [planned for planned in outlook if not planned.is_finished]
-    what = f"shard {part} of plan {name}: {len(experiments)} of {whole}" if part else f"{whole}"
     log(f"{what} runs into {out}, {len(todo)} to do")
     for line in lines(outlook, chosen.jobs, chosen.threads):
         log(line)

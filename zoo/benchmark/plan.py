@@ -11,9 +11,8 @@ from pathlib import Path
 
 from zoo.data import layout
 from zoo.recipes.experiment import Experiment, Keep, load
-from zoo.recipes.files import Recipe, check_object_free, find_recipe, known_texts
+from zoo.recipes.files import Recipe, check_object_free, find_recipe, known_texts, run_folder
 from zoo.recipes.language import Section
-from zoo.runs.folder import run_folder
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import read_yaml
 
@@ -67,7 +66,7 @@ def plan(
                 object_name=name,
                 seed=seed,
                 splits=splits_of[name],
-                folder=run_folder(out, recipe.slug, name, seed),
+                folder=run_folder(out, recipe.name, name, seed),
                 # `$ZOO_DATA` stands for the data set's folder, wherever somebody has it.
                 command=f"zoo bench {recipe.name} --data.root $ZOO_DATA --objects {name} "
                 f"--seeds {seed}{options}",

@@ -11,7 +11,7 @@ from zoo.utils.errors import ZooError
 from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
-    from zoo.predict.predictor import Predictor
+    pass
 
 HELP = "judge pictures with a run or an exported graph: JSON lines, masks, overlays"
 EPILOG = (
@@ -57,17 +57,17 @@ def run(args: argparse.Namespace) -> int:
     # Typing errors show before the seconds that the imports take.
     if not args.interval > 0 or args.batch_size < 1:
         raise ZooError("--interval must be greater than 0 and --batch-size at least 1")
-    is_graph = args.predictor.suffix in (".onnx", ".xml")
-    _check(args.predictor, is_graph)
+    _check(args.predictor)
     sources = Sources(args.images, args.out)
     found = sources.images(may_be_empty=args.watch)
 
     from zoo.predict.writer import PredictionWriter, log
+    from zoo.runs.load import load
     from zoo.utils.atomic import RecordFile
     from zoo.utils.progress import counted
 
     log(*sources.notices)
-    predictor = _load(args.predictor, is_graph, args.device)
+    predictor = load(args.predictor, args.device)
     args.out.mkdir(parents=True, exist_ok=True)
     # Watching writes a log, which goes on; otherwise the lines are those of this command.
     with (
@@ -89,23 +89,13 @@ def run(args: argparse.Namespace) -> int:
     return 1 if writer.n_failed else 0
 
 
-def _check(path: Path, is_graph: bool) -> None:
+def _check(path: Path) -> None:
     from zoo.predict.graph_files import check_graph
     from zoo.runs.check import check_run, read_calibration
+    from zoo.runs.load import is_graph
 
-    if is_graph:
+    if is_graph(path):
         check_graph(path)
         return
     check_run(path)
     read_calibration(path)
-
-
-def _load(path: Path, is_graph: bool, device: str | None) -> Predictor:
-    if is_graph:  # without torch
-        from zoo.predict.graph import GraphPredictor
-
-        return GraphPredictor(path, (device or "cpu").upper())
-
-    from zoo.runs.load import load_run
-
-    return load_run(path, device)

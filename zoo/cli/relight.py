@@ -95,8 +95,8 @@ def _measure(args: argparse.Namespace) -> int:
 def _rows(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
     from zoo.results.robustness import labelled, light_rows, seen_families, under_lights
     from zoo.runs.check import check_run
-    from zoo.runs.load import load_run, read_config
     from zoo.runs.normal_images import datamodule_of
+    from zoo.runs.rebuild import load_run, read_config
 
     metrics, config = check_run(folder), read_config(folder)
     if args.root is not None:

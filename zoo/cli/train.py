@@ -14,7 +14,6 @@ from zoo.utils.errors import ZooError
 if TYPE_CHECKING:
     from jsonargparse import Namespace
 
-    from zoo.recipes.experiment import Experiment
     from zoo.runs.run import Run
 
 HELP = "anomalib's train: fit, calibrate and evaluate one method on one object, into a run folder"
@@ -32,6 +31,7 @@ def run(words: Sequence[str]) -> int:
     from zoo.recipes.experiment import experiment
     from zoo.recipes.files import find_recipe
     from zoo.runs.result_text import result_text
+    from zoo.runs.run import run as run_experiment
 
     settings, typed = parse(words)
     configs = settings.get("config") or []
@@ -44,7 +44,7 @@ def run(words: Sequence[str]) -> int:
         keep=settings["keep"],
         typed=typed,
     )
-    made = with_progress(planned.label, lambda say: run_or_fail(planned, say))
+    made = with_progress(planned.label, lambda say: run_experiment(planned, say=say, log=print))
     metrics = made.metrics
     print(result_text(metrics))
     print(made.calibration.describe())
@@ -52,15 +52,6 @@ def run(words: Sequence[str]) -> int:
         print(FalseAlarms.from_dict(dict(metrics["expected_false_alarms"])).describe())
     print(f"written to {made.folder}")
     return 0
-
-
-def run_or_fail(planned: Experiment, say: Callable[[str], None]) -> Run:
-    """Carry out one experiment."""
-    from zoo.runs.run import run as run_experiment
-
-    made = run_experiment(planned, say=say, log=print)
-    assert made is not None  # it was not told to leave out anything
-    return made
 
 
 def with_progress(label: str, work: Callable[[Callable[[str], None]], Run]) -> Run:

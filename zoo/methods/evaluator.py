@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from abc import abstractmethod
 from collections.abc import Callable
 from operator import attrgetter, methodcaller
 from typing import Any
@@ -47,8 +48,8 @@ class _Streaming(Metric):
         value = self.value(self.state)
         return torch.tensor(float("nan") if value is None else value)
 
-    def _empty(self) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _empty(self) -> Any: ...
 
     def _copy_state_dict(self) -> dict[str, Any]:
         return {"state": self.state}

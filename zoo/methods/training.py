@@ -37,7 +37,7 @@ class TrainedMethod(ZooMethod):
 
     def frozen(self, images: Tensor) -> Sequence[Tensor]:
         """Return what never changes of normalised images (B, 3, H, W): layers (B, C, h, w)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no frozen network")
 
     def on_train_start(self) -> None:
         """Compute the frozen features of the training images, where that is possible."""

@@ -22,7 +22,7 @@ from lightning.pytorch.cli import LightningCLI, instantiate_class
 from zoo.data.listing import object_name
 from zoo.data.tiling.recipe import tiled
 from zoo.methods.visualizer import set_scale
-from zoo.recipes.files import find_recipe
+from zoo.recipes.files import find_recipe, run_folder
 from zoo.recipes.language import (
     DEFAULT_SEED,
     Section,
@@ -43,8 +43,6 @@ from zoo.utils.seeding import apply_seed
 DEFAULT_OUT = Path("runs")
 Keep = Literal["model", "maps", "none"]
 _CLASSES = ("model", "data", "optimizer", "lr_scheduler")  # sections that name a class
-
-
 # What `zoo train --print_config` prints besides a recipe, and anomalib's recipes may hold.
 _OF_A_COMMAND = ("config", "default_root_dir", "keep", "logging")
 
@@ -67,7 +65,8 @@ class Experiment:
         folder: Where the run is written.
         keep: "model" keeps the fitted model, "maps" all score maps besides, "none" neither.
         threads: Torch threads to compute with; those of the process by default.
-        splits: Test splits to evaluate; all that the data has by default.
+        splits: Test splits to evaluate; by default the one that data in the layout asks for, or all
+            that other data has.
         command: What a person types to repeat it.
         recipe_path: File of the recipe, if there is one.
         typed: Names of classes that a person typed, which are imported whatever they are.
@@ -267,7 +266,7 @@ def experiment(
     if object_name is None:
         object_name = _object_name(plain["data"])
     if folder is None:
-        folder = Path(out) / name.replace("/", "-") / object_name / f"seed{seed}"
+        folder = run_folder(out, name, object_name, seed)
     return Experiment(
         recipe=name,
         object_name=object_name,

@@ -152,6 +152,11 @@ def recipe_names() -> list[str]:
     return sorted(_packaged())
 
 
+def run_folder(out: str | Path, recipe: str, object_name: str, seed: int) -> Path:
+    """Return `<out>/<recipe>/<object>/seed<N>`, where `/` in the recipe's name becomes `-`."""
+    return Path(out) / recipe.replace("/", "-") / object_name / f"seed{seed}"
+
+
 def find_recipe(name_or_path: str) -> Recipe:
     """Return the recipe that a path or a name stands for.
 

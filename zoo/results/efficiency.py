@@ -22,7 +22,7 @@ from zoo.data.tiling import Scaled, ScaledPreProcessor
 from zoo.data.transforms import leading_resize, parts_of, size_at
 from zoo.predict.torch_predictor import TorchPredictor
 from zoo.runs.check import check_run
-from zoo.runs.load import load_run
+from zoo.runs.rebuild import load_run
 from zoo.utils.errors import ZooError
 from zoo.utils.timing import PeakMemory, measure_latency, processor_name, versions
 

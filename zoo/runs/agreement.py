@@ -21,7 +21,7 @@ from zoo.predict.metadata import ExportMetadata
 from zoo.predict.predictor import Predictor
 from zoo.predict.runtimes import Graph
 from zoo.predict.scenes import evenly
-from zoo.runs.load import load_run
+from zoo.runs.rebuild import load_run
 from zoo.utils.progress import counted
 
 _IMAGES = 8

@@ -41,8 +41,8 @@ from zoo.predict.torch_predictor import TorchPredictor
 from zoo.runs.calibrations import recalibrate, source_of
 from zoo.runs.check import read_calibration
 from zoo.runs.folder import CALIBRATION, MODEL
-from zoo.runs.load import load_run, read_config
 from zoo.runs.normal_images import datamodule_of, maps_of, normal_pictures
+from zoo.runs.rebuild import load_run, read_config
 from zoo.utils.errors import ZooError
 from zoo.utils.paths import file_sha256
 

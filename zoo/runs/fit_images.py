@@ -82,9 +82,7 @@ def fit(
         keep=keep,
         command=command,
     )
-    made = run(experiment, say=say, log=log)
-    assert made is not None
-    return made
+    return run(experiment, say=say, log=log)
 
 
 def check_folders(folders: Mapping[str, Path], out: Path) -> None:

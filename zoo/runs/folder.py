@@ -34,11 +34,6 @@ UNFINISHED = ".unfinished"
 _HEADER = b"# anomalib-zoo=="  # what our configurations begin with
 
 
-def run_folder(out: Path, slug: str, object_name: str, seed: int) -> Path:
-    """Return `<out>/<recipe>/<object>/seed<N>`."""
-    return Path(out) / slug / object_name / f"seed{seed}"
-
-
 def is_finished(folder: Path, wanted_hash: str, wanted_files: Iterable[str] = ()) -> bool:
     """Whether the folder holds a finished run of exactly this configuration, and these files."""
     metrics = read_metrics(folder)

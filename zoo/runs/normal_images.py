@@ -21,7 +21,7 @@ from zoo.predict.scenes import scenes
 from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.language import build_section
 from zoo.runs.check import check_run
-from zoo.runs.load import load_model, read_config, reason
+from zoo.runs.rebuild import load_model, read_config, reason
 from zoo.utils.errors import ZooError
 from zoo.utils.progress import counted
 

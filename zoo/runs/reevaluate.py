@@ -17,9 +17,9 @@ from zoo.runs.documents import METRICS, Figures, Metrics
 from zoo.runs.evaluate import evaluate_split
 from zoo.runs.fit import Say
 from zoo.runs.folder import CASES, HISTOGRAMS, RULE_HISTOGRAMS, json_text, own_folder
-from zoo.runs.load import read_config
 from zoo.runs.maps import SavedMaps
 from zoo.runs.normal_images import datamodule_of
+from zoo.runs.rebuild import read_config
 from zoo.utils.errors import ZooError
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,14 +9,10 @@ from typing import Any, Literal
 
 from anomalib.models import AnomalibModule
 
-from zoo import __version__
 from zoo.data import layout
 from zoo.data.datamodule import MVTecAD2Layout, NativeDataModule
-from zoo.data.splits import TEST_SPLITS, TRAIN, VALIDATION
+from zoo.data.splits import TEST_SPLITS
 from zoo.data.stock import adopt
-from zoo.methods import admissibility
-from zoo.methods.method import hooks_of
-from zoo.methods.registry import Method, methods
 from zoo.metrics import add_splits
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.rules import Rule
@@ -26,11 +21,11 @@ from zoo.recipes.experiment import Experiment
 from zoo.recipes.language import dump_header
 from zoo.runs.calibrations import recalibrated
 from zoo.runs.check import check_run, damage, read_calibration
-from zoo.runs.check_data import check_headers
+from zoo.runs.check_data import check_data, check_headers
 from zoo.runs.checkpoint import calibration_of
-from zoo.runs.code import zoo_commit
 from zoo.runs.documents import COST, METRICS, Cost, Metrics, read_cost, read_metrics
 from zoo.runs.evaluate import Evaluation, evaluate, measure_cost
+from zoo.runs.facts import facts_of
 from zoo.runs.fit import Say, fit_and_calibrate
 from zoo.runs.folder import (
     CONFIG,
@@ -44,8 +39,9 @@ from zoo.runs.folder import (
     write_json,
 )
 from zoo.runs.identity import Identity, identity
-from zoo.runs.load import load_run
+from zoo.runs.rebuild import load_run
 from zoo.runs.resume import ResumePoint
+from zoo.runs.training import learns_long
 from zoo.utils.lock import locked
 from zoo.utils.plain_yaml import dump_yaml
 from zoo.utils.timing import PeakMemory, Stopwatch
@@ -188,6 +184,12 @@ def fit_here(
     """Fit and calibrate in this process; others may take its place, see `run`."""
     model, trainer = experiment.build()
     stopwatch = Stopwatch()
+    # What would end the run after the fit ends it before: images of the test splits, too.
+    splits = experiment.splits or ()
+    datamodule.follow_model(model)
+    check_headers(datamodule, splits)
+    if learns_long(model, trainer):
+        check_data(datamodule, splits, say)
     false_alarms = fit_and_calibrate(
         model,
         datamodule,
@@ -209,9 +211,7 @@ def run(
     fit: Fit = fit_here,
     say: Say = silent,
     log: Say = silent,
-    datamodule: NativeDataModule | None = None,
-    unless: Callable[[], Any] = lambda: None,
-) -> Run | None:
+) -> Run:
     """Fit on train, calibrate on validation, evaluate the test splits, and write the run's folder.
 
     The folder appears when everything in it is written; a run that stood there gives way to it.
@@ -219,19 +219,18 @@ def run(
     Args:
         experiment: What to run.
         resume: Go on from the state that an interrupted training left beside the folder.
-        fit: Fits and calibrates; whatever wraps it (a sealed process, say) takes its place.
+        fit: A named function that fits and calibrates; whatever wraps it (a sealed process, say)
+            takes its place. Its experiment has the splits that will be evaluated.
         say: Receives what is being done, again and again.
         log: Receives what a person should know, once.
-        datamodule: The experiment's data, where it is open already.
-        unless: Asked once the run's lock is ours; if it returns something, nothing is done.
 
     Returns:
-        The run; None if nothing was done.
+        The run.
 
     Raises:
         ZooError: Data, method or maps are not usable, or another process writes the same run.
     """
-    data = open_data(experiment) if datamodule is None else datamodule
+    data = open_data(experiment)
     if data.bit_depth is not None:
         log(
             f"16-bit images are read as {data.bit_depth} bits, which the normal ones fill; "
@@ -240,22 +239,49 @@ def run(
     for notice in data.notices:
         log(notice)
     which = identity(experiment, data.fingerprint())
-    splits = _default_splits(data) if experiment.splits is None else list(experiment.splits)
-    check_headers(data, (TRAIN, VALIDATION, *splits))
+    with locked(experiment.folder):
+        return make_run(experiment, data, which, resume=resume, fit=fit, say=say)
+
+
+def make_run(
+    experiment: Experiment,
+    datamodule: NativeDataModule,
+    which: Identity,
+    *,
+    resume: bool = True,
+    fit: Fit = fit_here,
+    say: Say = silent,
+) -> Run:
+    """Do what `run` does, for somebody who holds the lock of the run's folder.
+
+    Args:
+        experiment: What to run.
+        datamodule: Its data.
+        which: What the run is recognised by.
+        resume: See `run`, like the others.
+        fit: The same.
+        say: The same.
+    """
+    splits = experiment.splits
+    experiment = replace(
+        experiment, splits=tuple(_default_splits(datamodule) if splits is None else splits)
+    )
     point = resume_point(experiment, which, fit)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(locked(experiment.folder))
-        if unless():
-            return None
-        if not resume:
-            point.clear()
-        folder = stack.enter_context(atomic_folder(experiment.folder))
+    if not resume:
+        point.clear()
+    with atomic_folder(experiment.folder) as folder:
         (folder / CONFIG).write_text(config_text(experiment), encoding="utf-8")
         with PeakMemory() as memory:
-            fitted = fit(experiment, data, folder, point, say)
+            fitted = fit(experiment, datamodule, folder, point, say)
             facts = facts_of(experiment, which, fitted.model)
             found = evaluate(
-                fitted.model, data, splits, folder, fitted.stopwatch, say, experiment.keep
+                fitted.model,
+                datamodule,
+                experiment.splits or (),
+                folder,
+                fitted.stopwatch,
+                say,
+                experiment.keep,
             )
         if fitted.start_rss_mb is not None:
             memory.start_mb = min(memory.start_mb, fitted.start_rss_mb)
@@ -335,49 +361,6 @@ def config_text(experiment: Experiment) -> str:
     """Return `config.yaml`: `zoo train --config` makes the same run of it."""
     head = "".join(f"# {line}\n" for line in dump_header())
     return head + dump_yaml(experiment.config)
-
-
-def facts_of(experiment: Experiment, which: Identity, model: AnomalibModule) -> dict[str, Any]:
-    """Return what stands first in `metrics.json`: which run this is, and who admits it."""
-    return {
-        "recipe": experiment.recipe,
-        "method": method_name(type(model)),
-        "object": experiment.object_name,
-        "seed": experiment.seed,
-        "data_fingerprint": which.data_fingerprint,
-        "config_hash": which.config_hash,
-        "settings_hash": which.settings_hash,
-        "code_hash": which.code_hash,
-        "vand4_admissible": admissible(experiment, model),
-        "command": experiment.command,
-        "zoo_version": __version__,
-        "zoo_commit": zoo_commit(),
-    }
-
-
-def method_name(model_class: type) -> str:
-    """Return the registered name of a class, or the class name of a stock anomalib model."""
-    method = _method(model_class)
-    return method.name if method else model_class.__name__
-
-
-def admissible(experiment: Experiment, model: AnomalibModule) -> str:
-    """Return whether VAND 4.0 admits what an experiment does with its model."""
-    method, hooks = _method(type(model)), hooks_of(model)
-    return admissibility.admissible(
-        method.card if method else None,
-        dict(experiment.model),
-        hooks.transductive,
-        experiment.ckpt_path,
-        hooks.outside_images,
-        data=dict(experiment.data),
-        trainer=experiment.trainer,
-    )
-
-
-def _method(model_class: type) -> Method | None:
-    found = (method for method in methods().values() if method.class_name == model_class.__name__)
-    return next(found, None)
 
 
 def _write_results(

@@ -14,10 +14,11 @@ from zoo.benchmark.sealed.run import fit_sealed
 from zoo.data import layout
 from zoo.postprocess.calibration import Calibration
 from zoo.recipes.experiment import load
+from zoo.recipes.files import run_folder
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.documents import Figures, Metrics, check_metrics
 from zoo.runs.fit import Say
-from zoo.runs.folder import CONFIG, run_folder
+from zoo.runs.folder import CONFIG
 from zoo.runs.run import run
 
 _SCORES = ("segf1", "oracle_segf1", "image_auroc", "au_pro_005")

@@ -20,10 +20,11 @@ from zoo.data.datamodule import NativeDataModule
 from zoo.recipes.experiment import Experiment
 from zoo.recipes.trust import is_trusting
 from zoo.runs.check import read_calibration
+from zoo.runs.check_data import check_headers
 from zoo.runs.checkpoint import post_processor_of
 from zoo.runs.fit import Say
 from zoo.runs.folder import ATTESTATION, write_json
-from zoo.runs.load import rebuild
+from zoo.runs.rebuild import rebuild
 from zoo.runs.resume import ResumePoint
 from zoo.runs.run import Fitted, is_layout
 from zoo.utils.errors import ZooError
@@ -57,6 +58,7 @@ def fit_sealed(
     if not is_layout(experiment):
         raise ZooError("only data in the layout of MVTec AD 2 can be sealed: it has split folders")
     root = Path(experiment.data["init_args"]["root"])
+    check_headers(datamodule, experiment.splits or ())  # the process itself never sees them
     with view(root, experiment.object_name, folder.parent) as place:
         answer = _fit_in_view(experiment, root, place, folder, point, say)
     model = rebuild(folder, {"zoo_version": __version__})

@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.predict.torch_predictor import TorchPredictor
 from zoo.runs.folder import MODEL
-from zoo.runs.load import load_run
+from zoo.runs.rebuild import load_run
 from zoo.testing.method_under_test import MethodUnderTest
 
 _MEND = "keep what was learned in parameters and buffers, all of it"

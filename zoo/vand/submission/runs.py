@@ -185,7 +185,7 @@ def evaluate_public(
         device: Where models run.
         log: Receives a line per object, and the mean.
     """
-    from zoo.runs.load import load_run  # imports torch
+    from zoo.runs.rebuild import load_run  # imports torch
 
     scores: dict[str, float] = {}
     for run in runs:

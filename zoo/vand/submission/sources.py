@@ -142,6 +142,6 @@ class Source:
     @cached_property
     def predictor(self) -> TorchPredictor:
         """The run's model, as `zoo.load` gives it."""
-        from zoo.runs.load import load_run
+        from zoo.runs.rebuild import load_run
 
         return load_run(self.run.folder, self.device)
