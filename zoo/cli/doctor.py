@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import zoo
 from zoo.methods import registry
@@ -95,6 +94,8 @@ def check_python(args: argparse.Namespace) -> Iterator[Check]:
 
 def check_zoo(args: argparse.Namespace) -> Iterator[Check]:
     """Check that `import zoo` is ours: another package of that name would hide it silently."""
+    from urllib.request import url2pathname  # brings http and ssl, which no help needs
+
     imported = Path(zoo.__file__).resolve()
     others = set(metadata.packages_distributions().get("zoo", [])) - {DISTRIBUTION}
     if others:
