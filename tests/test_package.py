@@ -27,7 +27,7 @@ def test_the_wheel_has_two_packages_with_recipes_cards_and_baselines(tmp_path):
         "zoo/_recipes/patchcore/embedded.yaml",
         "zoo/_recipes/quickstart.yaml",
         "zoo/_results/baselines.csv",
-        "zoo/report/assets/page.html",
+        "zoo/results/report/assets/page.html",
     ):
         assert wanted in names
 
