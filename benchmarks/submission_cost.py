@@ -44,8 +44,8 @@ def measure(work: Path, recipe: str) -> list[dict[str, Any]]:
     from zoo.cli.bench import bench
     from zoo.data.tiny import write_tiny
     from zoo.vand.submission.check import check
-    from zoo.vand.submission.pack import pack
     from zoo.vand.submission.runs import expected_of, find_runs
+    from zoo.vand.submission.write import pack
 
     data = write_tiny(work / "data", size="real", progress=print)
     if bench([recipe], data, None, [0], ["test_private"], work / "runs", keep="model"):
@@ -66,8 +66,8 @@ def measure(work: Path, recipe: str) -> list[dict[str, Any]]:
 
 def _written(run: Any, data: Path, expected: Any, folder: Path) -> dict[str, tuple[float, float]]:
     """Score, finish and write all images in a stream; return the cost of both halves."""
-    from zoo.vand.submission.pack import write_pair
     from zoo.vand.submission.sources import Source
+    from zoo.vand.submission.write import write_pair
 
     source = Source(run, data)
     affine = source.affine()

@@ -22,7 +22,7 @@ def sub(data) -> Path:
     """Return a sound submission to the data set."""
     import numpy as np
 
-    from zoo.vand.submission.pack import write_pair
+    from zoo.vand.submission.write import write_pair
 
     for seed, image in enumerate(on_disk(data).images):
         score_map = np.random.default_rng(seed).random(image.native_size, np.float32)
@@ -33,20 +33,20 @@ def sub(data) -> Path:
 def test_a_fit_folder_is_packed_and_the_archive_is_fit(data, sub, capsys):
     root = ["--data.root", str(data)]
     assert main(["submit", "--check", str(sub), *root]) == 0
-    assert capsys.readouterr().out == "sub is fit: 8 maps and 8 masks of 1 objects\n"
+    assert capsys.readouterr().out == "sub has no error: 8 maps and 8 masks of 1 objects\n"
     assert main(["submit", str(sub), "--out", "sub.tar.gz", *root]) == 0
     assert main(["submit", "--check", "sub.tar.gz", *root]) == 0
     assert main(["submit", str(sub), "--out", "sub.tar.gz", *root]) == 1
     assert "nothing is overwritten" in capsys.readouterr().err
 
 
-def test_an_unfit_one_says_why_and_is_not_packed(data, sub, capsys):
+def test_a_wrong_one_tells_why_and_is_not_packed(data, sub, capsys):
     (sub / "notes.txt").touch()
     root = ["--data.root", str(data)]
     assert main(["submit", "--check", str(sub), *root]) == 1
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("error: notes.txt: only anomaly_images and")
-    assert out[1] == "sub is unfit: do not upload it"
+    assert out[1] == "sub has errors: do not upload it"
     assert main(["submit", str(sub), "--out", "sub.tar.gz", *root]) == 1
     assert not Path("sub.tar.gz").exists()
     shutil.rmtree(sub / MASKS)

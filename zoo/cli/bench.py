@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sealed",
         action="store_true",
-        help="fit and calibrate in a process that can read train and validation only, and write "
+        help="fit and calibrate in a process that is given train and validation only, and write "
         "attestation.json; `zoo verify RUN` checks it",
     )
     parser.add_argument(

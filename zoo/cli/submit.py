@@ -18,7 +18,7 @@ EPILOG = (
     "RUN: the run folders of all objects, or folders above them, such as runs/patchcore-embedded. "
     "--out DIR writes a folder, --out NAME.tar.gz packs it too; given the folder of a finished "
     "submission instead of runs, it is checked and packed. --check without --data.root expects "
-    "MVTec AD 2. Exit code 1: the submission is unfit."
+    "MVTec AD 2. Exit code 1: the submission has errors."
 )
 
 
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write, check or hand on a submission; 1 if the one that was checked is unfit."""
+    """Write, check or hand on a submission; 1 if the one that was checked has errors."""
     if args.check:
         if args.runs:
             raise ZooError("--check looks at one folder or archive: it takes no runs")
@@ -71,17 +71,16 @@ def hand_in(
     """Write the submission of some runs as a folder or an archive, and return the exit code."""
     from zoo.vand.submission.expected import check_published
     from zoo.vand.submission.runs import expected_of
-    from zoo.vand.submission.staging import check_free
-    from zoo.vand.submission.write import submit
+    from zoo.vand.submission.write import check_free, submit
 
     found, root = _found(paths, given_root, seed)
     check_free(out)
     expected = expected_of(found, given_root)
     check_published(expected)
     submit(found, expected, root, out, device)
-    _say_admissible(found)
-    told = f" --data.root {root}" if root else ""
-    print(f"check it: zoo submit --check {out}{told}")
+    _print_admissible(found)
+    option = f" --data.root {root}" if root else ""
+    print(f"check it: zoo submit --check {out}{option}")
     return 0
 
 
@@ -104,18 +103,18 @@ def _kit(runs: list[ObjectRun], folder: Path, root: Path | None) -> int:
     if root is not None:
         check_calibrations(runs, root)
     make_kit(runs, folder)
-    print(f"written to {folder}: README.md says how to run it, report.md is a draft")
-    _say_admissible(runs)
+    print(f"written to {folder}: README.md tells how to run it, report.md is a draft")
+    _print_admissible(runs)
     if not is_sealed(runs):
         print("no attestation: not every run was sealed")
     return 0
 
 
-def _say_admissible(runs: list[ObjectRun]) -> None:
+def _print_admissible(runs: list[ObjectRun]) -> None:
     from zoo.vand.submission.kit.manifest import admissible
 
-    for verdict in sorted({admissible(run) for run in runs}):
-        print(f"admissible to VAND 4.0: {verdict}")
+    for answer in sorted({admissible(run) for run in runs}):
+        print(f"admissible to VAND 4.0: {answer}")
 
 
 def _check(path: Path, root: Path | None) -> int:
@@ -126,18 +125,23 @@ def _check(path: Path, root: Path | None) -> int:
     for line in lines(findings):
         print(line)
     if has_errors(findings):
-        print(f"{path} is unfit: do not upload it")
+        print(f"{path} has errors: do not upload it")
         return 1
     n = len(expected.images)
-    told = ", look at the warnings" if findings else ""
-    print(f"{path} is fit: {n} maps and {n} masks of {len(expected.objects)} objects{told}")
+    more = ", look at the warnings" if findings else ""
+    print(f"{path} has no error: {n} maps and {n} masks of {len(expected.objects)} objects{more}")
     return 0
 
 
 def _pack(folder: Path, out: Path, root: Path | None) -> int:
-    """Pack a folder that was written before, once it is fit."""
-    from zoo.vand.submission.pack import check_pairs, pack
-    from zoo.vand.submission.staging import check_free, is_archive, submission_name
+    """Pack a folder that was written before, once it has no error."""
+    from zoo.vand.submission.write import (
+        check_free,
+        check_pairs,
+        is_archive,
+        pack,
+        submission_name,
+    )
 
     check_free(out)
     if not is_archive(out):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.utils.paths import expand_home
+
+if TYPE_CHECKING:
+    from zoo.benchmark.sealed.attestation import Check
 
 HELP = "check a sealed run against its attestation, and repeat it for one object"
 EPILOG = (
@@ -71,14 +75,14 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _repeat(folder: Path, root: Path, tolerance: float) -> list:
-    from zoo.benchmark.sealed.repeat import replay
+def _repeat(folder: Path, root: Path, tolerance: float) -> list[Check]:
+    from zoo.benchmark.sealed.repeat import repeat
     from zoo.utils.progress import GridProgress
 
     progress = GridProgress(1)
     progress.begin(0, "repeating")
     try:
-        return replay(folder, root, tolerance, progress.say)
+        return repeat(folder, root, tolerance, progress.say)
     finally:
         progress.close()
 

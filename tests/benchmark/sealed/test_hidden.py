@@ -107,10 +107,3 @@ def test_test_images_among_those_to_learn_from(hidden, mini):
     learnt.symlink_to(mini / "part" / "test_public" / "good" / "000_regular.png")
     with pytest.raises(ZooError, match="is the same file as"):
         hidden().check_seen()
-
-
-def test_a_data_set_and_what_must_be_readable_lie_apart(hidden, mini, tmp_path):
-    hidden().check_apart([tmp_path / "code"])
-    for path in (tmp_path, mini, mini / "part" / "test_public", mini / "recipes"):
-        with pytest.raises(ZooError, match="lie within one another: move the data set elsewhere"):
-            hidden().check_apart([tmp_path / "code", path])

@@ -8,7 +8,6 @@ import shutil
 import pytest
 from small_recipes import STFPM
 
-from zoo.benchmark.sealed import landlock
 from zoo.cli import main
 from zoo.runs import resume as resume
 from zoo.runs.checksums import write_checksums
@@ -32,7 +31,7 @@ class Cheat(ZooPatchcore):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         wanted = os.environ["CHEAT_WANTS"]
-        Path(os.environ["CHEAT_TELLS"]).write_text(json.dumps(cv2.imread(wanted) is not None))
+        Path(os.environ["CHEAT_OPENED"]).write_text(json.dumps(cv2.imread(wanted) is not None))
         try:
             Path(wanted).read_bytes()
         except OSError:
@@ -113,11 +112,8 @@ def test_the_record_holds_every_image_that_was_read_and_no_other(made):
     }
     assert record["recipe"] == {"name": "quick", "sha256": file_sha256(made / "quick.yaml")}
     assert record["outputs"]["model.ckpt"] == file_sha256(folder / "model.ckpt")
-    assert record["guards"] == {"landlock_abi": landlock.version(), "audit_hook": True}
-    assert record["touched"] == []
     assert "zoo/runs/fit.py" in record["reads"]["code"]
     assert "zoo_plugins/patchcore/lightning_model.py" in record["reads"]["code"]
-    assert record["reads"]["libraries"]["torch"]["files"] > 100
     assert not [path for path in record["reads"]["other"] if path.startswith(str(made))]
 
 
@@ -128,11 +124,11 @@ def test_a_plain_run_is_not_finished_as_a_sealed_one_but_the_other_way_round(mad
 
 @pytest.mark.slow
 def test_a_repetition_gives_the_same_to_the_last_digit(made, capsys):
-    code, said = verify(capsys, made / "runs")
-    assert code == 0, said
-    assert "ok    repeated: the same calibration to the last digit" in said
-    assert "ok    repeated: test_private gives the same scores to the last digit" in said
-    assert "FAIL" not in said
+    code, text = verify(capsys, made / "runs")
+    assert code == 0, text
+    assert "ok    repeated: the same calibration to the last digit" in text
+    assert "ok    repeated: test_private gives the same scores to the last digit" in text
+    assert "FAIL" not in text
 
 
 @pytest.mark.parametrize(
@@ -152,10 +148,10 @@ def test_what_was_changed_since_is_named(made, run, tmp_path, capsys, spoil, say
     data = shutil.copytree(made / "data", tmp_path / "data")
     assert verify(capsys, run, "--no-repeat", "--data.root", data)[0] == 0
     spoil(run, data)
-    code, said = verify(capsys, run, "--no-repeat", "--data.root", data)
+    code, text = verify(capsys, run, "--no-repeat", "--data.root", data)
     assert code == 1
-    assert says in said
-    assert "1 of" in said
+    assert says in text
+    assert "1 of" in text
 
 
 def test_a_record_that_tells_of_other_splits_does_not_hold(run, capsys):
@@ -164,9 +160,9 @@ def test_a_record_that_tells_of_other_splits_does_not_hold(run, capsys):
     record["reads"]["data"]["part/test_public/bad/000_regular.png"] = digest
     (run / "attestation.json").write_text(json.dumps(record))
     write_checksums(run)
-    code, said = verify(capsys, run, "--no-repeat")
+    code, text = verify(capsys, run, "--no-repeat")
     assert code == 1
-    assert "FAIL  read of the data: train and validation of part only, but not part/test" in said
+    assert "FAIL  read of the data: train and validation of part only, but not part/test" in text
 
 
 @pytest.mark.parametrize(
@@ -184,9 +180,9 @@ def test_a_record_that_tells_of_other_images_does_not_hold(run, capsys, name):
     record["reads"]["data"][name] = "0" * 64
     (run / "attestation.json").write_text(json.dumps(record))
     write_checksums(run)
-    code, said = verify(capsys, run, "--no-repeat")
+    code, text = verify(capsys, run, "--no-repeat")
     assert code == 1
-    assert "FAIL  read of the data: train and validation of part only, but not" in said
+    assert "FAIL  read of the data: train and validation of part only, but not" in text
 
 
 @pytest.mark.parametrize("kind", ["other", "weights"])
@@ -204,9 +200,9 @@ def test_a_record_of_test_images_read_elsewhere_does_not_hold(made, run, capsys,
         record["reads"][kind][str(path)] = file_sha256(image)
         (run / "attestation.json").write_text(json.dumps(record))
         write_checksums(run)
-        code, said = verify(capsys, run, "--no-repeat")
+        code, text = verify(capsys, run, "--no-repeat")
         assert code == 1
-        failed = [line for line in said.splitlines() if line.startswith("FAIL")]
+        failed = [line for line in text.splitlines() if line.startswith("FAIL")]
         assert any(says in line for line in failed)
 
 
@@ -217,8 +213,8 @@ def test_a_recipe_that_names_images_of_the_data_set_is_refused(made, tmp_path, c
     recipe.write_text(text, encoding="utf-8")
     word = ("--no-object", "part")  # which the path of every image of the object holds
     assert bench(recipe, made / "data", tmp_path / "out", "--sealed", *word) == 1
-    said = capsys.readouterr().out
-    assert f"model.init_args.weights names {made / 'data' / inside}, and the data set is" in said
+    text = capsys.readouterr().out
+    assert f"model.init_args.weights names {made / 'data' / inside}, and the data set is" in text
     assert not list((tmp_path / "out").rglob("metrics.json"))
 
 
@@ -232,10 +228,10 @@ def test_a_recipe_that_names_images_of_the_data_set_is_refused(made, tmp_path, c
     ],
 )
 def test_typing_errors_are_one_line(made, capsys, words, says):
-    code, said = verify(capsys, made / words[0], *words[1:])
+    code, text = verify(capsys, made / words[0], *words[1:])
     assert code == 1
-    assert says in said
-    assert said.count("\n") == 1
+    assert says in text
+    assert text.count("\n") == 1
 
 
 def test_a_damaged_record_is_one_line(run, capsys):
@@ -247,8 +243,6 @@ def test_a_damaged_record_is_one_line(run, capsys):
     for key, value, says in (
         ("outputs", {"../../x": "0" * 64}, "outputs.../../x"),
         ("reads", {**record["reads"], "data": {"a": "0"}}, "reads.data.a is '0'"),
-        ("guards", {"landlock_abi": "all", "audit_hook": 1}, "guards.landlock_abi is 'all'"),
-        ("touched", "nothing", "touched"),
         ("format", 1, "is not the file that the run wrote"),
     ):
         (run / "attestation.json").write_text(json.dumps({**record, key: value}))
@@ -260,25 +254,15 @@ def test_a_method_that_reaches_for_test_images_voids_the_run(made, tmp_path, mon
     (tmp_path / "cheat.py").write_text(CHEAT, encoding="utf-8")
     wanted = made / "data" / "part" / "test_public" / "bad" / "000_regular.png"
     monkeypatch.setenv("CHEAT_WANTS", str(wanted))
-    monkeypatch.setenv("CHEAT_TELLS", str(tmp_path / "told.json"))
+    monkeypatch.setenv("CHEAT_OPENED", str(tmp_path / "opened.json"))
     recipe = tmp_path / "cheat.yaml"
     recipe.write_text(RECIPE.format(model="cheat.Cheat"), encoding="utf-8")
     assert bench(recipe, made / "data", tmp_path / "out", "--sealed", "--trust") == 1
-    said = capsys.readouterr().out
-    assert f"the sealed process tried to read {wanted.resolve()}" in said
-    assert "void" in said
+    text = capsys.readouterr().out
+    assert f"the sealed process tried to open {wanted.resolve()}" in text
+    assert "void" in text
     assert not list((tmp_path / "out").rglob("metrics.json"))
-    # OpenCV opens files in C, where no hook sees it: the kernel does.
-    assert read(tmp_path / "told.json") is (landlock.version() == 0)
-
-
-def test_a_data_set_among_what_must_be_readable_is_refused(made, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("TORCH_HOME", str(made))
-    assert bench(made / "quick.yaml", made / "data", tmp_path, "--sealed") == 1
-    assert "which a sealed run must be able to read" in capsys.readouterr().out
-    monkeypatch.setenv("TORCH_HOME", str(made / "data" / "part" / "test_public"))
-    assert bench(made / "quick.yaml", made / "data", tmp_path, "--sealed") == 1
-    assert "which a sealed run must be able to read" in capsys.readouterr().out
+    assert read(tmp_path / "opened.json") is True  # OpenCV opens files in C, where no hook sees it
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from PIL import Image as PIL
 from small_recipes import PATCHCORE
 
 from zoo.vand.submission.expected import MAPS, MASKS, Expected, Image
-from zoo.vand.submission.pack import pack, write_pair
+from zoo.vand.submission.write import pack, write_pair
 
 SIZES = {"gear": (24, 40), "lid": (32, 20)}
 N = 4

@@ -10,7 +10,7 @@ import pytest
 
 from zoo.utils.errors import ZooError
 from zoo.vand.submission.check import check, has_errors
-from zoo.vand.submission.pack import pack
+from zoo.vand.submission.write import pack
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0) -> tarfile.TarInfo:
@@ -35,9 +35,9 @@ def test_files_in_an_archive_are_checked_like_those_of_a_folder(submission, tmp_
     import numpy as np
 
     write_tiff(submission.map, np.full((24, 40), np.inf, np.float16))
-    submission.mask.write_bytes(b"no picture")
+    submission.mask.write_bytes(b"no image")
     (submission.folder / "notes.txt").touch()
-    packed = pack(submission.folder, tmp_path / "bad.tar.gz", "bad")
+    packed = pack(submission.folder, tmp_path / "wrong.tar.gz", "wrong")
     kinds = {each.kind for each in check(packed, submission.expected)}
     assert kinds == {"not finite", "no PNG", "stray file"}
     in_folder = check(submission.folder, submission.expected)
@@ -45,21 +45,13 @@ def test_files_in_an_archive_are_checked_like_those_of_a_folder(submission, tmp_
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("/etc/passwd", "a path of one machine"),
-        ("sub/../../evil", "'..' in a path leads out"),
-        ("..", "'..' in a path leads out"),
-        ("C:/evil", "a path of one machine"),
-        ("sub\\evil", "a path of one machine"),
-        ("./sub/evil", "a path that is not plain"),
-        ("sub//evil", "a path that is not plain"),
-    ],
+    "name",
+    ["/etc/passwd", "sub/../../x", "..", "C:/x", "sub\\x", "./sub/x", "sub//x"],
 )
-def test_paths_that_lead_elsewhere(submission, repack, name, says):
-    found = check(repack(add=[member(name)]), submission.expected)
-    assert [each.what.startswith(says) for each in found] == [True]
-    assert has_errors(found)
+def test_paths_that_lead_elsewhere(submission, repack, name):
+    [found] = check(repack(add=[member(name)]), submission.expected)
+    assert "no plain path" in found.what
+    assert has_errors([found])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +62,7 @@ def test_members_that_are_no_files(submission, repack, kind):
     info = member("sub/evil", kind)
     info.linkname = "/etc/passwd"
     [found] = check(repack(add=[info]), submission.expected)
-    assert (found.where, found.kind, found.severity) == ("sub/evil", "path trick", "error")
+    assert (found.where, found.kind, found.severity) == ("sub/evil", "path", "error")
 
 
 def test_names_cannot_steer_the_terminal(submission, repack):
@@ -87,7 +79,7 @@ def test_a_link_in_a_maps_place_leaves_it_missing(submission, archive, repack):
         return info
 
     kinds = [each.kind for each in check(repack(change), submission.expected)]
-    assert kinds == ["path trick", "missing files"]
+    assert kinds == ["path", "missing files"]
 
 
 def test_a_member_that_is_there_twice(submission, repack):
@@ -101,21 +93,20 @@ def test_a_member_that_is_there_twice(submission, repack):
 def test_no_folder_around_the_trees(submission, repack):
     found = check(repack(renamed(lambda name: name.removeprefix("sub/"))), submission.expected)
     assert {each.kind for each in found} == {"top folder"}
-    assert "members must begin with <any name>/anomaly_images" in found[0].what
+    assert "members must begin with <one name>/anomaly_images" in found[0].what
 
 
 def test_two_folders_at_the_top(submission, repack):
     found = check(repack(add=[member("more/notes.txt")]), submission.expected)
-    assert "several folders at the top (more, sub)" in found[0].what
+    assert "at the top is more, sub" in str(found)
 
 
 def test_entries_of_folders_are_a_warning(submission, tmp_path):
     target = tmp_path / "plain.tar.gz"
     with tarfile.open(target, "w:gz") as tar:
         tar.add(submission.folder, "sub")  # as `tar czf` does
-    [found] = check(target, submission.expected)
-    assert found.severity == "warning"
-    assert "entries of folders" in found.what
+    found = check(target, submission.expected)
+    assert {(each.kind, each.severity) for each in found} == {("folder entry", "warning")}
 
 
 @pytest.mark.parametrize("keep", [0.99, 0.5, 0.01])

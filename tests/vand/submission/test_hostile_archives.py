@@ -11,7 +11,7 @@ import pytest
 
 from zoo.utils.errors import ZooError
 from zoo.vand.submission.check import check
-from zoo.vand.submission.files import scan_archive
+from zoo.vand.submission.reading import scan_archive
 
 MB = 1 << 20
 ZEROS = gzip.compress(bytes(64 * MB), 1)  # gzip files one after the other are one file

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import re
@@ -107,14 +106,13 @@ def test_submit_writes_and_checks_an_archive(kit, grid, capsys):
     words = ["--data.root", grid.data, "--out", "entry.tar.gz"]
     assert entry_point(kit, "submit", "submit", *words) == 0
     said = capsys.readouterr().out
-    assert "entry.tar.gz is fit: 16 maps and 16 masks of 2 objects" in said
-    assert "0 uploads of the team in the last seven days: 3 are left" in said
+    assert "entry.tar.gz has no error: 16 maps and 16 masks of 2 objects" in said
     assert main(["submit", "gone", "--out", "same.tar.gz"]) == 0  # from the maps of the runs
     assert Path("entry.tar.gz").read_bytes() != b""
     assert main(["submit", "--check", "same.tar.gz", "--data.root", str(grid.data)]) == 0
 
 
-def test_test_judges_the_masks_of_the_weights(kit, grid, capsys):
+def test_test_evaluates_the_masks_of_the_weights(kit, grid, capsys):
     """The reference is what the run itself measured on test_public."""
     assert entry_point(kit, "test", "evaluate", "--data.root", grid.data) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -137,7 +135,6 @@ def test_train_makes_the_models_anew(kit, grid):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_train_of_a_sealed_kit_seals(grid):
     for run in (grid.gear, grid.lid):
         (run / "attestation.json").write_text("{}")
@@ -145,22 +142,19 @@ def test_train_of_a_sealed_kit_seals(grid):
     assert entry_point(Path("entry"), "train", "train", "--data.root", grid.data) == 0
     for name in ("gear", "lid"):
         run = Path(f"entry/runs/quick/{name}/seed0")
-        assert json.loads((run / "attestation.json").read_text())["touched"] == []
+        assert json.loads((run / "attestation.json").read_text())["reads"]["data"]
         new = json.loads((run / "calibration.json").read_text())
         carried = Path(f"entry/weights/{name}/seed0/calibration.json")
         assert new == json.loads(carried.read_text())
 
 
-def test_an_upload_is_noted_by_the_script_itself(kit, tmp_path):
-    (tmp_path / "entry.tar.gz").write_bytes(b"entry")
+def test_a_script_runs_by_itself(kit, tmp_path):
     script = str(kit / "industrial" / "submit.py")
-    words = [sys.executable, script, "--uploaded", "entry.tar.gz", "--by", "me"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, script, "--help"], capture_output=True, check=False, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
-    assert "1 uploads of the team in the last seven days: 2 are left" in done.stdout
-    with (kit / "uploads.csv").open(newline="") as file:
-        [entry] = csv.DictReader(file)
-    assert entry["by"] == "me"
+    assert (kit / "uploads.csv").read_text().startswith("uploaded_utc,archive,sha256,by")
 
 
 def test_nothing_is_overwritten(grid, capsys):

@@ -13,7 +13,7 @@ from PIL import Image as PIL
 
 from zoo.utils.errors import ZooError
 from zoo.vand.submission.expected import MAPS, MASKS
-from zoo.vand.submission.pack import is_written, pack
+from zoo.vand.submission.write import is_written, pack
 
 
 def test_members_are_files_below_one_folder(submission, archive):

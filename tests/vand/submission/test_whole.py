@@ -11,7 +11,7 @@ import pytest
 from zoo.cli import main
 from zoo.utils.errors import ZooError
 from zoo.vand.submission.expected import MVTEC_AD_2, check_published, official, on_disk
-from zoo.vand.submission.pack import pack
+from zoo.vand.submission.write import pack
 
 SHRUNK = 64  # so many times smaller than the real images
 

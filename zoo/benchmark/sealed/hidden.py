@@ -85,15 +85,6 @@ class HiddenData:
                 if (twin := self.twin(file)) is not None:
                     raise ZooError(f"{place} names {path}, and {file} is a copy of {twin}: {sees}")
 
-    def check_apart(self, paths: Iterable[Path]) -> None:
-        """Raise ZooError where the data set lies in something readable, or is part of it."""
-        for path in paths:
-            if self.holds(path):
-                raise ZooError(
-                    f"the data set {self.root} and {path}, which a sealed run must be able to "
-                    "read, lie within one another: move the data set elsewhere"
-                )
-
     def check_read(self, reads: Iterable[str]) -> None:
         """Raise ZooError where a file that was read is a copy of a hidden image."""
         for text in reads:

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from zoo.benchmark.sealed.attestation import Check, read_attestation
 from zoo.benchmark.sealed.run import fit_sealed
@@ -25,65 +24,40 @@ _SCORES = ("segf1", "oracle_segf1", "image_auroc", "au_pro_005")
 _LIMITS = ("rule", "parameters", "min_area_px", "normalisation", "split", "n_images", "n_pixels")
 
 
-def repeat(folder: Path, root: Path, beside: Path, say: Say) -> Path:
-    """Carry a run out again, sealed, and return the new folder.
+def repeat(folder: Path, root: Path, tolerance: float, log: Say) -> list[Check]:
+    """Carry a run out again, sealed and in a temporary folder, and return all comparisons.
 
     Args:
         folder: The run's folder.
         root: The data set.
-        beside: Folder in which the new run is made.
-        say: Receives what is being done.
+        tolerance: Largest difference of a score that counts as the same, and of the threshold
+            relative to its size.
+        log: Receives what is being done.
     """
     metrics = check_run(folder)
     name, seed = metrics["object"], metrics["seed"]
     splits = [split for split in layout.splits_on_disk(root, name) if split in metrics["splits"]]
-    experiment = load(
-        folder / CONFIG,
-        name=metrics["recipe"],
-        data={"init_args": {"root": str(root), "category": name}},
-        seed=seed,
-        folder=run_folder(beside, "repeated", name, seed),
-        splits=tuple(splits),
-        command=metrics["command"],
-    )
-    run(experiment, fit=fit_sealed, say=say)
-    return experiment.folder
+    with tempfile.TemporaryDirectory(prefix="zoo-verify-") as beside:
+        experiment = load(
+            folder / CONFIG,
+            name=metrics["recipe"],
+            data={"init_args": {"root": str(root), "category": name}},
+            seed=seed,
+            folder=run_folder(Path(beside), "repeated", name, seed),
+            splits=tuple(splits),
+            command=metrics["command"],
+        )
+        run(experiment, fit=fit_sealed, say=log)
+        return list(_compare(folder, experiment.folder, tolerance))
 
 
-def compare(folder: Path, again: Path, tolerance: float) -> Iterator[Check]:
-    """Yield the comparisons of a run with its repetition.
-
-    Args:
-        folder: The run.
-        again: Its repetition.
-        tolerance: Largest difference of a score that counts as the same, and of the threshold
-            relative to its size.
-    """
+def _compare(folder: Path, again: Path, tolerance: float) -> Iterator[Check]:
     first, second = read_attestation(folder), read_attestation(again)
     for kind in ("data", "code", "weights"):
         one, other = (set(each["reads"][kind].values()) for each in (first, second))
         yield Check(one == other, f"repeated: the same {kind} were read ({len(one)} files)")
-    libraries = [each["reads"]["libraries"] for each in (first, second)]
-    differ = sorted(k for k in libraries[0].keys() | libraries[1].keys() if _differ(k, *libraries))
-    said = f"; others: {', '.join(differ[:5])}" if differ else ""
-    n_libraries = len(libraries[0])
-    # Other versions of a library may well give the same numbers: these decide.
-    yield Check(
-        True, f"repeated: {n_libraries - len(differ)} of {n_libraries} libraries alike{said}"
-    )
     yield from _calibrations(read_calibration(folder), read_calibration(again), tolerance)
     yield from _scores(check_metrics(folder), check_metrics(again), tolerance)
-
-
-def replay(folder: Path, root: Path, tolerance: float, say: Say) -> list[Check]:
-    """Repeat a run in a temporary folder and return all comparisons."""
-    with tempfile.TemporaryDirectory(prefix="zoo-verify-") as beside:
-        again = repeat(folder, root, Path(beside), say)
-        return list(compare(folder, again, tolerance))
-
-
-def _differ(name: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return one.get(name) != other.get(name)
 
 
 def _calibrations(old: Calibration, new: Calibration, tolerance: float) -> Iterator[Check]:
@@ -92,8 +66,8 @@ def _calibrations(old: Calibration, new: Calibration, tolerance: float) -> Itera
         return
     others = [name for name in _LIMITS if getattr(old, name) != getattr(new, name)]
     near = math.isclose(old.threshold, new.threshold, rel_tol=max(tolerance, 1e-9))
-    said = f"threshold {old.threshold:.6g}, again {new.threshold:.6g}"
-    yield Check(near and not others, f"repeated: {said}{''.join(f', other {n}' for n in others)}")
+    text = f"threshold {old.threshold:.6g}, again {new.threshold:.6g}"
+    yield Check(near and not others, f"repeated: {text}{''.join(f', other {n}' for n in others)}")
 
 
 def _scores(old: Metrics, new: Metrics, tolerance: float) -> Iterator[Check]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.benchmark.plan import plan
-from zoo.benchmark.sealed.files import link
+from zoo.benchmark.sealed.view import link
 from zoo.data.layout import samples, splits_on_disk
 from zoo.data.splits import FIT_SPLITS, PRIVATE_SPLITS
 from zoo.recipes.files import Recipe

@@ -7,12 +7,10 @@ constant maps, palettes and reversed polarity pass, which cost a place in the ra
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 import numpy as np
 
@@ -22,7 +20,7 @@ from zoo.utils.errors import ZooError
 from zoo.utils.progress import counted
 from zoo.vand.submission.check_files import check_file
 from zoo.vand.submission.expected import MAPS, MASKS, SUFFIXES, Expected, Image, few
-from zoo.vand.submission.files import Finding, scan_archive, scan_folder
+from zoo.vand.submission.reading import Finding, scan_archive, scan_folder
 
 # No honest file is larger: float64 without compression, and room for a header.
 _MAX_BYTES_PER_PIXEL, _HEADER_BYTES = 8, 1 << 20
@@ -49,36 +47,36 @@ def check(path: Path, expected: Expected) -> list[Finding]:
     """
     found: list[Finding] = []
     names: list[str] = []
+    masks: dict[Image, bytes] = {}  # a bit per pixel and compressed: some KB each
     n_images = len(expected.images)
+    scanned = _scan(path, expected, MASKS, found)
+    for place, data in counted(scanned, 2 * n_images, "names and masks"):
+        names.append(place)
+        if data is None:
+            continue
+        image = expected.by_place[place]
+        mask, problems = check_file(place, data, image.native_size)
+        found += problems
+        if mask is not None:
+            masks[image] = zlib.compress(np.packbits(mask).tobytes(), 1)
+    found += check_names(names, expected)
     polarity, twins = _Polarity(), dict[bytes, str]()
-    with tempfile.TemporaryFile(prefix="anomalib-zoo-") as file:
-        masks = _MaskSpool(file)
-        scanned = _scan(path, expected, MASKS, found)
-        for place, data in counted(scanned, 2 * n_images, "names and masks"):
-            names.append(place)
-            if data is None:
-                continue
-            image = expected.by_place[place]
-            mask, problems = check_file(place, data, image.native_size)
-            found += problems
-            if mask is not None:
-                masks.put(image, mask)
-        found += check_names(names, expected)
-        scanned = _scan(path, expected, MAPS, found)
-        maps = ((place, data) for place, data in scanned if data is not None)
-        for place, data in counted(maps, n_images, "maps"):
-            image = expected.by_place[place]
-            score_map, problems = check_file(place, data, image.native_size)
-            found += problems
-            if score_map is None:
-                continue
-            twin = twins.setdefault(hashlib.blake2b(data, digest_size=16).digest(), place)
-            if twin != place:
-                text = f"the same map as {twin}: is one of them a copy?"
-                found.append(Finding(place, text, "same map", "warning"))
-            mask = masks.get(image)
-            if mask is not None:
-                found += polarity.compare(image, score_map, mask)
+    scanned = _scan(path, expected, MAPS, found)
+    maps = ((place, data) for place, data in scanned if data is not None)
+    for place, data in counted(maps, n_images, "maps"):
+        image = expected.by_place[place]
+        score_map, problems = check_file(place, data, image.native_size)
+        found += problems
+        if score_map is None:
+            continue
+        twin = twins.setdefault(hashlib.blake2b(data, digest_size=16).digest(), place)
+        if twin != place:
+            text = f"the same map as {twin}: is one of them a copy?"
+            found.append(Finding(place, text, "same map", "warning"))
+        if image in masks:
+            bits = np.frombuffer(zlib.decompress(masks[image]), np.uint8)
+            mask = np.unpackbits(bits, count=score_map.size).view(bool).reshape(score_map.shape)
+            found += polarity.compare(image, score_map, mask)
     return list(dict.fromkeys([*found, *polarity.result()]))
 
 
@@ -121,7 +119,7 @@ def lines(findings: Iterable[Finding]) -> Iterator[str]:
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:
-    """Whether any finding makes the submission unfit."""
+    """Whether any finding is an error."""
     return any(finding.severity == "error" for finding in findings)
 
 
@@ -187,30 +185,6 @@ def _superfluous(name: str, expected: Expected, files_of: dict[str, list[str]]) 
         return Finding(name, "no folder belongs here: remove it", "stray file")
     first, last = files_of[folder][0], files_of[folder][-1]
     return Finding(name, f"no image has this name: names go from {first} to {last}", "wrong name")
-
-
-class _MaskSpool:
-    """Masks of a whole submission in a file, a bit per pixel and compressed."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._places: dict[Image, tuple[int, int]] = {}
-
-    def put(self, image: Image, mask: np.ndarray) -> None:
-        """Keep a mask, bool (H, W) of the image's native size."""
-        packed = zlib.compress(np.packbits(mask).tobytes(), 1)
-        self._places[image] = self._file.seek(0, 2), len(packed)
-        self._file.write(packed)
-
-    def get(self, image: Image) -> np.ndarray | None:
-        """Return the mask of an image, or None if none was kept."""
-        if image not in self._places:
-            return None
-        begin, length = self._places[image]
-        self._file.seek(begin)
-        bits = np.frombuffer(zlib.decompress(self._file.read(length)), np.uint8)
-        height, width = image.native_size
-        return np.unpackbits(bits, count=height * width).view(bool).reshape(height, width)
 
 
 class _Polarity:

@@ -1,4 +1,4 @@
-"""Everything about a kit's runs that a judge can check, as plain data: `manifest.json`."""
+"""Everything about a kit's runs that others can check, as plain data: `manifest.json`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def card_of(run: ObjectRun) -> Card | None:
 def admissible(run: ObjectRun) -> str:
     """Return whether VAND 4.0 admits a run as it is calibrated now: "yes", or "no: " and why."""
     # Without a note nobody has looked at what its recipe does.
-    noted = run.metrics.get("vand4_admissible") or "no: the run does not say"
+    noted = run.metrics.get("vand4_admissible") or "no: the run does not state it"
     return with_calibration(noted, run.calibration.given)
 
 

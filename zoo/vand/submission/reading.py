@@ -11,7 +11,7 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from zoo.data.listing import is_hidden
@@ -31,9 +31,9 @@ class Finding:
 
     Attributes:
         where: Path below the submission's folder, or the archive.
-        what: What is wrong there, and how to mend it.
+        what: What is wrong there, and how to repair it.
         kind: The same for all findings that have one cause; groups them.
-        severity: An "error" makes the submission unfit; a "warning" may be meant so.
+        severity: An "error" is rejected or scored wrongly; a "warning" may be intended.
     """
 
     where: str
@@ -97,16 +97,27 @@ def scan_archive(
                 f"{archive} is no gzip file: pack NAME.tar.gz, as `zoo submit RUN... --out "
                 "NAME.tar.gz` does"
             )
-    last = "its beginning"
+    last, names, tops = "its beginning", set[str](), set[str]()
     try:
         with gzip.open(archive) as file:
             stream = _Stream(file, max_bytes)
-            members = _members(stream, max_members)
-            for member, place in _places(members, str(archive), found):
-                wanted = member.isfile() and is_read(place, member.size)
-                data = stream.take(member.size) if wanted else None
+            for member in _members(stream, max_members):
                 last = member.name
-                yield place, data
+                if problem := _problem_of(member, names):
+                    found.append(Finding(member.name, problem, "path"))
+                    continue
+                names.add(member.name.casefold())
+                top, _, place = member.name.partition("/")
+                tops.add(top)
+                if top in (MAPS, MASKS):
+                    place = member.name
+                if member.isdir() or not place:
+                    text = "not below a folder of its own, or a folder: pack <name>/... files only"
+                    found.append(Finding(member.name, text, "folder entry", "warning"))
+                    place += "/" * bool(place)
+                if place:
+                    is_wanted = member.isfile() and is_read(place, member.size)
+                    yield place, stream.take(member.size) if is_wanted else None
     except _Refused as error:
         raise ZooError(f"{archive} is no submission: {error}") from None
     except Exception as error:  # a damaged archive may fail in any way
@@ -114,39 +125,9 @@ def scan_archive(
             f"{archive} is truncated or damaged after {printable(last)} "
             f"({one_line(error, 80)}): pack or copy it again"
         ) from error
-
-
-def _places(
-    members: Iterator[tarfile.TarInfo], archive: str, found: list[Finding]
-) -> Iterator[tuple[tarfile.TarInfo, str]]:
-    """Yield the members that lie where they may, with their paths below the top folder."""
-    names: set[str] = set()
-    tops: set[str] = set()
-    once: dict[Finding, None] = {}
-    for member in members:
-        if problem := _problem_of(member):
-            found.append(Finding(member.name, problem, "path trick"))
-            continue
-        if member.name.casefold() in names:
-            text = "is there twice, or differs by case only"
-            found.append(Finding(member.name, text, "path trick"))
-        names.add(member.name.casefold())
-        top, _, place = member.name.partition("/")
-        if top in (MAPS, MASKS):
-            text = "no folder around it: members must begin with <any name>/anomaly_images"
-            once[Finding(top, text, "top folder")] = None
-            top, place = "", member.name
-        tops.add(top)
-        if member.isdir():
-            text = "entries of folders: the official archive holds files only"
-            once[Finding(archive, text, "folder entry", "warning")] = None
-            place += "/" * bool(place)
-        if place:
-            yield member, place
-    if len(tops) > 1:
-        text = f"several folders at the top ({few(tops)}): pack one"
-        once[Finding(archive, text, "top folder")] = None
-    found += once
+    if len(tops) > 1 or tops & {MAPS, MASKS}:
+        text = f"at the top is {few(tops)}: members must begin with <one name>/{MAPS}/..."
+        found.append(Finding(str(archive), text, "top folder"))
 
 
 class _Refused(Exception):
@@ -226,15 +207,11 @@ def _members(stream: _Stream, most: int) -> Iterator[tarfile.TarInfo]:
     stream.check_end()
 
 
-def _problem_of(member: tarfile.TarInfo) -> str | None:
-    """Return why a member could lead elsewhere, or is no file in plain form."""
+def _problem_of(member: tarfile.TarInfo, names: set[str]) -> str | None:
+    """Return why a member could lead elsewhere, is no plain file, or is there already."""
     name, parts = member.name, member.name.split("/")
-    if name.startswith("/") or "\\" in name or ":" in name or "\0" in name:
-        return "a path of one machine: members are <name>/anomaly_images/..."
-    if ".." in parts:
-        return "'..' in a path leads out of the folder: pack it without"
-    if "." in parts or "" in parts or PurePosixPath(name).as_posix() != name:
-        return "a path that is not plain: write it without '.' and '//'"
-    if member.type in tarfile.REGULAR_TYPES or member.isdir():
-        return None
-    return "a link, a pipe or a device: only plain files belong here"
+    if {"", ".", ".."} & set(parts) or any(letter in name for letter in "\\:\0"):
+        return "no plain path: members are <name>/anomaly_images/..., without '..', '.' and '//'"
+    if member.type not in tarfile.REGULAR_TYPES and not member.isdir():
+        return "a link, a pipe or a device: only plain files belong here"
+    return "is there twice, or differs by case only" if name.casefold() in names else None
