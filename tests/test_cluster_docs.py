@@ -31,7 +31,7 @@ data:
 
 
 def test_there_are_commands():
-    options = ("--dry-run", "--jobs", "--devices", "--shard 1/2", "--shard 2/2", "table", "ray")
+    options = ("--dry-run", "--jobs", "--devices", "table", "ray")
     assert all(any(option in command for command in COMMANDS) for option in options)
 
 

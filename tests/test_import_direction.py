@@ -29,7 +29,7 @@ LIGHT = _files("*/__init__.py", "__init__.py", "postprocess/**/*.py", "metrics/*
 LIGHT += _files("results/*.py", "results/report/*.py")
 LIGHT += _files("predict/*.py", "methods/registry.py", "methods/card.py", "recipes/files.py")
 LIGHT += _files("methods/admissibility.py", "recipes/trust/__init__.py", "data/relight/light.py")
-LIGHT += _files("data/relight/__init__.py", "vand/reproduction/*.py", "vand/submission/check.py")
+LIGHT += _files("data/relight/__init__.py", "vand/reproduction.py", "vand/submission/check.py")
 LIGHT += _files("vand/submission/write.py", "benchmark/sealed/*.py", "export/agreement.py")
 LIGHT += _files(
     "export/cost.py", "export/precision.py", "export/scope.py", "benchmark/pick/budget.py"
@@ -37,7 +37,6 @@ LIGHT += _files(
 LIGHT += _files("benchmark/pick/candidates.py", "cli/*.py")
 HEAVY_ONES = {"results/efficiency.py", "results/robustness.py", "predict/torch_predictor.py"}
 HEAVY_ONES |= {
-    "vand/reproduction/estimate.py",
     "benchmark/sealed/repeat.py",
     "benchmark/sealed/run.py",
 }

@@ -37,19 +37,18 @@ def test_the_plan_comes_first_and_may_be_all(recipe, mini, out, calls, capsys):
     assert not out.exists()
     printed = capsys.readouterr().out
     assert f"4 runs into {out}, 4 to do" in printed
-    assert "quick · part · seeds 0 1 · to do, time unknown" in printed
+    assert "quick · part, second · seeds 0 1 · 4 to do" in printed
     assert "time unknown: no run of these recipes" in printed
     assert printed.endswith("nothing was run\n")
     assert bench(recipe, mini, out, "--objects", "part", *words) == 0
     capsys.readouterr()
     assert bench(recipe, mini, out, *words, "--dry-run") == 0
     printed = capsys.readouterr().out
-    assert "quick · part · seeds 0 1 · finished before" in printed
-    assert "quick · second · seeds 0 1 · to do, about 40 s each" in printed
+    assert "seeds 0 1 · 2 finished before, 2 to do, about 40 s each" in printed
     assert "about 80 s by what past runs took" in printed
     assert len(calls) == 2
     assert bench(recipe, mini, out, *words, "--dry-run", "--threads", "7") == 0
-    assert "seeds 0 1 · to do again, other settings, about 40 s each" in capsys.readouterr().out
+    assert "2 to do again, other settings, 2 to do, about 40 s each" in capsys.readouterr().out
 
 
 def test_runs_of_one_recipe_share_the_hash_of_their_settings(recipe, mini, out, calls):
@@ -78,20 +77,6 @@ def test_other_splits_are_no_other_run(recipe, mini, out, calls, capsys):
     recipe.write_text(recipe.read_text() + "trainer:\n  enable_model_summary: false\n")
     assert bench(recipe, mini, out) == 0
     assert len(calls) == 2
-
-
-def test_shards_share_the_work(recipe, mini, tmp_path, calls, capsys):
-    words = ("--seeds", "0", "1", "2", "--shard")
-    names = []
-    for number in (1, 2):
-        assert bench(recipe, mini, tmp_path / f"runs{number}", *words, f"{number}/2") == 0
-        first = capsys.readouterr().out.splitlines()[0]
-        assert first.startswith(f"shard {number}/2 of plan ")
-        names.append(first.split()[4])
-    assert names[0] == names[1]
-    assert sorted(calls) == [("part", 0), ("part", 1), ("part", 2)]
-    assert bench(recipe, mini, tmp_path / "runs", *words, "3/2") == 1
-    assert "'3/2' is no shard" in capsys.readouterr().err
 
 
 def test_a_run_of_another_grid_is_left_to_it_and_told(recipe, mini, out, calls, capsys):
@@ -203,7 +188,7 @@ def test_a_damaged_run_is_named_and_made_again(recipe, mini, out, name, calls, c
     assert main(["export", str(path.parent)]) == 1
     assert f"zoo: {path} is " in capsys.readouterr().err
     assert bench(recipe, mini, out) == 0
-    assert "quick · part · seed 0 · to do again, damaged" in capsys.readouterr().out
+    assert "quick · part · seed 0 · 1 to do again, damaged" in capsys.readouterr().out
     assert len(calls) == 2
     assert path.read_bytes() == sound
     assert (path.parent / "notes.txt").read_text() == "mine"

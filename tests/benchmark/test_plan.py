@@ -1,77 +1,11 @@
-"""Plans, and their shards: disjoint, complete, even, and the same on every machine."""
+"""Plans: every recipe on every object with every seed."""
 
 from __future__ import annotations
 
 import pytest
-from fake_experiments import fake_experiment
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from zoo.benchmark.plan import Shard, n_images, plan, plan_name
+from zoo.benchmark.plan import plan
 from zoo.utils.errors import ZooError
-
-
-@pytest.fixture
-def sized(monkeypatch):
-    """Return a function that makes experiments on objects of so many images."""
-    sizes = {}
-    monkeypatch.setattr("zoo.data.layout.n_images", lambda root, name: sizes[name])
-    monkeypatch.setattr("zoo.data.layout.fingerprint", lambda root, name: str(sizes[name]))
-
-    def make(recipe, name, seed=0, n_images=1, out="runs"):
-        sizes[name] = n_images
-        return fake_experiment(recipe, name, seed, out)
-
-    return make
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    sizes=st.lists(st.integers(0, 500), min_size=1, max_size=9),
-    recipes=st.integers(1, 4),
-    seeds=st.integers(1, 3),
-    count=st.integers(1, 12),
-)
-def test_shards_are_disjoint_complete_and_even(sized, sizes, recipes, seeds, count):
-    whole = [
-        sized(f"r{recipe}", f"o{index}", seed, size)
-        for recipe in range(recipes)
-        for index, size in enumerate(sizes)
-        for seed in range(seeds)
-    ]
-    parts = [Shard(number, count).of(whole) for number in range(1, count + 1)]
-    labels = [planned.label for planned in whole]
-    parts_labels = [[planned.label for planned in part] for part in parts]
-    assert sorted(label for part in parts_labels for label in part) == sorted(labels)
-    assert all(part == [label for label in labels if label in part] for part in parts_labels)
-    for recipe in {planned.recipe for planned in whole}:
-        loads = [sum(max(1, n_images(e)) for e in part if e.recipe == recipe) for part in parts]
-        assert max(loads) - min(loads) <= max(1, *sizes)  # as even as whole runs allow
-
-
-def test_the_split_does_not_know_where_it_is_made(sized, tmp_path):
-    sizes = {"x": 9, "y": 5, "z": 4}
-    here, there = (
-        [sized("a", name, n_images=size, out=out) for name, size in sizes.items()]
-        for out in ("runs", tmp_path)
-    )
-    (tmp_path / "a" / "x" / "seed0").mkdir(parents=True)
-    assert plan_name(here) == plan_name(there)
-    for number in (1, 2):
-        labels = [[each.label for each in Shard(number, 2).of(runs)] for runs in (here, there)]
-        assert labels[0] == labels[1]
-    assert [each.object_name for each in Shard(1, 2).of(here)] == ["x"]
-
-
-def test_other_images_are_another_plan(sized):
-    before = plan_name([sized("a", "x", n_images=3)])
-    assert plan_name([sized("a", "x", n_images=4)]) != before
-
-
-@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/3"])
-def test_what_is_no_shard_is_one_line(text):
-    with pytest.raises(ZooError, match="is no shard: write 1/4 to 4/4"):
-        Shard.parse(text)
 
 
 def test_a_plan_is_every_recipe_on_every_object_with_every_seed(recipe, mini, write_object):

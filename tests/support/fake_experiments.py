@@ -1,4 +1,4 @@
-"""Experiments that name no data that is there: for plans, shards, estimates and executors."""
+"""Experiments that name no data that is there: for estimates and executors."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoo.benchmark.attempt import Attempt, Outcome
 from zoo.benchmark.executors import Executor, choose
 from zoo.benchmark.outlook import estimate_durations, lines
-from zoo.benchmark.plan import Shard, plan, plan_name
+from zoo.benchmark.plan import plan
 from zoo.data import layout
 from zoo.recipes.experiment import Experiment, Keep
 from zoo.runs.run import Run
@@ -49,7 +49,6 @@ def bench(
     jobs: int | None = None,
     threads: int | None = None,
     devices: Sequence[str] = (),
-    shard: str | None = None,
     executor: str = "local",
     address: str | None = None,
     dry_run: bool = False,
@@ -76,7 +75,6 @@ def bench(
             cluster takes by default.
         threads: Of each run; by default all there are, divided among the jobs.
         devices: CUDA devices, one run at a time on each.
-        shard: "2/4" for the second of four parts of the plan.
         executor: "local" for this machine, or "ray" for a cluster.
         address: Of the Ray cluster.
         dry_run: Log runs and time, and stop.
@@ -90,7 +88,6 @@ def bench(
         ZooError: A recipe, an object or a split is not there, or nothing can be written.
     """
     root, out = Path(data_root), Path(out)
-    part = Shard.parse(shard) if shard else None
     if executor == "ray":  # its processes work in folders of their own
         root, out = root.resolve(), out.resolve()
     attempt = Attempt(sealed, accept_old)
@@ -98,16 +95,12 @@ def bench(
     experiments = plan(
         recipes, root, objects, seeds, splits, out, keep, sealed, chosen.threads, no_objects
     )
-    whole, what = len(experiments), f"{len(experiments)}"
-    if part:  # machines that show one name split one plan
-        name, experiments = plan_name(experiments), part.of(experiments)
-        what = f"shard {part} of plan {name}: {len(experiments)} of {whole}"
     for object_name in dict.fromkeys(planned.object_name for planned in experiments):
         for notice in layout.notices(root, object_name):
             print(f"{object_name}: {notice}", file=sys.stderr)
     outlook = estimate_durations(experiments, attempt)
     todo = [planned for planned in outlook if not planned.is_finished]
-    log(f"{what} runs into {out}, {len(todo)} to do")
+    log(f"{len(experiments)} runs into {out}, {len(todo)} to do")
     for line in lines(outlook, chosen.jobs, chosen.threads):
         log(line)
     runs = Runs()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
 
 from zoo.benchmark.attempt import Attempt
 from zoo.recipes.experiment import Experiment
@@ -19,66 +17,54 @@ from zoo.runs.run import finished, open_data
 from zoo.utils.errors import ZooError
 from zoo.utils.progress import duration
 
-_MOST_LINES = 20  # more are told recipe by recipe
-
-State = Literal[
-    "finished before",
-    "to do",
-    "to do again, other settings",
-    "to do again, made by other code",
-    "to do again, damaged",
-]
+FINISHED = "finished before"
+_MOST_NAMES = 4  # of objects in a line
 
 
 @dataclass(frozen=True)
 class EstimatedDuration:
-    """A planned run, its state, and the seconds it may take (None where nothing tells)."""
+    """A planned run, its state, and the seconds it may take (None where no past run tells)."""
 
     experiment: Experiment
-    state: State
+    state: str
     seconds: float | None
 
     @property
     def is_finished(self) -> bool:
         """Whether there is nothing to do."""
-        return self.state == "finished before"
+        return self.state == FINISHED
 
 
 def estimate_durations(
     experiments: Sequence[Experiment], attempt: Attempt
 ) -> list[EstimatedDuration]:
     """Return the outlook of every run, from what lies where their results will."""
-    past = {folder: _past(folder) for folder in set(map(_recipe_folder, experiments))}
-    return [
-        EstimatedDuration(
-            planned, _state(planned, attempt), _seconds(planned, past[_recipe_folder(planned)])
-        )
-        for planned in experiments
-    ]
-
-
-def makespan(seconds: Sequence[float], jobs: int) -> float:
-    """Return the seconds until the last of some runs is through, `jobs` of them at a time."""
-    free = [0.0] * max(1, jobs)
-    for each in seconds:
-        heapq.heapreplace(free, free[0] + each)
-    return max(free)
+    past: dict[Path, list[tuple[str, float]]] = {}
+    outlook = []
+    for planned in experiments:
+        folder = planned.folder.parent.parent
+        if folder not in past:
+            past[folder] = list(_past(folder))
+        # The same object, or all of them.
+        alike = [seconds for name, seconds in past[folder] if name == planned.object_name]
+        known = alike or [seconds for _, seconds in past[folder]]
+        seconds = sum(known) / len(known) if known else None
+        outlook.append(EstimatedDuration(planned, _state(planned, attempt), seconds))
+    return outlook
 
 
 def lines(outlook: Sequence[EstimatedDuration], jobs: int | None, threads: int) -> Iterator[str]:
-    """Yield the plan for people: runs of one kind in one line, then the time it may take.
+    """Yield the plan for people: one line per recipe, then the time that all may take.
 
     Args:
         outlook: Of every run.
         jobs: Runs at a time; None where a cluster decides.
         threads: Of each run.
     """
-    rows = [list(row) for _, row in groupby(outlook, key=_kind)]
-    if len(rows) > _MOST_LINES:
-        rows = [list(row) for _, row in groupby(outlook, key=lambda each: each.experiment.recipe)]
-    yield from map(_line, rows)
-    todo = [each for each in outlook if not each.is_finished]
-    known = [each.seconds for each in todo if each.seconds is not None]
+    for recipe in dict.fromkeys(planned.experiment.recipe for planned in outlook):
+        yield _line(recipe, [planned for planned in outlook if planned.experiment.recipe == recipe])
+    todo = [planned for planned in outlook if not planned.is_finished]
+    known = [planned.seconds for planned in todo if planned.seconds is not None]
     if not todo:
         yield "nothing to do: all runs were finished before"
         return
@@ -88,39 +74,24 @@ def lines(outlook: Sequence[EstimatedDuration], jobs: int | None, threads: int) 
         yield f"time unknown: no run of these recipes was measured here; {how}"
         return
     unknown = f", and {len(todo) - len(known)} of unknown time" * (len(known) < len(todo))
-    yield f"about {duration(makespan(known, jobs or 1))} by what past runs took{unknown}; {how}"
+    seconds = max(sum(known) / (jobs or 1), *known)
+    yield f"about {duration(seconds)} by what past runs took{unknown}; {how}"
 
 
-def _kind(each: EstimatedDuration) -> tuple[Any, ...]:
-    return each.experiment.recipe, each.experiment.object_name, each.state, each.seconds
-
-
-def _line(row: Sequence[EstimatedDuration]) -> str:
-    """Return `patchcore/embedded · badge · seeds 0 1 · to do, about 40 s each`."""
-    recipe = row[0].experiment.recipe
-    objects = list(dict.fromkeys(each.experiment.object_name for each in row))
-    seeds = list(dict.fromkeys(each.experiment.seed for each in row))
-    name = objects[0] if len(objects) == 1 else f"{len(objects)} objects"
+def _line(recipe: str, row: Sequence[EstimatedDuration]) -> str:
+    """Return `patchcore/embedded · badge, disc · seeds 0 1 · 4 to do, about 40 s each`."""
+    objects = list(dict.fromkeys(planned.experiment.object_name for planned in row))
+    seeds = list(dict.fromkeys(planned.experiment.seed for planned in row))
+    names = ", ".join(objects) if len(objects) <= _MOST_NAMES else f"{len(objects)} objects"
+    states = Counter(planned.state for planned in row)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    known = [p.seconds for p in row if not p.is_finished and p.seconds is not None]
+    mean = f", about {duration(sum(known) / len(known))} each" if known else ""
     seed = f"seed{'s' * (len(seeds) > 1)} {' '.join(map(str, seeds))}"
-    states = list(dict.fromkeys(each.state for each in row))
-    counts = {state: sum(each.state == state for each in row) for state in states}
-    told = states if len(states) == 1 else [f"{count} {state}" for state, count in counts.items()]
-    return f"  {recipe} · {name} · {seed} · {', '.join(told)}{_each(row)}"
+    return f"  {recipe} · {names} · {seed} · {counts}{mean}"
 
 
-def _each(row: Sequence[EstimatedDuration]) -> str:
-    todo = [each for each in row if not each.is_finished]
-    if not todo:
-        return ""
-    known = [each.seconds for each in todo if each.seconds is not None]
-    if not known:
-        return ", time unknown"
-    least, most = duration(min(known)), duration(max(known))
-    each = " each" if len(todo) > 1 else ""
-    return f", about {least if least == most else f'{least} to {most}'}{each}"
-
-
-def _state(experiment: Experiment, attempt: Attempt) -> State:
+def _state(experiment: Experiment, attempt: Attempt) -> str:
     if damage(experiment.folder):
         return "to do again, damaged"
     metrics = read_metrics(experiment.folder)
@@ -129,34 +100,15 @@ def _state(experiment: Experiment, attempt: Attempt) -> State:
     which = identity(experiment, open_data(experiment).fingerprint())
     files = (ATTESTATION,) if attempt.is_sealed else ()
     if finished(experiment, which, files, attempt.accept_old):
-        return "finished before"
+        return FINISHED
     other_code = which.is_of_other_code(metrics)
     return "to do again, made by other code" if other_code else "to do again, other settings"
 
 
-def _recipe_folder(experiment: Experiment) -> Path:
-    return experiment.folder.parent.parent
-
-
-def _past(folder: Path) -> list[tuple[str, int, float]]:
-    """Return object, threads and seconds of all runs of a recipe."""
-    found = []
+def _past(folder: Path) -> Iterator[tuple[str, float]]:
+    """Yield object and seconds of all runs of a recipe."""
     for path in sorted(folder.glob(f"*/*/{METRICS}")):
         try:
-            cost = read_cost(path.parent)
-            found.append((path.parent.parent.name, cost["threads"], cost["total_s"]))
+            yield path.parent.parent.name, read_cost(path.parent)["total_s"]
         except (ZooError, KeyError):
             continue  # a run without its cost tells nothing
-    return found
-
-
-def _seconds(experiment: Experiment, past: Sequence[tuple[str, int, float]]) -> float | None:
-    """Return the mean of the same object with as many threads, or of what comes nearest."""
-    for same in (
-        [each for each in past if each[:2] == (experiment.object_name, experiment.threads)],
-        [each for each in past if each[0] == experiment.object_name],
-        past,
-    ):
-        if same:
-            return sum(seconds for _, _, seconds in same) / len(same)
-    return None

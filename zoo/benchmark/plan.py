@@ -1,12 +1,10 @@
-"""The plan of a grid: every recipe on every object with every seed, and its parts for machines."""
+"""The plan of a grid: every recipe on every object with every seed."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from zoo.data import layout
@@ -92,63 +90,3 @@ def _check_recipes(recipes: Sequence[Recipe], root: Path, no_objects: Sequence[s
             if key not in (config or {}):
                 raise ZooError(f"recipe {recipe.path} has no '{key}': see recipes/quickstart.yaml")
         check_object_free(config, layout.object_names(root), no_objects, known)
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One of several parts of a plan, counted from 1, for machines that do not talk: `2/4`."""
-
-    number: int
-    count: int
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """Read `2/4`.
-
-        Raises:
-            ZooError: The text is something else.
-        """
-        match = re.fullmatch(r"(\d+)/(\d+)", text)
-        shard = cls(*map(int, match.groups())) if match else cls(0, 0)
-        if not 1 <= shard.number <= shard.count:
-            raise ZooError(f"'{text}' is no shard: write 1/4 to 4/4 on the four machines")
-        return shard
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.count}"
-
-    def of(self, experiments: Sequence[Experiment]) -> list[Experiment]:
-        """Return this shard's runs, in the order of the plan; all shards together are the plan.
-
-        The split rests on what is the same on every machine: names, seeds and numbers of images. A
-        run is taken to last as long as its object has images, and every recipe is spread evenly by
-        itself: a shard of the slow recipe alone would keep all others waiting.
-        """
-        mine, total = [], [0] * self.count
-        sizes = [max(1, n_images(experiment)) for experiment in experiments]
-        for recipe in dict.fromkeys(experiment.recipe for experiment in experiments):
-            of_recipe = [0] * self.count
-            indices = [i for i, planned in enumerate(experiments) if planned.recipe == recipe]
-            for index in sorted(indices, key=lambda i: (-sizes[i], i)):
-                least = min(range(self.count), key=lambda k: (of_recipe[k], total[k], k))
-                of_recipe[least] += sizes[index]
-                total[least] += sizes[index]
-                if least + 1 == self.number:
-                    mine.append(index)
-        return [experiments[index] for index in sorted(mine)]
-
-
-def plan_name(experiments: Sequence[Experiment]) -> str:
-    """Return 6 hex digits: machines that show the same ones split the same plan."""
-    prints = {place: layout.fingerprint(*place) for place in set(map(_place, experiments))}
-    text = "\n".join(f"{planned.label} {prints[_place(planned)]}" for planned in experiments)
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
-
-
-def n_images(experiment: Experiment) -> int:
-    """Return the number of images of the experiment's object, a measure of its work."""
-    return layout.n_images(*_place(experiment))
-
-
-def _place(experiment: Experiment) -> tuple[Path, str]:
-    return Path(experiment.data["init_args"]["root"]), experiment.object_name

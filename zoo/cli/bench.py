@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-HELP = "run recipes on all objects of a data set: fit, calibrate, judge every split"
+HELP = "run recipes on all objects of a data set: fit, calibrate, evaluate every split"
 EPILOG = (
     "Numbers depend on the threads of a run, not on where it is carried out: keep --threads the "
-    "same and results are the same, and what is finished stays finished. docs/cluster.md tells "
-    "more about several GPUs and machines."
+    "same and results are the same, and what is finished stays finished. docs/cluster.md is "
+    "about several GPUs and machines."
 )
 
 
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="count runs as finished that other code made with the same settings",
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
-    parser.add_argument("--dry-run", action="store_true", help="say runs and time, and stop")
+    parser.add_argument("--dry-run", action="store_true", help="print runs and time, and stop")
     group = parser.add_argument_group("many runs")
     group.add_argument(
         "--jobs", type=_positive, metavar="N", help="runs at a time, each in a process of its own"
@@ -68,9 +68,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--devices", type=_listed, default=[], metavar="0,1", help="GPUs, one run at a time on each"
-    )
-    group.add_argument(
-        "--shard", metavar="I/N", help="the I-th of N parts of the plan, for one of N machines"
     )
     group.add_argument(
         "--executor", choices=("local", "ray"), default="local", help="this machine, or a cluster"

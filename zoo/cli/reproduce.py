@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from zoo.recipes.files import Recipe
     from zoo.results.aggregate import Entry
 
-HELP = "make a published row again: all objects, the archive, and what the server said"
+HELP = "make a published row again: all objects, the archive, and the server's answer"
 EPILOG = (
     "Without METHOD: which published rows have a recipe here, and how far each is. With "
     "--data.root the recipe METHOD/mvtec_ad_2_paper runs on all objects and the archive is packed. "
-    "Upload it, write what the server says into a CSV with the columns "
+    "Upload it, write the server's answer into a CSV with the columns "
     "split,object,SegF1,AucPro_0.05,ClassF1, and give it with --server."
 )
 
@@ -35,15 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--archive", type=expand_home, metavar="FILE", help="default: <out>/<recipe>.tar.gz"
     )
     parser.add_argument(
-        "--server", type=expand_home, metavar="FILE", help="what the server said, as CSV"
+        "--server", type=expand_home, metavar="FILE", help="the server's answer, as CSV"
     )
-    parser.add_argument("--row", metavar="NAME", help="the published row, if the name does not say")
-    parser.add_argument("--dry-run", action="store_true", help="say hours and GB, and stop")
+    parser.add_argument("--row", metavar="NAME", help="the published row, if the name differs")
+    parser.add_argument("--dry-run", action="store_true", help="print images and GB, and stop")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run, pack or compare; 1 if a run failed, 0 whatever the outcome."""
-    from zoo.vand.reproduction.comparison import paper_recipe, published_row
+    from zoo.vand.reproduction import paper_recipe, published_row
 
     if args.method is None:
         if args.root or args.server:
@@ -61,25 +61,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _make(recipe: Recipe, row: Entry, args: argparse.Namespace) -> int:
     """Run the recipe on all objects and pack the archive."""
-    from zoo.utils.progress import GridProgress
-    from zoo.vand.reproduction.estimate import estimate, survey
+    from zoo.vand.reproduction import survey
 
     archive = args.archive or args.out / f"{recipe.slug}.tar.gz"
     if archive.exists():
         raise ZooError(f"{archive} exists: move it, or name another one with --archive")
-    objects, is_benchmark = survey(args.root)
+    needs, is_benchmark = survey(args.root)
+    print(needs)
     if not is_benchmark:
         print(f"{args.root} is not the benchmark: nothing here compares with {row.method}")
-
-    progress = GridProgress(1)
-    progress.begin(0, "pilot")
-    try:
-        estimated = estimate(recipe, args.root, objects, progress.say)
-    finally:
-        progress.close()
-    print("\n".join(estimated))
     if args.dry_run:
-        print("nothing was run")
+        print("nothing was run; zoo bench tells how long it may take, by what past runs took")
         return 0
 
     from zoo.cli.bench import bench_and_tabulate
@@ -102,7 +94,7 @@ def _pack(runs: Path, archive: Path, root: Path) -> int:
 def _compare(recipe: Recipe, row: Entry, server: Path, out: Path) -> int:
     """Print the differences and the outcome, and keep the answer beside the runs."""
     from zoo.results.published import SERVER_FILE, read_server
-    from zoo.vand.reproduction.comparison import published_au_pro, report
+    from zoo.vand.reproduction import published_au_pro, report
 
     answer = read_server(server)
     print(report(answer, row, published_au_pro(row)))
@@ -121,7 +113,7 @@ def _list(out: Path) -> int:
     """Print every published row, and how far its reproduction is."""
     from zoo.recipes.files import find_recipe
     from zoo.results.published import published
-    from zoo.vand.reproduction.comparison import paper_recipes, published_row
+    from zoo.vand.reproduction import paper_recipes, published_row
 
     recipes = {}
     for name in paper_recipes():
@@ -138,7 +130,7 @@ def _list(out: Path) -> int:
 def _status(recipe: Recipe, row: Entry, out: Path) -> str:
     from zoo.results.published import SERVER_FILE, read_server
     from zoo.utils.markdown import percent
-    from zoo.vand.reproduction.comparison import (
+    from zoo.vand.reproduction import (
         NOT_YET_RUN,
         differences,
         outcome,

@@ -7,8 +7,8 @@ import pytest
 from zoo.recipes.files import find_recipe
 from zoo.results.published import read_server
 from zoo.utils.errors import ZooError
-from zoo.vand.reproduction import comparison
-from zoo.vand.reproduction.comparison import (
+from zoo.vand import reproduction
+from zoo.vand.reproduction import (
     differences,
     outcome,
     published_au_pro,
@@ -61,7 +61,7 @@ def test_the_au_pro_is_that_of_the_papers_input_size(row):
 
 @pytest.mark.parametrize("name", ["patchcore", "ZooPatchcore"])
 def test_a_method_has_one_such_recipe(name, paper_recipe):
-    assert paper_recipe.samefile(comparison.paper_recipe(name).path)
+    assert paper_recipe.samefile(reproduction.paper_recipe(name).path)
 
 
 def test_a_row_may_be_named(row):
@@ -75,13 +75,13 @@ def test_a_row_may_be_named(row):
 def test_a_method_without_such_a_recipe_is_one_line(paper_recipe):
     paper_recipe.unlink()
     with pytest.raises(ZooError, match="method 'patchcore' has no recipe"):
-        comparison.paper_recipe("patchcore")
+        reproduction.paper_recipe("patchcore")
     with pytest.raises(ZooError, match="no method 'pachcore'"):
-        comparison.paper_recipe("pachcore")
+        reproduction.paper_recipe("pachcore")
 
 
 def test_a_recipe_of_ones_own_that_mimics_nobody_names_its_row(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("model: {class_path: my.Own}\ndata: {}\n")
     with pytest.raises(ZooError, match="no published row for mine: name it with --row"):
-        published_row(comparison.paper_recipe(str(path)))
+        published_row(reproduction.paper_recipe(str(path)))

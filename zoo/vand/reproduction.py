@@ -1,4 +1,4 @@
-"""A recipe against the published row that it mimics: the server's answer, and how near it is."""
+"""Published rows made again: the recipe that mimics one, what it takes, the server's answer."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from zoo.data.splits import PRIVATE_SPLITS
+from zoo.data.layout import samples, splits_on_disk
+from zoo.data.splits import FIT_SPLITS, PRIVATE_SPLITS
 from zoo.methods.registry import find, methods
 from zoo.recipes.files import PAPER_RECIPE, Recipe, find_recipe, method_of, recipe_names
 from zoo.results.aggregate import Entry
 from zoo.results.published import published
 from zoo.utils.errors import ZooError, nearest
 from zoo.utils.markdown import grid
+from zoo.vand.submission.expected import check_published, on_disk
+from zoo.vand.submission.write import BYTES_PER_PIXEL, size
 
 NEAR = 0.02  # both means within two points
 REPRODUCED = "reproduced"
@@ -46,6 +49,24 @@ def paper_recipe(method: str) -> Recipe:
 def paper_recipes() -> list[str]:
     """Return the names of all packaged recipes that mimic a published row."""
     return [name for name in recipe_names() if name.endswith(f"/{PAPER_RECIPE}")]
+
+
+def survey(root: Path) -> tuple[str, bool]:
+    """Return what a reproduction takes in one line, and whether the data set is the benchmark's.
+
+    Raises:
+        ZooError: A split is missing, or a copy of the benchmark has not the images that the server
+            takes: all of them, under their names and at their sizes.
+    """
+    expected = on_disk(root)
+    is_benchmark = check_published(expected)
+    n_images = sum(
+        len(samples(root, name, split))
+        for name in expected.objects
+        for split in (*FIT_SPLITS, *splits_on_disk(root, name))
+    )
+    maps = size(BYTES_PER_PIXEL * expected.n_pixels)
+    return f"{len(expected.objects)} objects, {n_images} images, {maps} of maps", is_benchmark
 
 
 def published_row(recipe: Recipe, row: str | None = None) -> Entry:

@@ -1,1 +1,0 @@
-"""Published rows made again: the recipe that mimics them, the archive, the answer of the server."""
