@@ -24,7 +24,7 @@ import pandas as pd
 import yaml
 
 import zoo
-from zoo.cli.bench import bench
+from zoo.benchmark.bench import bench
 from zoo.data import layout
 from zoo.data.images import read_image
 from zoo.data.relight import FAMILIES, Light, relight_image
@@ -64,7 +64,8 @@ def main() -> None:
     rows = []
     for root in args.data:
         paths = [str(path) for path in recipes.values()]
-        if bench(paths, root, args.objects, [0], SPLITS[args.splits], args.runs):
+        splits = SPLITS[args.splits]
+        if bench(paths, root, objects=args.objects, splits=splits, out=args.runs).failed:
             raise SystemExit("a run failed; the comparison needs them all")
         for name in args.objects or layout.object_names(root):
             for variant, path in recipes.items():

@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--amazon", type=Path, metavar="DIR", help="clone of the reference")
     parser.add_argument("--features", type=int, default=N_FEATURES, metavar="N")
-    parser.add_argument("--picks", type=int, default=4096, metavar="N", help="1 % of the features")
+    parser.add_argument("--picks", type=int, default=4096, metavar="N", help="1 %% of the features")
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="CSV")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

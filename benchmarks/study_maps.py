@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from zoo.cli.bench import bench
+from zoo.benchmark.bench import bench
 from zoo.data import layout
 from zoo.data.images import read_image
 from zoo.data.relight import FAMILIES, Light, relight_image
@@ -56,7 +56,7 @@ def fitted(
 ) -> Iterator[StudyRun]:
     """Fit what is not fitted yet, keeping all maps, and yield every run."""
     for root in roots:
-        if not as_fitted and bench(list(recipes), root, None, [0], None, out, keep="maps"):
+        if not as_fitted and bench(recipes, root, out=out, keep="maps").failed:
             raise SystemExit("a run failed; the study needs them all")
         for recipe in recipes:
             for name in layout.object_names(root):

@@ -41,14 +41,14 @@ def main() -> None:
 
 def measure(work: Path, recipe: str) -> list[dict[str, Any]]:
     """Return one row per step."""
-    from zoo.cli.bench import bench
+    from zoo.benchmark.bench import bench
     from zoo.data.tiny import write_tiny
     from zoo.vand.submission.check import check
     from zoo.vand.submission.runs import expected_of, find_runs
     from zoo.vand.submission.write import pack
 
     data = write_tiny(work / "data", size="real", progress=print)
-    if bench([recipe], data, None, [0], ["test_private"], work / "runs", keep="model"):
+    if bench([recipe], data, splits=["test_private"], out=work / "runs").failed:
         raise SystemExit("the run failed")
     [run] = find_runs([work / "runs"])
     expected = expected_of([run])
