@@ -32,7 +32,7 @@ LIGHT += _files("methods/admissibility.py", "recipes/trust/__init__.py", "data/r
 LIGHT += _files("data/relight/__init__.py", "vand/reproduction.py", "vand/submission/check.py")
 LIGHT += _files("vand/submission/write.py", "benchmark/sealed/*.py", "export/agreement.py")
 LIGHT += _files(
-    "export/cost.py", "export/precision.py", "export/scope.py", "benchmark/pick/budget.py"
+    "export/cost.py", "export/precision.py", "export/scope.py", "benchmark/pick/choice.py"
 )
 LIGHT += _files("benchmark/pick/candidates.py", "cli/*.py")
 HEAVY_ONES = {"results/efficiency.py", "results/robustness.py", "predict/torch_predictor.py"}

@@ -15,13 +15,6 @@ from zoo.utils import plain_yaml
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import dump_yaml, parse_yaml, read_text, read_yaml
 
-LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
-    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
-)
-CHAIN = "a0: &a0 []\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 200))
-
-
 @pytest.fixture(autouse=True, params=["C", "Python"])
 def _parser(request, monkeypatch):
     """Try both parsers: a build of PyYAML may come without the one in C."""
@@ -61,26 +54,21 @@ def test_only_words_and_decimal_numbers_are_no_text(text, value):
     assert type(read) is type(value)
 
 
-def test_keys_are_text_and_aliases_are_copies():
-    data = parse_yaml("01: &a {no: [1]}\n1e3: *a\n", "x")
-    assert data == {"01": {"no": [1]}, "1e3": {"no": [1]}}
-    data["01"]["no"].append(2)
-    assert data["1e3"] == {"no": [1]}
+def test_keys_are_text():
+    assert parse_yaml("01: {no: [1]}\n1e3: 2\n", "x") == {"01": {"no": [1]}, "1e3": 2}
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (LAUGHS, "x: not valid YAML (it holds more than 50,000 values, line 5); mend that line"),
-        (CHAIN, "nested deeper than 32"),
         ("[" * 500, "deep"),
         ("{a: " * 500, "deep"),
-        ("a: &a [*a]", "*a stands inside itself"),
-        ("a: &a\n  b: *a", "*a stands inside itself"),
-        ("a: *b", "no anchor &b"),
+        ("a: &a [1]\nb: *a", "x: not valid YAML (anchors and aliases are not known here"),
+        ("a: *b", "anchors and aliases"),
+        ("a: &a\n  b: 1", "anchors and aliases"),
         ("a: 1\n\na: 2", "the key 'a' stands twice, line 3"),
         ("a: {b: 1, 'b': 2}", "'b' stands twice"),
-        ("a: &a {b: 1}\nc: {<<: *a}", "merge keys"),
+        ("c: {<<: {b: 1}}", "merge keys"),
         ("? [a, b]\n: c", "a key must be plain text"),
         ("&a b: c", "a key must be plain text"),
         ("a: !!python/object/apply:os.system [ls]", "the tag 'tag:yaml.org,2002:python"),

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from zoo.benchmark.pick.choice import Row
     from zoo.export.agreement import Agreement, Difference
 
-HELP = "good pictures and a budget: try methods, sizes and precisions, export the best that fits"
+HELP = "normal images and a budget: try methods, sizes and precisions, export the best that fits"
 EPILOG = (
-    "Accuracy is an estimate: SegF1 on synthetic defects, painted into good pictures that nobody "
-    "learned from, and on the same pictures relit. It ranks candidates and promises nothing about "
-    "real defects. Time is the median of one picture, from memory to its mask, with OpenVINO; "
-    "memory is the peak of a process that does nothing else. What cannot fit is not fitted. The "
-    "same command goes on where it was interrupted. All but the winner may be deleted afterwards."
+    "Accuracy is an estimate: SegF1 on synthetic defects, painted into normal images that no "
+    "candidate learned from, and on the same images relit. It ranks candidates and promises "
+    "nothing about real defects. Time is the median of one image, from memory to its mask, with "
+    "OpenVINO; memory is the peak of a process that does nothing else. The same command repeats "
+    "no fit and no export. All but the winner may be deleted afterwards."
 )
 
 _BUSY_SHARE = 0.5  # of the cores, before anything is measured
@@ -38,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.epilog = EPILOG
     parser.add_argument(
-        "--good", type=expand_home, required=True, metavar="DIR", help="good pictures"
+        "--good", type=expand_home, required=True, metavar="DIR", help="normal images"
     )
     parser.add_argument(
-        "--budget", required=True, metavar="MAX", help="of one picture, such as 50ms,2GB"
+        "--budget", required=True, metavar="MAX", help="of one image, such as 50ms,2GB"
     )
     parser.add_argument(
         "--device", default="cpu", metavar="D", help="that it is for, as OpenVINO names it"
@@ -73,8 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Try, choose, export, and prove that masks agree."""
-    from zoo.benchmark.pick.budget import Budget
     from zoo.benchmark.pick.candidates import candidates
+    from zoo.benchmark.pick.choice import Budget
     from zoo.data.known_images import check_no_test_folder
     from zoo.data.listing import find_images, without_copies
     from zoo.predict.graph_files import require
@@ -85,10 +85,10 @@ def run(args: argparse.Namespace) -> int:
         raise ZooError("--max-good and --sizes must be 1 or more")
     found = candidates(args.recipes, args.sizes)
     if args.out.resolve().is_relative_to(args.good.resolve()):
-        raise ZooError(f"{args.out} lies among the good pictures: give --out a folder elsewhere")
+        raise ZooError(f"{args.out} lies among the normal images: give --out a folder elsewhere")
     listed = find_images(args.good)
-    good, said = without_copies(listed.images)
-    _say(*listed.notices(), *said)
+    good, notices = without_copies(listed.images)
+    _print(*listed.notices(), *notices)
     check_no_test_folder(good)
     packages = ("onnx", "onnxscript", "openvino", *(["nncf"] if "int8" in args.precision else []))
     for package in packages:
@@ -100,26 +100,26 @@ def run(args: argparse.Namespace) -> int:
 
     precisions = list(dict.fromkeys(args.precision))
     device = args.device.upper()
-    search = prepare(good, args.out, budget, device, precisions, args.max_good, args.seed)
-    _say(
+    search = prepare(good, args.out, device, precisions, args.max_good, args.seed)
+    _print(
         f"{len(found)} candidates in {' and '.join(precisions)}, fitted on "
-        f"{len(list(search.fit_on.iterdir()))} good pictures; the estimate takes others"
+        f"{len(list(search.fit_on.iterdir()))} normal images; the estimate takes others"
     )
     if load := _busy():
-        _say(load)
+        _print(load)
     rows: list[Row] = []
     took: list[float] = []
     for number, candidate in enumerate(found, start=1):
         place, begin = f"[{number}/{len(found)}]", time.perf_counter()
-        made = search.rows(candidate, partial(_say_of, place))
+        made = search.rows(candidate, partial(_print_at, place))
         rows += made
         for row in made:
-            _say(f"{place} {_said(row)}")
+            _print(f"{place} {_row_text(row)}")
         if (seconds := time.perf_counter() - begin) > _REMEMBERED_SECONDS:
             took.append(seconds)
         if took and (others := len(found) - number):
             left = duration(others * sum(took) / len(took))
-            _say(f"{place} about {left} left, if the others take as long on average")
+            _print(f"{place} about {left} left, if the others take as long on average")
     rows = with_front(rows)
     for line in _table(rows):
         print(line)
@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
         if (agreement := _agreement(args.out, best)) is not None:
             _finish(args.out, rows, best, agreement.difference)
             return 0
-        _say(f"{best.candidate} in {best.precision} is passed over: it does not agree with torch")
+        _print(f"{best.candidate} in {best.precision} is passed over: it does not agree with torch")
     raise ZooError("no graph that fits the budget agrees with its run in torch: see above")
 
 
@@ -175,14 +175,14 @@ def _finish(out: Path, rows: Sequence[Row], best: Row, found: Difference) -> Non
         f"picked {best.candidate} in {best.precision}: {cost.latency_ms:.1f} ms and "
         f"{cost.memory_mb:.0f} MB; SegF1 {best.estimated_segf1:.3f} is an estimate, real "
         f"defects decide; masks differ from torch in {100 * found.mask_in_all:.2g} % of pixels, "
-        f"verdicts on {100 * found.verdict_in_all:.0f} % of pictures"
+        f"decisions on {100 * found.verdict_in_all:.0f} % of images"
     )
     print(f"written to {out / 'model.xml'}; next: zoo predict {out / 'model.xml'} DIR")
 
 
 def _table(rows: Sequence[Row]) -> Iterator[str]:
     yield "Pareto front (*) of estimated SegF1, time and memory; the estimate is from synthetic"
-    yield "defects and relit good pictures, not from real ones"
+    yield "defects and relit normal images, not from real ones"
     width = max(len(row.candidate) for row in rows)
     yield f"  {'candidate':<{width}}  {'precision':<9} {'estimate':>8} {'ms':>8} {'MB':>7}"
     known = [(row, row.cost) for row in rows if row.cost is not None]
@@ -197,7 +197,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
             yield f"  {row.candidate:<{width}}  {row.precision:<9} failed: {row.reason}"
 
 
-def _said(row: Row) -> str:
+def _row_text(row: Row) -> str:
     cost = "" if row.cost is None else f"{row.cost.latency_ms:.1f} ms, {row.cost.memory_mb:.0f} MB"
     if row.estimated_segf1 is None:
         return f"{row.candidate} in {row.precision}: {', '.join(filter(None, [cost, row.reason]))}"
@@ -205,10 +205,10 @@ def _said(row: Row) -> str:
     return f"{row.candidate} in {row.precision}: {estimate}, {cost}"
 
 
-def _say_of(place: str, text: str) -> None:
-    _say(f"{place} {text}")
+def _print_at(place: str, text: str) -> None:
+    _print(f"{place} {text}")
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     for line in lines:
         print(line, file=sys.stderr, flush=True)

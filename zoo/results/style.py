@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from copy import deepcopy
+from html import escape
 from typing import Any
-from xml.etree import ElementTree
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
@@ -20,6 +19,7 @@ _VARIABLES |= {NORMAL: "normal", DEFECT: "defect"}
 _VARIABLES |= {colour: f"c{index}" for index, colour in enumerate(COLOURS)}
 RC: Any = {  # newer stubs of matplotlib have a type for its keys, older ones have not
     "svg.fonttype": "none",  # text stays text, in the font of the page
+    "svg.hashsalt": "zoo",  # equal ids for equal content, however many charts a page holds
     "font.size": 11,
     "axes.labelsize": 11,
     "text.color": INK,
@@ -31,10 +31,9 @@ RC: Any = {  # newer stubs of matplotlib have a type for its keys, older ones ha
 }
 WIDTH = 380  # of a chart in CSS pixels, about that of a phone
 _DPI = 72  # of SVG: a point is a pixel
-_SVG = "{http://www.w3.org/2000/svg}"
 # Families of fonts, since those of the page hold, and all but two decimals.
 _SHORTER = re.compile(r"font-family: [^;]+; |(?<=\.\d\d)\d+")
-_HREF = "{http://www.w3.org/1999/xlink}href"
+_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 class Chart:
@@ -65,48 +64,22 @@ class Chart:
         self._tooltips[name] = text
 
     def svg(self, title: str) -> str:
-        """Return the chart as an SVG element that refers to nothing and has no ids.
+        """Return the chart as an SVG element for a page; its colours are variables of the page.
 
         Args:
             title: Read out in place of the chart.
         """
         written = io.StringIO()
-        self.figure.savefig(written, format="svg", metadata={"Date": None})
-        root = ElementTree.fromstring(written.getvalue())
-        parts = {part.get("id"): part for part in root.iter()}
-        for name, text in self._tooltips.items():
-            parts[name].insert(0, _title(text))
-        for parent in list(root.iter()):
-            for index, child in reversed(list(enumerate(parent))):
-                if child.tag in (f"{_SVG}defs", f"{_SVG}metadata"):
-                    parent.remove(child)
-                elif child.tag == f"{_SVG}use":
-                    parent[index] = _inlined(child, parts)
-        for part in root.iter():
-            part.tag = part.tag.removeprefix(_SVG)
-            part.text, part.tail = (part.text or "").strip(), ""
-            part.attrib = {
-                name: _SHORTER.sub("", value)
-                for name, value in part.attrib.items()
-                if name not in ("id", "clip-path") and not value.startswith("rotate(-0")
-            }
-        root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "class": "chart"}
-        root.insert(0, _title(title))
-        text = ElementTree.tostring(root, encoding="unicode")
+        self.figure.savefig(written, format="svg", metadata=_NO_METADATA)
+        head, _, body = written.getvalue().partition("<svg ")[2].partition(">")
+        box = re.search(r'viewBox="[^"]+"', head)
+        assert box is not None
+        body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)  # would hold for the page
+        text = _SHORTER.sub("", f"<title>{escape(title)}</title>{body}")
+        for name, tooltip in self._tooltips.items():
+            begin = f'<g id="{name}">'
+            text = text.replace(begin, f"{begin}<title>{escape(tooltip)}</title>", 1)
         for colour, name in _VARIABLES.items():
             text = text.replace(colour, f"var(--{name})")
-        return text
-
-
-def _title(text: str) -> ElementTree.Element:
-    title = ElementTree.Element("title")
-    title.text = text
-    return title
-
-
-def _inlined(use: ElementTree.Element, parts: dict[str | None, ElementTree.Element]) -> Any:
-    """Return a copy of what a `use` element shows, where it shows it."""
-    shown = deepcopy(parts[use.attrib[_HREF].removeprefix("#")])
-    place = f"translate({use.get('x', '0')} {use.get('y', '0')})"
-    shown.attrib |= {"transform": place, "style": use.get("style", shown.get("style", ""))}
-    return shown
+        xlink = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
+        return f'<svg {box[0]} {xlink} role="img" class="chart">{text}'

@@ -2,7 +2,7 @@
 
 Words are null, true, false and decimal numbers, as in YAML 1.2; all else is text, so `no`, `01` and
 `12:30` stay what they are. What could run code, is ambiguous or grows without end is refused: tags,
-merge keys, keys that are no text or repeated, values inside themselves.
+anchors and aliases, merge keys, keys that are no text or repeated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any, NoReturn
 
 import yaml
 from yaml.events import (
-    AliasEvent,
     CollectionEndEvent,
     CollectionStartEvent,
     DocumentStartEvent,
@@ -31,7 +30,6 @@ MAX_BYTES = 1 << 20  # of one file; ours stay below 20 KB
 # What people write where only a flag can be meant; elsewhere these are words like others.
 FLAGS = {"yes": True, "no": False, "on": True, "off": False}
 _MAX_DEPTH = 32
-_MAX_VALUES = 50_000  # with what aliases stand for
 _MAX_DIGITS = 18  # of an integer: 64 bits hold them
 _WORDS: dict[str, bool | None] = {"": None, "~": None}
 _WORDS |= dict.fromkeys(("null", "Null", "NULL"))
@@ -87,10 +85,10 @@ def parse_yaml(text: str, source: object) -> Any:
         reason = ": ".join(filter(None, (error.context, error.problem)))
         mark = error.problem_mark or error.context_mark
         reason += f", line {mark.line + 1}" if mark else ""
-        raise ZooError(f"{source}: not valid YAML ({reason}); mend that line") from None
+        raise ZooError(f"{source}: not valid YAML ({reason}); correct that line") from None
     except (yaml.YAMLError, UnicodeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ZooError(f"{source}: not valid YAML ({reason}); mend it") from None
+        raise ZooError(f"{source}: not valid YAML ({reason}); correct it") from None
 
 
 def dump_yaml(data: Any) -> str:
@@ -116,12 +114,10 @@ def leaves(data: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 class _Builder:
-    """Builds plain data from the events of a parser; an alias is a copy of what it stands for."""
+    """Builds plain data from the events of a parser."""
 
     def __init__(self, events: Iterator[Event]) -> None:
         self._events = events
-        self._anchors: dict[str, tuple[Any, int] | None] = {}  # None: not complete yet
-        self._count = 0
 
     def document(self) -> Any:
         """Return the value of the one document, or None where there is none."""
@@ -135,25 +131,17 @@ class _Builder:
         return value
 
     def _value(self, event: Event, depth: int) -> Any:
-        if isinstance(event, AliasEvent):
-            return self._alias(event, depth)
-        assert isinstance(event, ScalarEvent | CollectionStartEvent)
+        if not isinstance(event, ScalarEvent | CollectionStartEvent) or event.anchor is not None:
+            _refuse(event, "anchors and aliases are not known here, write the value out")
         if event.tag is not None:
             _refuse(event, f"the tag {event.tag[:40]!r} is not known here")
-        _check_depth(event, depth)
-        before = self._count
-        self._grow(event, 1)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = None
+        if depth > _MAX_DEPTH:
+            _refuse(event, f"it is nested deeper than {_MAX_DEPTH} levels")
         if isinstance(event, ScalarEvent):
-            value = _scalar(event)
-        elif isinstance(event, SequenceStartEvent):
-            value = [self._value(item, depth + 1) for item in self._items()]
-        else:
-            value = self._mapping(depth)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = (value, self._count - before)
-        return value
+            return _scalar(event)
+        if isinstance(event, SequenceStartEvent):
+            return [self._value(item, depth + 1) for item in self._items()]
+        return self._mapping(depth)
 
     def _mapping(self, depth: int) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
@@ -175,22 +163,6 @@ class _Builder:
                 return
             yield event
 
-    def _alias(self, event: AliasEvent, depth: int) -> Any:
-        name = str(event.anchor)
-        if name not in self._anchors:
-            _refuse(event, f"there is no anchor &{name[:40]}")
-        known = self._anchors[name]
-        if known is None:
-            _refuse(event, f"*{name[:40]} stands inside itself")
-        value, size = known
-        self._grow(event, size)
-        return _copy(value, event, depth)
-
-    def _grow(self, event: Event, size: int) -> None:
-        self._count += size
-        if self._count > _MAX_VALUES:
-            _refuse(event, f"it holds more than {_MAX_VALUES:,} values")
-
 
 def _scalar(event: ScalarEvent) -> Any:
     text = event.value
@@ -206,18 +178,6 @@ def _scalar(event: ScalarEvent) -> Any:
     if _NOT_FINITE.fullmatch(text) or (value is not None and not math.isfinite(value)):
         _refuse(event, f"{text[:40]} is no finite number")
     return text if value is None else value
-
-
-def _copy(value: Any, event: Event, depth: int) -> Any:
-    _check_depth(event, depth)
-    if isinstance(value, dict):
-        return {key: _copy(item, event, depth + 1) for key, item in value.items()}
-    return [_copy(item, event, depth + 1) for item in value] if isinstance(value, list) else value
-
-
-def _check_depth(event: Event, depth: int) -> None:
-    if depth > _MAX_DEPTH:
-        _refuse(event, f"it is nested deeper than {_MAX_DEPTH} levels")
 
 
 def _refuse(event: Event, reason: str) -> NoReturn:

@@ -21,9 +21,6 @@ from zoo.utils.paths import CACHE_VARIABLE
 
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1  # of glibc's malloc.h
 _MMAP_FROM_BYTES, _KEEP_BYTES = 32 << 20, 256 << 20
-# Our own symbols in ASCII; other letters become escapes such as \xf6.
-_ASCII = {"·": "-", "±": "+-", "†": "+"}
-_BYTES_AS_THEY_ARE, _ESCAPED = "zoo-bytes", "zoo-escaped"
 _LIBRARIES = r"(anomalib|lightning|timm|torch|torchmetrics|kornia|jsonargparse|PIL)"
 
 
@@ -112,25 +109,11 @@ def _formatted(message: Warning | str, category: type[Warning], *place: Any, **m
 def print_any_text() -> None:
     """Let every text be printed, whatever encoding the standard streams have.
 
-    Bytes of file names that are no text (Python keeps them as surrogates) go into files and pipes
-    as they are, so that other programs find the files; terminals and standard error show escapes.
+    Bytes of file names that are no text (Python keeps them as surrogates) go into UTF-8 files and
+    pipes as they are, so that other programs find the files; elsewhere there are escapes.
     """
-    codecs.register_error(_BYTES_AS_THEY_ARE, lambda error: _replaced(error, keep_bytes=True))
-    codecs.register_error(_ESCAPED, lambda error: _replaced(error, keep_bytes=False))
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):  # none without a console
-            for_people = stream is sys.stderr or stream.isatty()
-            reconfigure(errors=_ESCAPED if for_people else _BYTES_AS_THEY_ARE)
-
-
-def _replaced(error: UnicodeError, keep_bytes: bool) -> tuple[bytes, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    letters = error.object[error.start : error.end]
-    return b"".join(_encoded(letter, keep_bytes) for letter in letters), error.end
-
-
-def _encoded(letter: str, keep_bytes: bool) -> bytes:
-    if keep_bytes and "\udc80" <= letter <= "\udcff":
-        return bytes([ord(letter) - 0xDC00])
-    return _ASCII.get(letter, letter).encode("ascii", "backslashreplace")
+            is_utf8 = codecs.lookup(stream.encoding).name == "utf-8"
+            for_people = stream is sys.stderr or stream.isatty() or not is_utf8
+            reconfigure(errors="backslashreplace" if for_people else "surrogateescape")

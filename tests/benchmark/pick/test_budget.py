@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo.benchmark.pick.budget import Budget
+from zoo.benchmark.pick.choice import Budget
 from zoo.utils.errors import ZooError
 
 

@@ -152,7 +152,7 @@ def test_packaged_recipes_pass(name):
         ("model.class_path: stranger.Method\n", "'model.class_path' names"),
         ("a:\n  b:\n  - {class_path: stranger.Method}\n", "'a.b[0].class_path' names"),
         ('{"model": {"class_path": "stranger.Method"}}', "'model.class_path' names"),
-        ("a: &a {class_path: stranger.Method}\nb: [*a]\n", "'a.class_path' names"),
+        ("a: &a {class_path: stranger.Method}\nb: [*a]\n", "anchors and aliases"),
         ("model: '{class_path: stranger.Method}'\n", "names 'stranger.Method'"),
         (TRANSFORM.format("stranger.run"), "names 'stranger.run' of package 'stranger'"),
         (TRANSFORM.format("unittest.__main__.png"), "names 'unittest.__main__.png'"),

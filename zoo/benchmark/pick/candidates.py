@@ -13,7 +13,6 @@ from zoo.utils.plain_yaml import read_yaml
 _SIZE_ARGUMENTS = ("image_size", "shorter_side")
 _SMALLER = 0.75
 _MULTIPLE = 32  # of sides: strides of every usual backbone divide it
-_OFFLINE = ("embedded", "random")  # weights that cost neither a network nor a training
 DEFAULT = "embedded"  # recipes of that name: no download, made for a CPU
 
 
@@ -25,13 +24,11 @@ class Candidate:
         recipe: The recipe.
         size: Pixels of the (shorter) side; None leaves it to a recipe that names none.
         model: The recipe's arguments of the model.
-        trainer: Its settings of the trainer.
     """
 
     recipe: Recipe
     size: int | None
     model: dict[str, Any]
-    trainer: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -47,17 +44,6 @@ class Candidate:
     def overrides(self) -> dict[str, Any]:
         """The settings in which it differs from its recipe."""
         return {} if self.size is None else {f"model.{_size_argument(self.model)}": self.size}
-
-    @property
-    def pilot_overrides(self) -> dict[str, Any]:
-        """Settings of a fit in seconds: the same network, hardly trained."""
-        settings = self.overrides
-        if self.model.get("weights", "embedded") not in _OFFLINE:
-            settings["model.weights"] = "random"
-        for limit in ("max_steps", "max_epochs"):
-            if limit in self.trainer:
-                return {**settings, f"trainer.{limit}": 1}
-        return settings
 
 
 def candidates(names: Sequence[str] | None, sizes: Sequence[int] | None) -> list[Candidate]:
@@ -83,8 +69,7 @@ def candidates(names: Sequence[str] | None, sizes: Sequence[int] | None) -> list
             own = int(model[argument])
             smaller = max(_MULTIPLE, round(_SMALLER * own / _MULTIPLE) * _MULTIPLE)
             wanted = sizes or [own, smaller]
-        trainer = config.get("trainer") or {}
-        found += [Candidate(recipe, size, model, trainer) for size in dict.fromkeys(wanted)]
+        found += [Candidate(recipe, size, model) for size in dict.fromkeys(wanted)]
     return found
 
 

@@ -1,15 +1,60 @@
-"""What came out of every candidate, and which one is taken."""
+"""A budget, what came out of every candidate, and which one is taken."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from zoo.benchmark.pick.budget import Budget
 from zoo.export.cost import DeployedCost
 from zoo.utils.errors import ZooError
 from zoo.utils.pareto import pareto_front
+
+_UNITS = {"ms": 1.0, "s": 1e3, "mb": 1.0, "gb": 1e3}
+_LIKE = "write it like 50ms,2GB, 50ms or 500MB"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most that one image may cost; None is no limit.
+
+    Attributes:
+        latency_ms: From the decoded image to its mask, median.
+        memory_mb: Peak resident memory of a process that does nothing else, libraries included.
+    """
+
+    latency_ms: float | None = None
+    memory_mb: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read a text.
+
+        Raises:
+            ZooError: It is no budget, or gives one thing twice.
+        """
+        found: dict[str, float] = {}
+        for part in text.split(","):
+            matched = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|mb|gb)\s*", part.lower())
+            if matched is None or float(matched[1]) == 0:
+                raise ZooError(f"the budget '{text}' cannot be read: {_LIKE}")
+            key = "latency_ms" if matched[2] in ("ms", "s") else "memory_mb"
+            if key in found:
+                raise ZooError(f"the budget '{text}' gives one thing twice: {_LIKE}")
+            found[key] = float(matched[1]) * _UNITS[matched[2]]
+        return cls(**found)
+
+    def excess(self, latency_ms: float, memory_mb: float) -> float:
+        """Return how many times a cost is beyond the budget; at most 1 fits."""
+        pairs = ((latency_ms, self.latency_ms), (memory_mb, self.memory_mb))
+        return max((cost / limit for cost, limit in pairs if limit is not None), default=0.0)
+
+    def __str__(self) -> str:
+        """Return it as people write it."""
+        latency = [] if self.latency_ms is None else [f"{self.latency_ms:g} ms"]
+        memory = [] if self.memory_mb is None else [f"{self.memory_mb:g} MB"]
+        return " and ".join(latency + memory)
 
 
 @dataclass(frozen=True)
@@ -19,10 +64,10 @@ class Row:
     Attributes:
         candidate: Its name.
         precision: fp32, fp16 or int8.
-        cost: What it costs; of one that was not fitted the least that it would.
-        estimated_segf1: The estimate; None for one that was not fitted.
+        cost: What it costs; None for one that failed.
+        estimated_segf1: The estimate; None for one that failed.
         graph: The file, where there is one.
-        reason: Why it was not fitted, or failed.
+        reason: Why it failed.
         is_on_front: Whether no other is better in estimate, time and memory at once.
     """
 

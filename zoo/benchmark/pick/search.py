@@ -1,40 +1,58 @@
-"""Trying candidates one after the other, cheapest question first; every answer is kept on disk."""
+"""Trying candidates one after the other: fit, export, measure, estimate.
+
+Accuracy is estimated without a single real defect: SegF1 on defects that are painted into normal
+images, and on normal images under other lights. No candidate has learned from these images or was
+calibrated on them, and they are written down, so that a person can see what the estimate rests on.
+Real defects look different, and rules of calibration know these lights: the estimate ranks
+candidates, it promises nothing.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
+import cv2
 import numpy as np
 
 from zoo import __version__
-from zoo.benchmark.pick.budget import Budget
+from zoo.benchmark.attempt import Attempt
 from zoo.benchmark.pick.candidates import Candidate
 from zoo.benchmark.pick.choice import Row
-from zoo.benchmark.pick.estimate import EstimatePicture, estimate, write_pictures
-from zoo.benchmark.pick.rehearsal import measure_cost
 from zoo.data.file_hashes import fingerprint
-from zoo.data.images import find_bit_depth, image_size
-from zoo.export.cost import DeployedCost, deployed_cost
+from zoo.data.images import find_bit_depth, image_size, read_image
+from zoo.data.masks import read_mask
+from zoo.data.relight import FAMILIES, Light, relight_image
+from zoo.data.synthetic import KINDS, defects, put_defect
+from zoo.export.cost import deployed_cost
 from zoo.export.precision import Precision
+from zoo.metrics import PixelCounts
 from zoo.predict.graph import GraphPredictor
+from zoo.predict.predictor import Predictor
 from zoo.recipes.experiment import load
-from zoo.runs.documents import Share
 from zoo.runs.export import NormalImages, export_run, graph_paths, precision_of
-from zoo.runs.folder import own_folder, write_json
-from zoo.runs.run import run
-from zoo.utils.atomic import copy_file
+from zoo.runs.folder import own_folder
+from zoo.utils.atomic import copy_file, write_bytes
 from zoo.utils.errors import ZooError, one_line
-from zoo.utils.schema import Text, read_json, validated
+from zoo.utils.progress import counted
 
-Say = Callable[[str], None]
-LEAST_PICTURES = 8
-_SHARE, _MOST_HELD_OUT = 0.2, 12
+Log = Callable[[str], None]
+MIN_IMAGES = 8
+_SHARE, _MAX_HELD_OUT = 0.2, 12
+_N_DEFECTS, _N_LIGHTS = 3, 2  # of each held-out image
+_SEVERITIES = (2, 4)
+_SEED = 77_001  # any; not that of a calibration
 GRAPHS, RUNS = "exported", "runs"
+
+
+@dataclass(frozen=True)
+class EstimateImage:
+    """One image and where its defect is; `mask` is None for one without."""
+
+    path: Path
+    mask: Path | None
 
 
 @dataclass(frozen=True)
@@ -43,176 +61,141 @@ class Search:
 
     Attributes:
         out: Folder of everything that is written.
-        fit_on: Folder of the good pictures that candidates are fitted on.
-        judged: Pictures of the estimate.
-        native_size: (H, W) of the pictures that costs are measured with.
-        budget: What is allowed.
+        fit_on: Folder of the normal images that candidates are fitted on.
+        images: Images of the estimate.
+        native_size: (H, W) of the images that costs are measured with.
         device: As OpenVINO names it.
         precisions: What is tried.
         seed: Of fits and draws.
-        key: Changes when the pictures, the seed or the version change.
     """
 
     out: Path
     fit_on: Path
-    judged: Sequence[EstimatePicture]
+    images: Sequence[EstimateImage]
     native_size: tuple[int, int]
-    budget: Budget
     device: str
     precisions: Sequence[Precision]
     seed: int
-    key: str
 
-    def rows(self, candidate: Candidate, say: Say) -> list[Row]:
+    def rows(self, candidate: Candidate, log: Log) -> list[Row]:
         """Return one row per precision; a candidate that fails is a row with the reason."""
         try:
-            return list(self._rows(candidate, say))
-        except ZooError as error:
-            return [Row(candidate.name, each, None, reason=str(error)) for each in self.precisions]
+            return list(self._rows(candidate, log))
         except Exception as error:  # any method may fail in any way; the others go on
-            return [
-                Row(candidate.name, each, None, reason=one_line(error)) for each in self.precisions
-            ]
+            reason = str(error) if isinstance(error, ZooError) else one_line(error)
+            return [Row(candidate.name, name, None, reason=reason) for name in self.precisions]
 
-    def _rows(self, candidate: Candidate, say: Say) -> Iterator[Row]:
-        least = self._least(candidate, say)
-        fitting = []
-        for precision, cost in least.items():
-            if self._excess(cost) > 1:
-                why = f"its least is beyond {self.budget}: not fitted"
-                yield Row(candidate.name, precision, cost, reason=why)
-            else:
-                fitting.append(precision)
-        if fitting:
-            folder = self._fitted(candidate, say)
-            paths = graph_paths(own_folder(folder, GRAPHS), [".xml"], fitting)
-            export_run(folder, paths, NormalImages(folder), reuse=True, log=say)
-            for path in paths:
-                yield self._judged(candidate, path, say)
-
-    def _excess(self, cost: DeployedCost) -> float:
-        return self.budget.excess(cost.latency_ms, cost.memory_mb)
-
-    def _least(self, candidate: Candidate, say: Say) -> dict[Precision, DeployedCost]:
-        place = self.out / "rehearsals" / f"{candidate.slug}.json"
-        key = f"{self._key(candidate)} {self.device} {' '.join(self.precisions)}"
-
-        def measured() -> dict[str, Any]:
-            say(f"{candidate.name}: what would it cost at least?")
-            folder = place.parent
-            costs = measure_cost(candidate, self.fit_on, self.precisions, self.device, folder)
-            return {precision: asdict(cost) for precision, cost in costs.items()}
-
-        return cached_json(place, key, measured, dict[Precision, DeployedCost])
-
-    def _fitted(self, candidate: Candidate, say: Say) -> Path:
-        run_folder = self.out / RUNS / candidate.slug
-
-        def fitted() -> str:
-            say(f"{candidate.name}: fit")
-            experiment = load(
-                candidate.recipe.path,
-                data={
-                    "class_path": "zoo.data.ImageFolders",
-                    "init_args": {"good": str(self.fit_on.absolute()), "seed": self.seed},
-                },
-                seed=self.seed,
-                overrides=candidate.overrides,
-                folder=run_folder,
-            )
-            run(experiment)
-            return "fitted"
-
-        place = self.out / RUNS / f"{candidate.slug}.json"
-        cached_json(place, self._key(candidate), fitted, Literal["fitted"])
-        return run_folder
-
-    def _judged(self, candidate: Candidate, path: Path, say: Say) -> Row:
-        precision = precision_of(path)
-        graph = GraphPredictor(path)
-
-        def judged() -> dict[str, Any]:
-            say(f"{candidate.name} in {precision}: estimate and cost")
+    def _rows(self, candidate: Candidate, log: Log) -> Iterator[Row]:
+        folder = self.out / RUNS / candidate.slug
+        log(f"{candidate.name}: fit")
+        experiment = load(
+            candidate.recipe.path,
+            data={
+                "class_path": "zoo.data.ImageFolders",
+                "init_args": {"good": str(self.fit_on.absolute()), "seed": self.seed},
+            },
+            seed=self.seed,
+            overrides=candidate.overrides,
+            folder=folder,
+        )
+        outcome = Attempt()(experiment, lambda text: None)
+        if outcome.state not in ("finished", "skipped"):
+            raise ZooError(outcome.text)
+        paths = graph_paths(own_folder(folder, GRAPHS), [".xml"], self.precisions)
+        export_run(folder, paths, NormalImages(folder), reuse=True, log=log)
+        for path in paths:
+            precision = precision_of(path)
+            log(f"{candidate.name} in {precision}: estimate and cost")
             cost = deployed_cost(path, self.native_size, self.device)
-            return {"cost": asdict(cost), "segf1": estimate(graph, self.judged)}
-
-        key = f"{graph.metadata.made_from} {self.device} {self.key}"
-        found = cached_json(path.with_suffix(".estimate.json"), key, judged, _Estimated)
-        place = path.relative_to(self.out).as_posix()
-        return Row(candidate.name, precision, found.cost, found.segf1, place)
-
-    def _key(self, candidate: Candidate) -> str:
-        text = candidate.recipe.path.read_text(encoding="utf-8")
-        return hashlib.sha256(f"{self.key}{text}{candidate.size}".encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class _Estimated:
-    cost: DeployedCost
-    segf1: Share | None
-
-
-@dataclass(frozen=True)
-class _Record:
-    key: Text
-    value: Any
-
-
-def cached_json(place: Path, key: str, work: Callable[[], Any], kind: Any) -> Any:
-    """Return what was found out before under the same key, or find it out and write it down.
-
-    Args:
-        place: Where it is written down.
-        key: Of all that decides it.
-        work: Finds it out, as plain data.
-        kind: What the data must be, see `validated`; what is none is found out again.
-    """
-    with contextlib.suppress(ZooError):
-        known = validated(_Record, read_json(place), place)
-        if known.key == key:
-            return validated(kind, known.value, place)
-    value = work()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_json(place, {"key": key, "value": value})
-    return validated(kind, value, place)
+            segf1 = estimate(GraphPredictor(path), self.images)
+            graph = path.relative_to(self.out).as_posix()
+            yield Row(candidate.name, precision, cost, segf1, graph)
 
 
 def prepare(
-    good: Sequence[Path],
+    normal: Sequence[Path],
     out: Path,
-    budget: Budget,
     device: str,
     precisions: Sequence[Precision],
-    max_good: int,
+    max_images: int,
     seed: int,
 ) -> Search:
-    """Part good pictures into those that candidates are fitted on and those that judge them.
+    """Part normal images into those to fit on and those that the estimate is made of.
 
     Raises:
         ZooError: There are too few.
     """
-    if len(good) < LEAST_PICTURES:
+    if len(normal) < MIN_IMAGES:
         raise ZooError(
-            f"{len(good)} good pictures: zoo pick needs {LEAST_PICTURES} at least, to learn from, "
-            "to calibrate on and to estimate with; 50 make an estimate that tells candidates apart"
+            f"{len(normal)} normal images: zoo pick needs {MIN_IMAGES} at least, to learn from, to "
+            "calibrate on and to estimate with; 50 make an estimate that tells candidates apart"
         )
-    order = np.random.default_rng(seed).permutation(len(good))[:max_good]
-    n_judging = min(max(2, round(_SHARE * len(order))), _MOST_HELD_OUT)
-    judging = [good[index] for index in sorted(order[:n_judging])]
-    fitting = [good[index] for index in sorted(order[n_judging:])]
-    names = [(f"{index:05d}", path) for index, path in enumerate([*judging, *fitting])]
-    key = f"{fingerprint(names)} {seed} {__version__}"
-    # One folder of pictures per key: other pictures are not mixed with those of an earlier command.
-    folder = out / "pictures" / hashlib.sha256(key.encode()).hexdigest()[:8]
+    order = np.random.default_rng(seed).permutation(len(normal))[:max_images]
+    n_held_out = min(max(2, round(_SHARE * len(order))), _MAX_HELD_OUT)
+    held_out = [normal[index] for index in sorted(order[:n_held_out])]
+    fitting = [normal[index] for index in sorted(order[n_held_out:])]
+    names = [(f"{index:05d}", path) for index, path in enumerate([*held_out, *fitting])]
+    key = hashlib.sha256(f"{fingerprint(names)} {seed} {__version__}".encode()).hexdigest()
+    # One folder of images per key: other images are not mixed with those of an earlier command.
+    folder = out / "images" / key[:8]
     for index, path in enumerate(fitting):
-        _linked(path, folder / "fit" / f"{index:05d}{path.suffix}")
-    judged = write_pictures(judging, folder / "estimate", seed, find_bit_depth(fitting))
-    native_size = image_size(fitting[0])
-    return Search(out, folder / "fit", judged, native_size, budget, device, precisions, seed, key)
+        _link(path, folder / "fit" / f"{index:05d}{path.suffix}")
+    images = list(write_images(held_out, folder / "estimate", seed, find_bit_depth(fitting)))
+    return Search(out, folder / "fit", images, image_size(fitting[0]), device, precisions, seed)
 
 
-def _linked(path: Path, place: Path) -> None:
-    """Let a picture appear in another folder: a link where the system has them, else a copy."""
+def write_images(
+    normal: Sequence[Path], folder: Path, seed: int, bit_depth: int | None = None
+) -> Iterator[EstimateImage]:
+    """Write each normal image as it is, relit, and with defects; what is there stays.
+
+    Args:
+        normal: Normal images.
+        folder: Where to write.
+        seed: Draws lights and defects.
+        bit_depth: Of 16-bit images.
+    """
+    for index, path in enumerate(normal):
+        pixels, key = read_image(path, bit_depth), f"{index:03d}"
+        yield _write(folder / "good" / f"{key}.png", pixels)
+        own = _SEED + 1000 * seed + index
+        random = np.random.default_rng(own)
+        for number, family in enumerate(random.choice(FAMILIES, _N_LIGHTS, replace=False)):
+            light = Light(str(family), _SEVERITIES[number % len(_SEVERITIES)], own)
+            yield _write(folder / "relit" / f"{key}_{family}.png", relight_image(pixels, light))
+        for number, defect in enumerate(defects(own, _N_DEFECTS, KINDS)):
+            painted, mask = put_defect(pixels, defect)
+            name = f"{key}_{number}.png"
+            yield _write(folder / "defect" / name, painted, folder / "mask" / name, mask)
+
+
+def estimate(predictor: Predictor, images: Sequence[EstimateImage]) -> float | None:
+    """Return the estimated SegF1: pooled over all pixels of all images, at native size."""
+    counts = PixelCounts()
+    for image in counted(images, len(images), "images of the estimate"):
+        mask = predictor.predict(image.path).mask
+        truth = np.zeros(mask.shape, bool)
+        counts.update(mask, truth if image.mask is None else read_mask(image.mask, mask.shape))
+    return counts.segf1
+
+
+def _write(
+    path: Path, pixels: np.ndarray, mask_path: Path | None = None, mask: np.ndarray | None = None
+) -> EstimateImage:
+    if mask_path is not None and mask is not None:
+        _save(mask_path, mask.astype(np.uint8) * 255)
+    _save(path, np.ascontiguousarray(pixels[..., ::-1]))
+    return EstimateImage(path, mask_path)
+
+
+def _save(path: Path, pixels: np.ndarray) -> None:
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, cv2.imencode(".png", pixels)[1].tobytes())
+
+
+def _link(path: Path, place: Path) -> None:
+    """Let an image appear in another folder: a link where the system has them, else a copy."""
     if place.exists():
         return
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -14,11 +14,10 @@ from zoo.metrics import PixelScores
 from zoo.metrics.histogram import ScoreHistogram
 from zoo.results.aggregate import short_split
 from zoo.results.leaderboard import Leaderboard, drop
-from zoo.results.style import CARD, COLOURS, DEFECT, INK, MUTED, NORMAL, RC, WIDTH, Chart
+from zoo.results.style import CARD, COLOURS, DEFECT, INK, MUTED, NORMAL, RC, Chart
 from zoo.utils.markdown import percent
 
 COSTS = {"latency_ms": "ms per image", "peak_mb": "MB peak memory"}
-_LETTER, _LINE = 6.4, 13  # px: width of a letter and distance of two lines, generous
 _LOG_RATIO = 8  # costs that differ by more have a logarithmic axis
 _BINS = 70
 _LEAST = 1e-6  # share of pixels at the foot of the logarithmic axis
@@ -101,6 +100,8 @@ def drops(title: str, board: Leaderboard) -> str | None:
 def pareto_chart(title: str, board: Leaderboard, cost: str) -> str | None:
     """Return SegF1 against a cost with the Pareto front as a line; None where nothing is known.
 
+    Colours are those of the legend, names appear under the mouse.
+
     Args:
         title: What it shows.
         board: Its `accuracy_split` is shown.
@@ -145,40 +146,7 @@ def pareto_chart(title: str, board: Leaderboard, cost: str) -> str | None:
         )
         spread = "" if std is None else f" ± {std:.1f}"
         chart.tooltip(dot, f"{name}: SegF1 {y:.1f}{spread} %, {x:,.0f} {COSTS[cost]}")
-    pixels = axes.transData.transform([(x, y) for x, y, *_ in points]).tolist()
-    places = label_places(
-        [(x, y, len(point[3])) for (x, y), point in zip(pixels, points, strict=True)]
-    )
-    for (x, y), (text_x, text_y, anchor), point in zip(pixels, places, points, strict=True):
-        offset = (text_x - x, text_y - y)
-        axes.annotate(
-            point[3], point[:2], offset, textcoords="offset points", ha=anchor, va="center"
-        ).set_in_layout(False)
     return chart.svg(title)
-
-
-def label_places(points: Sequence[tuple[float, float, int]]) -> list[tuple[float, float, str]]:
-    """Return x, y and side of every label, so that labels neither overlap nor leave the chart.
-
-    Args:
-        points: x and y in pixels, upwards, and the number of letters.
-    """
-    taken: list[tuple[float, float, float]] = []  # left, right, y
-    places: list[tuple[float, float, str]] = [(0, 0, "left")] * len(points)
-    for index in sorted(range(len(points)), key=lambda index: -points[index][1]):
-        x, y, letters = points[index]
-        width = letters * _LETTER
-        is_left = x + 10 + width > WIDTH
-        left = max(2.0, x - 10 - width) if is_left else x + 10
-        place = y + 8  # above the front, which goes on to the right
-        while any(
-            left < end and begin < left + width and abs(place - row) < _LINE
-            for begin, end, row in taken
-        ):
-            place -= 1
-        taken.append((left, left + width, place))
-        places[index] = (left + width, place, "right") if is_left else (left, place, "left")
-    return places
 
 
 @dataclass(frozen=True)
