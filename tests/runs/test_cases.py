@@ -32,7 +32,7 @@ def judged(tmp_path, texture, write_image):
 def shown(cases: CaseCollector, folder) -> dict[str, list[str]]:
     """Return the pictures that were written, by kind."""
     cases.save(folder, CALIBRATION)
-    kinds = ("worst", "best", "false_alarm", "loudest_good")
+    kinds = ("worst", "best", "false_alarm", "highest_normal_score")
     files = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     named = {kind: [name for name in files if name.startswith(kind)] for kind in kinds}
     return {kind: [name.split("_shots_")[1][0] for name in names] for kind, names in named.items()}
@@ -43,7 +43,12 @@ def test_false_alarms_by_size_and_the_rest_by_score(judged, tmp_path):
     for name, side, peak in (("a", 3, 1), ("b", 9, 1), ("c", 5, 1), ("d", 0, 0.5), ("e", 0, 1.5)):
         cases.update(*judged(name, side, peak), None, 0)
     found = shown(cases, tmp_path / "cases")
-    assert found == {"worst": [], "best": [], "false_alarm": ["b", "c"], "loudest_good": ["e", "d"]}
+    assert found == {
+        "worst": [],
+        "best": [],
+        "false_alarm": ["b", "c"],
+        "highest_normal_score": ["e", "d"],
+    }
 
 
 def test_bad_pictures_without_masks_are_ranked_by_what_was_marked(judged, tmp_path):
@@ -51,7 +56,7 @@ def test_bad_pictures_without_masks_are_ranked_by_what_was_marked(judged, tmp_pa
     for name, side in (("a", 5), ("b", 0), ("c", 9)):
         cases.update(*judged(name, side), None, 1)
     found = shown(cases, tmp_path / "cases")
-    assert found == {"worst": ["b"], "best": ["c"], "false_alarm": [], "loudest_good": []}
+    assert found == {"worst": ["b"], "best": ["c"], "false_alarm": [], "highest_normal_score": []}
 
 
 def test_bad_pictures_with_masks_are_ranked_by_them(judged, tmp_path):

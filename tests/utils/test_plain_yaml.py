@@ -15,6 +15,7 @@ from zoo.utils import plain_yaml
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import dump_yaml, parse_yaml, read_text, read_yaml
 
+
 @pytest.fixture(autouse=True, params=["C", "Python"])
 def _parser(request, monkeypatch):
     """Try both parsers: a build of PyYAML may come without the one in C."""

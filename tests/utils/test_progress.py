@@ -35,7 +35,7 @@ def _fast(monkeypatch):
 def test_a_busy_run_shows_what_it_does(stream):
     progress = GridProgress(2, stream)
     progress.begin(0, "first")
-    progress.say("fit")
+    progress.update("fit")
     wait_for("[1/2] first: fit, ", stream)
     progress.end("done")
     text = stream.getvalue()
@@ -69,14 +69,14 @@ def test_runs_that_go_on_together_have_a_line_each_and_share_the_rest():
     progress = GridProgress(4, stream, n_jobs=2, expected=[80.0, 80.0, 80.0, None])
     progress.begin(0, "a")
     progress.begin(1, "b")
-    progress.say("fit", 1)
-    progress.say("score", 0)
+    progress.update("fit", 1)
+    progress.update("score", 0)
     wait_for("[2/4] b: fit, ", stream)
     assert "[1/4] a: score, " in stream.getvalue()
     assert "left" not in stream.getvalue()  # the fourth may take any time
     progress.end("done", index=1)
     assert re.search(r"\[2/4\] b: done, about 80 s left\n", stream.getvalue())
-    progress.end("no", index=0, failed=True)
+    progress.end("no", index=0)
     assert "[1/4] a: no, about 80 s left" in stream.getvalue()
 
 
@@ -96,8 +96,8 @@ def test_a_terminal_shows_how_many_are_done():
     progress = GridProgress(2, stream)
     progress.begin(0, "first")
     progress.begin(1, "second")
-    progress.end("no", index=0, failed=True)
-    wait_for("1 of 2 done, 1 failed", stream)
+    progress.end("no", index=0)
+    wait_for("1 of 2 done", stream)
     progress.close()
     assert "[1/2] first: no" in stream.getvalue()
 

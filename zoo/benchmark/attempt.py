@@ -59,16 +59,16 @@ class Attempt:
     is_sealed: bool = False
     accept_old: bool = False
 
-    def __call__(self, experiment: Experiment, say: Callable[[str], None]) -> Outcome:
+    def __call__(self, experiment: Experiment, log: Callable[[str], None]) -> Outcome:
         """Carry out an experiment unless it is finished; whatever fails becomes the outcome.
 
         Args:
             experiment: What to run.
-            say: Receives what is being done.
+            log: Receives what is being done.
         """
         try:
             with _threads(experiment.threads):
-                return self._carry_out(experiment, say)
+                return self._carry_out(experiment, log)
         except RunIsBusy as error:
             return Outcome("busy", str(error))
         except Exception as error:
@@ -76,7 +76,7 @@ class Attempt:
                 return Outcome("unwritable", reason, traceback.format_exc())
             return failed(experiment, one_line(error), traceback.format_exc())
 
-    def _carry_out(self, experiment: Experiment, say: Callable[[str], None]) -> Outcome:
+    def _carry_out(self, experiment: Experiment, log: Callable[[str], None]) -> Outcome:
         data = open_data(experiment)
         which = identity(experiment, data.fingerprint())
         if done := self._done_before(experiment, which):
@@ -86,7 +86,7 @@ class Attempt:
             if done := self._done_before(experiment, which):
                 return done
             wanted, begin = with_known_splits(experiment, which), time.perf_counter()
-            made = make_run(wanted, data, which, fit=self.fit, say=say)
+            made = make_run(wanted, data, which, fit=self.fit, say=log)
         text = result_text(made.metrics, wanted.splits)
         return Outcome("finished", f"{text} ({duration(time.perf_counter() - begin)})")
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from zoo.benchmark.attempt import Attempt, Outcome
+from zoo.benchmark.attempt import Attempt
 from zoo.benchmark.executors import Executor, choose
 from zoo.benchmark.outlook import estimate_durations, lines
 from zoo.benchmark.plan import plan
@@ -162,14 +162,6 @@ def _round(
             elif outcome.state == "failed":
                 runs.failed.append((numbered[index].label, outcome.text))
             runs.n_finished += outcome.state == "finished"
-            progress.end(_result(outcome), outcome.state == "finished", index, is_failed(outcome))
+            text = f"FAILED: {outcome.text}" if outcome.state == "failed" else outcome.text
+            progress.end(text, outcome.state == "finished", index)
     return busy
-
-
-def is_failed(outcome: Outcome) -> bool:
-    """Whether a run failed."""
-    return outcome.state == "failed"
-
-
-def _result(outcome: Outcome) -> str:
-    return f"FAILED: {outcome.text}" if is_failed(outcome) else outcome.text

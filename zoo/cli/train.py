@@ -67,7 +67,7 @@ def with_progress(label: str, work: Callable[[Callable[[str], None]], Run]) -> R
     progress.begin(0, label)
     begin = time.perf_counter()
     try:
-        made = work(progress.say)
+        made = work(progress.update)
     except Exception:
         progress.end("failed")  # the error has a line of its own, also on a terminal
         raise

@@ -82,7 +82,7 @@ def _repeat(folder: Path, root: Path, tolerance: float) -> list[Check]:
     progress = GridProgress(1)
     progress.begin(0, "repeating")
     try:
-        return repeat(folder, root, tolerance, progress.say)
+        return repeat(folder, root, tolerance, progress.update)
     finally:
         progress.close()
 

@@ -57,7 +57,7 @@ def manifest_groups(
     path = Path(root) / MANIFEST
     if not path.is_file():
         return {}
-    rows = read_csv(path, COLUMNS, mend=_MEND)
+    rows = read_csv(path, COLUMNS, repair=_MEND)
     _check_names(path, rows, object_name, set(splits))
     mine = [row for row in rows if row["object"] == object_name and _split(row) == split]
     if not mine:

@@ -17,7 +17,7 @@ _LEARNS = {
 }
 _RESULTS_NOTE = (
     f"SegF1 at native resolution, mean over seeds, from `results/{MEASURED}`; "
-    "`results/README.md` says what these images are and are not. Seconds: fit, calibration "
+    "`results/README.md` explains what these images are and are not. Seconds: fit, calibration "
     "and all splits. ms: one image, median."
 )
 

@@ -117,8 +117,8 @@ def _notes(ours: Sequence[Entry]) -> Iterator[str]:
     apart = [f"- {entry.name}: {_runs_text(entry)}" for entry in ours if entry.name != entry.recipe]
     if apart:
         yield "Runs of one recipe with other settings stand apart:\n\n" + "\n".join(apart)
-    verdicts = {entry.name: entry.admissible for entry in ours}
-    refused = [f"- {n}: {why[len(NO) :]}" for n, why in verdicts.items() if why.startswith(NO)]
+    answers = {entry.name: entry.admissible for entry in ours}
+    refused = [f"- {n}: {why[len(NO) :]}" for n, why in answers.items() if why.startswith(NO)]
     if refused:
         yield "Not admitted by VAND 4, because\n\n" + "\n".join(refused)
     mimics = {entry.method: None for entry in ours if entry.recipe.endswith(PAPER_RECIPE)}
@@ -253,10 +253,10 @@ def _with_cost(
 def own_images_table(rows: pd.DataFrame) -> Table:
     """Return one line per run and split of own images: what image labels show, and masks."""
     before = (
-        "Found: bad images with a blob. False alarms: good images with one; to expect: per 1,000 "
-        "good images, from those held out for the threshold."
+        "Found: anomalous images with a blob. False alarms: normal images with one; to expect: per "
+        "1,000 normal images, from those held out for the threshold."
     )
-    head = ["recipe", "object", "seed", "split", "good", "bad", "found", "false alarms"]
+    head = ["recipe", "object", "seed", "split", "normal", "anomalous", "found", "false alarms"]
     head += ["to expect", "image AUROC", "SegF1", "seconds", "ms", "peak MB"]
     lines = []
     for row in rows.to_dict("records"):

@@ -31,7 +31,7 @@ _SERVER_COLUMNS = ("split", "object", *_SERVER_METRICS)
 _SERVER_SPLITS = {
     name: split for split in PRIVATE_SPLITS for name in (split, split.removeprefix("test_"))
 }
-_MEND = f"save the server's answer as CSV in UTF-8, {','.join(_SERVER_COLUMNS)}"
+_REPAIR = f"save the server's answer as CSV in UTF-8, {','.join(_SERVER_COLUMNS)}"
 
 
 def published(metric: str) -> list[Entry]:
@@ -92,7 +92,7 @@ def read_server(path: Path, objects: Sequence[str] | None = None) -> pd.DataFram
         ZooError: No such file or no CSV, other columns, a number out of range, or a split or object
             that is unknown, missing or there twice.
     """
-    rows = read_csv(path, _SERVER_COLUMNS, numbers=_SERVER_METRICS, mend=_MEND)
+    rows = read_csv(path, _SERVER_COLUMNS, numbers=_SERVER_METRICS, repair=_REPAIR)
     frame = pd.DataFrame(rows, columns=list(_SERVER_COLUMNS))
     for name in frame["split"]:
         if name not in _SERVER_SPLITS:

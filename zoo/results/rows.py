@@ -48,7 +48,7 @@ COLUMNS += (*COST, *PACKAGES, *FACTS)
 _NUMBERS = ("seed", *METRICS, EXPECTED, *COST[:-2])  # all other cells of a CSV file are text
 _TEXTS = ("scored_by", *COST[-2:], *PACKAGES, *FACTS)
 _KEEP = {"extra": "allow"}  # columns that are not named here
-_CSV_MEND = "give a file that `zoo table RUNS --format csv` wrote"
+_CSV_REPAIR = "give a file that `zoo table RUNS --format csv` wrote"
 
 
 class _CsvRow(Figures):
@@ -127,12 +127,12 @@ def _raise(error: ZooError) -> None:
 
 
 def _of_csv(path: Path) -> pd.DataFrame:
-    texts = read_csv(path, (*KEY, "segf1"), _NUMBERS, _CSV_MEND)
+    texts = read_csv(path, (*KEY, "segf1"), _NUMBERS, _CSV_REPAIR)
     lines = {
         f"line {number}": {name: _cell(name, text) for name, text in row.items()}
         for number, row in enumerate(texts, start=2)
     }
-    checked = validated(dict[Text, _CsvRow], lines, path, _CSV_MEND)
+    checked = validated(dict[Text, _CsvRow], lines, path, _CSV_REPAIR)
     return pd.DataFrame(list(checked.values()))
 
 

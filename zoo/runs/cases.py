@@ -1,4 +1,4 @@
-"""A few telling images of a split: the worst and best masks, the loudest good images."""
+"""A few telling images of a split: the worst and best masks, the highest-scoring normal images."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Case:
 
 
 class CaseCollector:
-    """Keeps the few worst and best defective images and the loudest good ones of a split.
+    """Keeps the few worst and best anomalous images and the highest-scoring normal ones of a split.
 
     A good image is a false alarm if a blob was kept; of the others those with the largest scores
     show what the method finds suspicious.
@@ -84,7 +84,7 @@ class CaseCollector:
         self.worst: list[Case] = []
         self.best: list[Case] = []
         self.false_alarms: list[Case] = []
-        self.loudest: list[Case] = []
+        self.highest_normal: list[Case] = []
 
     def update(
         self, path: Path, finished: Finished, truth: np.ndarray | None, label: int | None = None
@@ -99,7 +99,7 @@ class CaseCollector:
             self._offer(self.false_alarms, path, flagged, finished, truth, smallest=False)
         elif label == 0:
             peak = float(finished.score_map.max())
-            self._offer(self.loudest, path, peak, finished, truth, smallest=False)
+            self._offer(self.highest_normal, path, peak, finished, truth, smallest=False)
         elif label == 1:
             value = flagged
             if truth is not None:
@@ -127,7 +127,7 @@ class CaseCollector:
     def _all(self) -> Iterator[tuple[str, int, Case]]:
         """Yield kind, rank from 1, and case."""
         kinds = {"worst": self.worst, "best": self.best}
-        kinds |= {"false_alarm": self.false_alarms, "loudest_good": self.loudest}
+        kinds |= {"false_alarm": self.false_alarms, "highest_normal_score": self.highest_normal}
         for kind, cases in kinds.items():
             for rank, case in enumerate(cases, start=1):
                 yield kind, rank, case

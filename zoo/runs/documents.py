@@ -172,7 +172,7 @@ class CaseBlob(TypedDict):
 class CaseFacts(TypedDict):
     """One entry of `cases.json`: an image worth a look, and what its mask holds."""
 
-    kind: Literal["worst", "best", "false_alarm", "loudest_good"]
+    kind: Literal["worst", "best", "false_alarm", "highest_normal_score"]
     rank: Count
     picture: Name
     image: Text

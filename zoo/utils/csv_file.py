@@ -22,11 +22,11 @@ _DELIMITERS = ",;\t"
 # What Excel reads and writes first.
 _SEPARATOR_LINE = re.compile(r"sep=([,;|\t])\r?\n", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)")
-_MEND = "save it as CSV in UTF-8"
+_REPAIR = "save it as CSV in UTF-8"
 
 
 def read_csv(
-    path: str | Path, needed: Sequence[str], numbers: Sequence[str] = (), mend: str = _MEND
+    path: str | Path, needed: Sequence[str], numbers: Sequence[str] = (), repair: str = _REPAIR
 ) -> list[dict[str, str]]:
     """Return the rows of a CSV file as texts without spaces around them; blank lines are skipped.
 
@@ -38,14 +38,14 @@ def read_csv(
         needed: Columns that must be there; in the head they may be written in capitals.
         numbers: Columns, in the file or not, whose numbers may have a decimal comma where commas
             do not separate cells; what is returned has a point.
-        mend: How to repair a file that cannot be read, for the error.
+        repair: How to repair a file that cannot be read, for the error.
 
     Raises:
         ZooError: The file is missing, too large or no CSV, has another encoding, or its head lacks
             a column or has one twice.
     """
     path = Path(path)
-    text = _text(path, mend)
+    text = _text(path, repair)
     given = _SEPARATOR_LINE.match(text)
     text = text[given.end() :] if given else text
     head = next((line for line in text.split("\n") if line.strip()), "")
@@ -55,27 +55,27 @@ def read_csv(
     try:
         lines = [(reader.line_num, line) for line in reader if any(map(str.strip, line))]
     except csv.Error as error:
-        raise ZooError(f"{path} is no valid CSV ({error}): {mend}") from error
-    names = _names(path, lines[0][1] if lines else [], needed, (*needed, *numbers), mend)
+        raise ZooError(f"{path} is no valid CSV ({error}): {repair}") from error
+    names = _names(path, lines[0][1] if lines else [], needed, (*needed, *numbers), repair)
     commas = set(numbers) if delimiter != "," else set()
-    return [_row(path, number, names, line, commas, mend) for number, line in lines[1:]]
+    return [_row(path, number, names, line, commas, repair) for number, line in lines[1:]]
 
 
-def _text(path: Path, mend: str) -> str:
-    content = read_bounded(path, MAX_BYTES, mend)
+def _text(path: Path, repair: str) -> str:
+    content = read_bounded(path, MAX_BYTES, repair)
     encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         name = "UTF-16" if encoding == "utf-16" else "UTF-8"
-        raise ZooError(f"{path} is not {name} (at byte {error.start}): {mend}") from error
+        raise ZooError(f"{path} is not {name} (at byte {error.start}): {repair}") from error
     if "\0" in text:  # UTF-16 without a mark, UTF-32, a workbook
-        raise ZooError(f"{path} is no text in UTF-8: {mend}")
+        raise ZooError(f"{path} is no text in UTF-8: {repair}")
     return text
 
 
 def _names(
-    path: Path, head: Sequence[str], needed: Sequence[str], known: Sequence[str], mend: str
+    path: Path, head: Sequence[str], needed: Sequence[str], known: Sequence[str], repair: str
 ) -> list[str]:
     """Return the names of the columns, the known ones as they are written here."""
     spelt = {name.casefold(): name for name in known}
@@ -84,18 +84,18 @@ def _names(
         names.pop()
     if missing := [name for name in needed if name not in names]:
         present = ", ".join(names) or "nothing"
-        raise ZooError(f"{path} lacks the column {', '.join(missing)}, it has {present}: {mend}")
+        raise ZooError(f"{path} lacks the column {', '.join(missing)}, it has {present}: {repair}")
     if twice := [name for name in names if names.count(name) > 1]:
-        raise ZooError(f"{path} has the column '{twice[0]}' twice: {mend}")
+        raise ZooError(f"{path} has the column '{twice[0]}' twice: {repair}")
     return names
 
 
 def _row(
-    path: Path, number: int, names: list[str], line: list[str], commas: set[str], mend: str
+    path: Path, number: int, names: list[str], line: list[str], commas: set[str], repair: str
 ) -> dict[str, str]:
     cells = [cell.strip() for cell in line]
     if any(cells[len(names) :]):
-        raise ZooError(f"{path}: line {number} has {len(cells)} cells, not {len(names)}: {mend}")
+        raise ZooError(f"{path}: line {number} has {len(cells)} cells, not {len(names)}: {repair}")
     cells += [""] * (len(names) - len(cells))  # Excel leaves empty ones at the end away
     row = dict(zip(names, cells, strict=False))
     for name in commas & row.keys():

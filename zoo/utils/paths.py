@@ -23,8 +23,8 @@ def expand_home(text: str | os.PathLike[str]) -> Path:
     return path.expanduser() if path.parts[:1] == ("~",) else path
 
 
-def read_bounded(path: str | Path, n_bytes: int, mend: str = "name another file") -> bytes:
-    """Return the content of a file of at most `n_bytes`; `mend` ends the error.
+def read_bounded(path: str | Path, n_bytes: int, repair: str = "name another file") -> bytes:
+    """Return the content of a file of at most `n_bytes`; `repair` ends the error.
 
     Raises:
         ZooError: It is missing, no plain file, or larger.
@@ -32,13 +32,13 @@ def read_bounded(path: str | Path, n_bytes: int, mend: str = "name another file"
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ZooError(f"{path} is no file: {mend}")
+                raise ZooError(f"{path} is no file: {repair}")
             content = file.read(n_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         reason = getattr(error, "strerror", None) or str(error)
-        raise ZooError(f"{path} cannot be read ({reason.lower()}): {mend}") from None
+        raise ZooError(f"{path} cannot be read ({reason.lower()}): {repair}") from None
     if len(content) > n_bytes:
-        raise ZooError(f"{path} is larger than {n_bytes >> 20} MB: {mend}")
+        raise ZooError(f"{path} is larger than {n_bytes >> 20} MB: {repair}")
     return content
 
 

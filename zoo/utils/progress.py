@@ -9,15 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO, TypeVar
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 _LIVE_SECONDS = 0.5  # between updates of a terminal
 _LOG_SECONDS = 60.0  # between lines of a log file
-_MOST_LINES = 8  # of runs that go on; on a cluster there may be hundreds
+_MOST_LINES = 7  # of runs that go on
 _Item = TypeVar("_Item")
 
 
@@ -36,7 +34,7 @@ class GridProgress:
     """Prints `[3/12] label: result, about 5 min left` per run, and what goes on in between.
 
     A thread shows what runs are doing and for how long, also while a library is busy: in place at
-    the end of a terminal, else by a line now and then.
+    the end of a terminal, else by lines now and then.
 
     Args:
         n_runs: Number of runs in the grid.
@@ -61,7 +59,6 @@ class GridProgress:
         self._expected = dict(enumerate(expected))
         self._running: dict[int, _Running] = {}
         self._ended: set[int] = set()
-        self._n_failed = 0
         self._durations: list[float] = []
         self._shown: Live | None = None
         self._stop = threading.Event()
@@ -72,38 +69,34 @@ class GridProgress:
         self._running[index] = _Running(label)
         if self.live and self._shown is None:
             self._shown = Live(
-                get_renderable=self._drawn,
+                get_renderable=self._renderable,
                 console=self.console,
                 refresh_per_second=1 / _LIVE_SECONDS,
                 transient=True,
             )
             self._shown.start(refresh=True)
         elif not self.live and self._thread is None:
-            self._stop = threading.Event()
-            self._thread = threading.Thread(target=self._log, args=(self._stop,), daemon=True)
+            self._stop.clear()
+            self._thread = threading.Thread(target=self._log, daemon=True)
             self._thread.start()
 
-    def say(self, doing: str, index: int | None = None) -> None:
+    def update(self, doing: str, index: int | None = None) -> None:
         """Note what a run is doing now; without an index the oldest one that goes on."""
         index = next(iter(self._running), -1) if index is None else index
         if run := self._running.get(index):
             run.doing = doing
 
-    def end(
-        self, result: str, counts: bool = True, index: int | None = None, failed: bool = False
-    ) -> None:
+    def end(self, result: str, counts: bool = True, index: int | None = None) -> None:
         """Print the result of a run.
 
         Args:
             result: In one line.
             counts: Whether its duration is a measure of others'.
             index: Of the run; the oldest one that goes on by default.
-            failed: Whether it counts as failed.
         """
         index = next(iter(self._running)) if index is None else index
         run = self._running.pop(index)
         self._ended.add(index)
-        self._n_failed += failed
         if counts:
             self._durations.append(run.elapsed)
         self._print(f"{self._head(index, run)}: {result}{self._left()}")
@@ -126,55 +119,41 @@ class GridProgress:
         else:
             print(text, file=self.stream, flush=True)
 
-    def _log(self, stop: threading.Event) -> None:
-        while not stop.wait(_LOG_SECONDS):
-            for line in self._lines():
-                self._print(line)
+    def _log(self) -> None:
+        while not self._stop.wait(_LOG_SECONDS):
+            self._print("\n".join(self._lines()))
+
+    def _renderable(self) -> Text:
+        done = [f"{len(self._ended)} of {self.n_runs} done"] * (self.n_runs > 1)
+        return Text("\n".join([*self._lines(), *done]), no_wrap=True, overflow="ellipsis")
 
     def _lines(self) -> list[str]:
-        """Return what goes on now."""
+        """Return what goes on now; on a cluster that may be hundreds of runs."""
         running = list(self._running.items())
-        n_shown = len(running) if len(running) <= _MOST_LINES else _MOST_LINES - 1
         lines = [
             f"{self._head(index, run)}: {run.doing}, {duration(run.elapsed)}"
-            for index, run in running[:n_shown]
+            for index, run in running[:_MOST_LINES]
         ]
-        if n_shown < len(running):
-            lines.append(f"and {len(running) - n_shown} more")
+        if len(running) > _MOST_LINES:
+            lines.append(f"and {len(running) - _MOST_LINES} more")
         if lines:
             lines[-1] += self._left()
         return lines
-
-    def _drawn(self) -> Group:
-        lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in self._lines()]
-        if self.n_runs == 1:
-            return Group(*lines)
-        failed = f", {self._n_failed} failed" if self._n_failed else ""
-        done = Text(f"{len(self._ended)} of {self.n_runs} done{failed}")
-        bar = Table.grid(padding=(0, 1))
-        bar.add_row(ProgressBar(total=self.n_runs, completed=len(self._ended), width=30), done)
-        return Group(*lines, bar)
 
     def _head(self, index: int, run: _Running) -> str:
         return f"[{index + 1}/{self.n_runs}] {run.label}" if self.n_runs > 1 else run.label
 
     def _left(self) -> str:
         """Return the time left: by what was expected, or by the mean of what was done."""
-        running = dict(self._running)
-        elapsed = {index: run.elapsed for index, run in running.items()}
-        durations = self._durations
-        # A run that takes longer than the others so far is a measure of those to come.
-        longest = max(elapsed.values(), default=0.0)
-        typical = None
-        if durations:
-            mean = sum(durations) / len(durations)
-            typical = max(mean, (sum(durations) + longest) / (len(durations) + 1))
+        running, durations = dict(self._running), self._durations
+        mean = sum(durations) / len(durations) if durations else None
         left = []
-        for index in set(range(self.n_runs)) - self._ended | set(running):
-            seconds = self._expected.get(index) or typical
+        for index in set(range(self.n_runs)) - self._ended:
+            seconds = self._expected.get(index) or mean
             if seconds is None:
                 return ""
-            left.append(max(0.0, seconds - elapsed.get(index, 0.0)))
+            elapsed = running[index].elapsed if index in running else 0.0
+            left.append(max(0.0, seconds - elapsed))
         if not left:
             return ""
         return f", about {duration(max(sum(left) / self.n_jobs, *left))} left"

@@ -22,7 +22,7 @@ from zoo.utils.text import printable
 
 T = TypeVar("T")
 
-MEND = "copy it again"
+REPAIR = "copy it again"
 MAX_BYTES = 64 << 20  # of one JSON file; ours stay below one MB
 _MAX_COUNT = 2**53  # integers that JSON readers of every language agree on
 
@@ -69,17 +69,17 @@ Name = Annotated[str, PlainValidator(_name)]
 RecipeName = Annotated[str, PlainValidator(_names)]  # names joined by `/`
 
 
-def read_json(path: str | Path, mend: str = MEND) -> Any:
-    """Return what a JSON file holds, as plain data; `mend` is its repair, for the error.
+def read_json(path: str | Path, repair: str = REPAIR) -> Any:
+    """Return what a JSON file holds, as plain data; `repair` ends the error.
 
     Raises:
         ZooError: The file is missing, too large, not UTF-8 or no JSON, or it repeats a key or
             holds NaN or Infinity.
     """
-    return parse_json(read_bounded(path, MAX_BYTES, mend), path, mend)
+    return parse_json(read_bounded(path, MAX_BYTES, repair), path, repair)
 
 
-def parse_json(text: str | bytes, source: object, mend: str = MEND) -> Any:
+def parse_json(text: str | bytes, source: object, repair: str = REPAIR) -> Any:
     """Return what a JSON text holds, as plain data; arguments and errors as `read_json`."""
     try:
         if isinstance(text, bytes):
@@ -87,17 +87,17 @@ def parse_json(text: str | bytes, source: object, mend: str = MEND) -> Any:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ZooError(f"{source} is no valid JSON ({reason[:120]}): {mend}") from error
+        raise ZooError(f"{source} is no valid JSON ({reason[:120]}): {repair}") from error
 
 
-def validated(kind: type[T], data: Any, source: object, mend: str = MEND) -> T:
+def validated(kind: type[T], data: Any, source: object, repair: str = REPAIR) -> T:
     """Return plain data as a dataclass whose annotations hold.
 
     Args:
         kind: A dataclass, or any type that pydantic checks.
         data: Plain data. Unknown keys are ignored unless `__pydantic_config__` forbids them.
         source: The file that it comes from, for the error.
-        mend: How to repair it, for the error.
+        repair: How to repair it, for the error.
 
     Raises:
         ZooError: The first field that does not hold, with its value.
@@ -106,7 +106,7 @@ def validated(kind: type[T], data: Any, source: object, mend: str = MEND) -> T:
     try:
         return adapter.validate_python(data)
     except ValidationError as error:
-        raise ZooError(f"{source}: {_reason(error)}: {mend}") from None
+        raise ZooError(f"{source}: {_reason(error)}: {repair}") from None
 
 
 @cache

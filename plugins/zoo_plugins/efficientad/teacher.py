@@ -25,7 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
         recipe = TeacherRecipe(**arguments, layers=layers)
         name = source_of(recipe.images).name
         progress.begin(0, f"teacher from {recipe.backbone} on {name}")
-        state = home_made_teacher(recipe, progress.say)
+        state = home_made_teacher(recipe, progress.update)
         out.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(out) as aside:
             torch.save(state, aside)

@@ -20,7 +20,7 @@ def test_all_kept_cases_are_found_split_by_split(folder):
     found = kept_cases(folder, [])
     splits = list(dict.fromkeys(case.split for case in found))
     assert splits == ["test_private", "test_private_mixed", "test_public"]
-    assert {case.facts["kind"] for case in found} == {"worst", "best", "loudest_good"}
+    assert {case.facts["kind"] for case in found} == {"worst", "best", "highest_normal_score"}
     worst = found[0]
     assert worst.title.startswith("worst 1: SegF1 ")
     assert worst.mask_text == "1 blob, 1 defect not touched"

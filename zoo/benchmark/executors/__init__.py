@@ -43,7 +43,7 @@ class Executor(Protocol):
 
         Args:
             runs: By their number in the grid.
-            progress: Is told when a run begins and what it is doing.
+            progress: Shows which runs go on and what they are doing.
         """
         ...
 
@@ -89,7 +89,7 @@ class Sequential:
         """Attempt all runs in order."""
         for index, experiment in runs.items():
             progress.begin(index, experiment.label)
-            yield index, self.work(experiment, progress.say)
+            yield index, self.work(experiment, progress.update)
 
 
 def choose(

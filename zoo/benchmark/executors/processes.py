@@ -31,7 +31,8 @@ _SPAWN = multiprocessing.get_context("spawn")
 class Processes:
     """The executor that keeps processes, each of which takes one run after the other.
 
-    A process that is killed, by the system for want of memory say, costs its run a second attempt.
+    A process that is killed, often by the system for want of memory, costs its run a second
+    attempt.
 
     Args:
         work: What a process does with a run; it is sent there.
@@ -78,11 +79,11 @@ class Processes:
                         workers[worker.slot] = worker = self._start(worker.slot)
                         if attempts < _ATTEMPTS:
                             worker.give((index, experiment, attempts + 1), progress)
-                            progress.say(f"{reason}; tried again", index)
+                            progress.update(f"{reason}; tried again", index)
                             continue
                         kind, message = "end", _failed(experiment, f"{reason}, {attempts} times")
-                    if kind == "say":
-                        progress.say(message, index)
+                    if kind == "message":
+                        progress.update(message, index)
                         continue
                     worker.run = None
                     yield index, message
@@ -127,7 +128,7 @@ class _Worker:
             self.pipe.send(message)
 
     def wait_for_exit(self) -> str:
-        """Wait for the end of a process that was killed, and say how it came."""
+        """Wait for the end of a process that was killed, and return how it ended."""
         self.process.join()
         code = self.process.exitcode
         self.pipe.close()
@@ -190,7 +191,7 @@ def _work(pipe: Connection, setup: Setup) -> None:
         attempt = pipe.recv()  # brings torch, into a process that is set up by now
         with trusting(setup.trust):
             while (experiment := pipe.recv()) is not None:
-                pipe.send(("end", attempt(experiment, lambda text: pipe.send(("say", text)))))
+                pipe.send(("end", attempt(experiment, lambda text: pipe.send(("message", text)))))
 
 
 def _end_with_parent() -> None:

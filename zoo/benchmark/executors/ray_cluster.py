@@ -71,7 +71,7 @@ class Ray:
                     while waiting and len(pending) < progress.n_jobs:
                         index, experiment = waiting.popleft()
                         progress.begin(index, experiment.label)
-                        progress.say("on the cluster", index)
+                        progress.update("on the cluster", index)
                         pending[task.remote(self.work, experiment, self.setup)] = index
                     for reference in ray.wait(list(pending))[0]:
                         index = pending.pop(reference)

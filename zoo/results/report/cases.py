@@ -20,7 +20,7 @@ KINDS = {
     "worst": "worst",
     "best": "best",
     "false_alarm": "false alarm",
-    "loudest_good": "highest-scoring normal image",
+    "highest_normal_score": "highest-scoring normal image",
 }
 _WEBP_QUALITY = 80
 _MAX_PX = 400
@@ -51,7 +51,7 @@ class Case:
     def title(self) -> str:
         """What it is and how it was ranked."""
         kind, value = self.facts["kind"], self.facts["value"]
-        if kind == "loudest_good":
+        if kind == "highest_normal_score":
             text = f"largest score {value:.4g}"
         elif kind == "false_alarm" or not self.facts["has_truth"]:
             text = f"{100 * value:.1f} % marked"

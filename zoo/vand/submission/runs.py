@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from zoo.runs.identity import hashable_config
 from zoo.runs.maps import SavedMaps, kept_maps
 from zoo.utils.errors import ZooError
 from zoo.utils.names import check_name, check_recipe_name
-from zoo.utils.plain_yaml import read_yaml
+from zoo.utils.plain_yaml import leaves, read_yaml
 from zoo.utils.progress import counted
 from zoo.vand.submission.expected import Expected, Image, on_disk
 
@@ -30,7 +30,7 @@ _OF_AN_OBJECT = {"data.init_args.category", "seed_everything"}
 
 @dataclass(frozen=True)
 class ObjectRun:
-    """A finished run, and what its folder tells without its model being built."""
+    """A finished run, and what its folder holds, without its model being built."""
 
     folder: Path
     metrics: Metrics
@@ -117,7 +117,7 @@ def expected_of(runs: Sequence[ObjectRun], root: Path | None = None) -> Expected
 
     Args:
         runs: The runs.
-        root: The data set; by default where the runs found it, or what their kept maps tell where
+        root: The data set; by default where the runs found it, or what their kept maps hold where
             it is no more.
 
     Raises:
@@ -208,7 +208,7 @@ def evaluate_public(
 
 def _check_alike(first: ObjectRun, run: ObjectRun) -> None:
     """Raise where a setting differs between two objects: one recipe must serve them all."""
-    one, other = (dict(_flat(hashable_config(each.config))) for each in (first, run))
+    one, other = (dict(leaves(hashable_config(item.config))) for item in (first, run))
     for key in sorted((one.keys() | other.keys()) - _OF_AN_OBJECT):
         if one.get(key) != other.get(key):
             raise ZooError(
@@ -229,15 +229,6 @@ def _check_alike(first: ObjectRun, run: ObjectRun) -> None:
             f"{given.folder} was calibrated on given images, {own.folder} on images of the run: "
             "one way must serve all objects; `zoo calibrate RUN` without --good takes the run's own"
         )
-
-
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the settings of a nested configuration by their dotted names."""
-    if not isinstance(value, dict):
-        yield path, value
-        return
-    for key, inner in value.items():
-        yield from _flat(inner, f"{path}.{key}" if path else str(key))
 
 
 def _words(values: Iterable[object]) -> str:
