@@ -155,9 +155,9 @@ def test_a_transductive_model_is_not_admissible_and_the_run_says_why(
 
     monkeypatch.setattr(ZooPatchcore, "transductive", "per-split scales", raising=False)
     assert bench(recipe, mini, out) == 0
-    said = "no: transductive, one test image is scored with the help of others: per-split scales"
-    assert metrics_of(out)["vand4_admissible"] == said
-    assert f"; VAND 4 {said}" in capsys.readouterr().out
+    output = "no: transductive, one test image is scored with the help of others: per-split scales"
+    assert metrics_of(out)["vand4_admissible"] == output
+    assert f"; VAND 4 {output}" in capsys.readouterr().out
 
 
 def test_a_split_without_truth_has_counts_only(recipe, mini, out, capsys):
@@ -181,7 +181,7 @@ def test_images_of_several_sizes_are_judged_at_their_own_size(recipe, mini, out)
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["--objects", "prat"], "no object 'prat'"),
         (["--splits", "test_privat"], "no split 'test_privat'; did you mean 'test_private'?"),
@@ -189,10 +189,10 @@ def test_images_of_several_sizes_are_judged_at_their_own_size(recipe, mini, out)
         (["--seed", "1"], "did you mean '--seeds'"),
     ],
 )
-def test_typing_errors_are_one_line(recipe, mini, out, words, says, capsys):
+def test_typing_errors_are_one_line(recipe, mini, out, words, message, capsys):
     assert bench(recipe, mini, out, *words) == 1
     error = capsys.readouterr().err
-    assert says in error
+    assert message in error
     assert error.count("\n") == 1
 
 
@@ -203,7 +203,7 @@ def test_a_recipe_that_names_an_object_is_refused(recipe, mini, out, capsys):
 
 
 @pytest.mark.parametrize(
-    ("damage", "says"),
+    ("damage", "message"),
     [
         (lambda root: shutil.rmtree(root / "part" / "validation"), "no validation images"),
         (lambda root: _truncate(root), "cannot be read"),
@@ -211,11 +211,11 @@ def test_a_recipe_that_names_an_object_is_refused(recipe, mini, out, capsys):
         (lambda root: _grey_mask(root), "only 0 (normal) and 255 (defect) count"),
     ],
 )
-def test_bad_data_is_one_clear_line(recipe, mini, out, damage, says, capsys):
+def test_bad_data_is_one_clear_line(recipe, mini, out, damage, message, capsys):
     damage(mini)
     assert bench(recipe, mini, out) == 1
     [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("failed")]
-    assert says in line
+    assert message in line
 
 
 def test_scores_that_are_not_finite_are_named(recipe, mini, out, monkeypatch, capsys):

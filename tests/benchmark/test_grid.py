@@ -145,7 +145,7 @@ def test_a_folder_of_somebody_else_is_one_line(recipe, mini, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("code", "place", "says"),
+    ("code", "place", "message"),
     [
         (errno.ENOSPC, "metrics.json", "zoo: no space left for "),
         (errno.EDQUOT, "model.ckpt", "zoo: no space left for "),
@@ -153,7 +153,7 @@ def test_a_folder_of_somebody_else_is_one_line(recipe, mini, tmp_path, capsys):
     ],
 )
 def test_a_disk_that_takes_no_more_ends_the_grid(
-    recipe, mini, out, code, place, says, calls, cheap_runs, capsys
+    recipe, mini, out, code, place, message, calls, cheap_runs, capsys
 ):
     def stop(experiment, folder):
         if experiment.seed == 1:
@@ -163,7 +163,7 @@ def test_a_disk_that_takes_no_more_ends_the_grid(
     cheap_runs.before = stop
     assert bench(recipe, mini, out, "--seeds", "0", "1", "2") == 1
     error = capsys.readouterr().err
-    assert says in error
+    assert message in error
     assert error.count("\n") == 1
     assert calls == [("part", 0)]  # the third was not tried
     cheap_runs.before = lambda experiment, folder: None

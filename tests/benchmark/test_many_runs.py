@@ -17,7 +17,7 @@ from zoo.cli import main
 
 pytestmark = pytest.mark.slow
 
-# PatchCore that tells which process and device it is on, and waits there when it is told to.
+# PatchCore that tells which process and device it is on, and waits there when it is recorded to.
 SPY = """
 import os, time
 from pathlib import Path
@@ -28,8 +28,8 @@ class Spy(ZooPatchcore):
     def on_fit_start(self, *args, **kwargs):
         here = Path(os.environ["SPY"])
         name = self.trainer.datamodule.category
-        told = here / f"{name}.{len(list(here.glob(name + '.*')))}"
-        told.write_text(f"{os.getpid()} {os.environ.get('CUDA_VISIBLE_DEVICES')}")
+        recorded = here / f"{name}.{len(list(here.glob(name + '.*')))}"
+        recorded.write_text(f"{os.getpid()} {os.environ.get('CUDA_VISIBLE_DEVICES')}")
         while (here / f"hold {name}").exists():
             time.sleep(0.05)
         super().on_fit_start(*args, **kwargs)
@@ -71,7 +71,7 @@ def hashes(place, out) -> set[str]:
     return {json.loads(path.read_text())["config_hash"] for path in paths}
 
 
-def told(place, name, attempt=0) -> Path:
+def recorded(place, name, attempt=0) -> Path:
     """Wait until a run has begun."""
     path = place / "spy" / f"{name}.{attempt}"
     patience = time.monotonic() + 120
@@ -113,8 +113,8 @@ def test_processes_give_the_numbers_of_one_after_the_other(place, capsys, monkey
 def test_a_killed_worker_is_replaced_and_ctrl_c_keeps_what_is_finished(place):
     (place / "spy" / "hold two").touch()
     grid = start(place, "runs", "--jobs", "2")
-    os.kill(int(told(place, "two").read_text().split()[0]), signal.SIGKILL)
-    assert told(place, "two", attempt=1).exists()
+    os.kill(int(recorded(place, "two").read_text().split()[0]), signal.SIGKILL)
+    assert recorded(place, "two", attempt=1).exists()
     patience = time.monotonic() + 120
     while len(results(place, "runs")) < 2 and time.monotonic() < patience:
         time.sleep(0.1)
@@ -136,7 +136,7 @@ def test_a_killed_worker_is_replaced_and_ctrl_c_keeps_what_is_finished(place):
 def test_two_grids_share_a_folder_and_kill_9_leaves_nothing_that_computes_on(place):
     (place / "spy" / "hold part").touch()
     first = start(place, "runs", "--jobs", "2")
-    worker = int(told(place, "part").read_text().split()[0])
+    worker = int(recorded(place, "part").read_text().split()[0])
     second = start(place, "runs")
     printed, _ = second.communicate()
     assert second.returncode == 1
@@ -168,13 +168,13 @@ def test_a_ray_cluster_of_two_nodes_repeats_the_run_of_a_killed_worker(place, ca
         assert main(words(place, "ray", *address, "--threads", "2")) == 1
         assert "no node of the cluster has 2 cores" in capsys.readouterr().err
         grid = start(place, "ray", *address)
-        os.kill(int(told(place, "two").read_text().split()[0]), signal.SIGKILL)
+        os.kill(int(recorded(place, "two").read_text().split()[0]), signal.SIGKILL)
         (place / "spy" / "hold two").unlink()
         printed, _ = grid.communicate(timeout=300)
     finally:
         cluster.shutdown()
     assert grid.returncode == 0, printed
-    assert told(place, "two", attempt=1).exists()
+    assert recorded(place, "two", attempt=1).exists()
     assert "time unknown" in printed
     assert main(words(place, "alone")) == 0
     assert results(place, "ray") == results(place, "alone")

@@ -72,17 +72,17 @@ def carried_out(fake, folder, kinds, jobs=2, devices=()):
     return runs, stream.getvalue()
 
 
-def told(folder) -> list[list[str]]:
+def recorded(folder) -> list[list[str]]:
     return [path.read_text().split() for path in sorted(folder.glob("run*.0"))]
 
 
 def test_all_runs_are_carried_out_by_so_many_processes(fake, tmp_path):
     runs, printed = carried_out(fake, tmp_path / "out", ["short"] * 5)
     assert (runs.n_finished, runs.failed, runs.busy) == (5, [], [])
-    pids = {words[2] for words in told(tmp_path / "out")}
+    pids = {words[2] for words in recorded(tmp_path / "out")}
     assert len(pids) == 2
     assert str(os.getpid()) not in pids
-    assert {words[1] for words in told(tmp_path / "out")} == {"1"}  # threads of each
+    assert {words[1] for words in recorded(tmp_path / "out")} == {"1"}  # threads of each
     assert [printed.count(f"did run{index}") for index in range(5)] == [1] * 5
 
 
@@ -100,7 +100,7 @@ def test_each_process_sees_one_device(fake, tmp_path):
     devices = ["0", "GPU-5eb", "2"]
     runs, _ = carried_out(fake, tmp_path / "out", ["short"] * 6, jobs=3, devices=devices)
     assert runs.n_finished == 6
-    of_process = {words[2]: words[0] for words in told(tmp_path / "out")}
+    of_process = {words[2]: words[0] for words in recorded(tmp_path / "out")}
     assert sorted(of_process.values()) == ["0", "2", "GPU-5eb"]
     assert "GPU-5eb" not in os.environ.get("CUDA_VISIBLE_DEVICES", "")
 
@@ -120,13 +120,13 @@ def test_an_interruption_lets_runs_tidy_up(fake, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         carried_out(fake, out, ["short", "long", "long", "short"])
     assert {path.name for path in out.glob("*.tidied")} == {"run1.tidied", "run2.tidied"}
-    for words in told(out):
+    for words in recorded(out):
         with pytest.raises(ProcessLookupError):
             os.kill(int(words[2]), 0)
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         ({"executor": "ray", "devices": ["0"]}, "--devices is for this machine"),
         ({"address": "auto"}, "add --executor ray"),
@@ -135,9 +135,9 @@ def test_an_interruption_lets_runs_tidy_up(fake, tmp_path):
         ({"devices": ["0"]}, "there is no device 0: torch sees 0 CUDA devices here"),
     ],
 )
-def test_words_that_do_not_fit_are_one_line(words, says, monkeypatch):
+def test_words_that_do_not_fit_are_one_line(words, message, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(ZooError, match=says):
+    with pytest.raises(ZooError, match=message):
         choose(Attempt(), **words)
 
 

@@ -56,13 +56,12 @@ def test_a_manifest_names_the_physical_items(mini):
     assert all(item.startswith(("good/", "bad/")) for item in items(mini, "test_public"))
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 @pytest.mark.parametrize("file", [r"good\000_regular.png", "./good/000_regular.png"])
-def test_a_manifest_that_excel_saved_is_read(mini, encoding, delimiter, file):
+def test_a_manifest_that_excel_saved_is_read(mini, delimiter, file):
     lines = ["Object,Split,FILE,Group", f"part,test_public,{file},x"]
     text = "\r\n".join(lines).replace(",", delimiter)
-    (mini / "manifest.csv").write_bytes(text.encode(encoding))
+    (mini / "manifest.csv").write_bytes(text.encode("utf-8-sig"))
     assert items(mini, "test_public").count("x") == 1
 
 

@@ -164,10 +164,10 @@ def test_an_object_without_a_value_is_left_out_and_said(tmp_path):
     rows = read_rows([tmp_path])
     text = render(rows)
     assert "| m/quick | m | yes | 2 | 1 | - | 60.0 % | 40.0 % |" in text
-    said = "because no pixel is marked and none is to be: b (private), b (private_mixed)."
-    assert said in text
+    printed = "because no pixel is marked and none is to be: b (private), b (private_mixed)."
+    assert printed in text
     assert {row["rank"] for row in ours(rows).values()} == {1}  # means of other objects
-    assert said in page([tmp_path], "t", 0)
+    assert printed in page([tmp_path], "t", 0)
     (tmp_path / "rows.csv").write_text(render(rows, "csv"))
     assert render(read_rows([tmp_path / "rows.csv"])) == text
 

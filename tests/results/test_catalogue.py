@@ -135,6 +135,6 @@ def _texts(value):
 
 def test_the_verdict_is_that_of_measured_runs():
     measured = pd.read_csv(ROOT / "results" / "real_photographs.csv")
-    said = measured.groupby("recipe")["vand4_admissible"].first()
+    printed = measured.groupby("recipe")["vand4_admissible"].first()
     known = {fact.recipe: fact.vand4 for fact in PACKAGED}
-    assert {name: known[name] for name in said.index} == said.to_dict()
+    assert {name: known[name] for name in printed.index} == printed.to_dict()

@@ -70,7 +70,7 @@ def test_the_defaults_are_the_sizes_and_the_care_of_the_issue(run, monkeypatch, 
     assert asked == [(size, 20, 30.0) for size in ((256, 256), (512, 512), (1024, 1224))]
 
 
-def test_a_network_at_full_size_sees_the_picture_as_it_is(run, capsys):
+def test_a_network_at_full_size_sees_the_image_as_it_is(run, capsys):
     words = ("--sizes", "64x96", "--passes", "1", "--seconds", "0", "--full-size")
     assert main(["efficiency", str(run), *words]) == 0
     row = pd.read_csv(io.StringIO(capsys.readouterr().out)).iloc[0]
@@ -78,7 +78,7 @@ def test_a_network_at_full_size_sees_the_picture_as_it_is(run, capsys):
     assert (row["map_height"], row["map_width"]) == (64, 96)
 
 
-def test_a_method_that_scales_pictures_itself_sees_them_at_full_size(tmp_path, write_object):
+def test_a_method_that_scales_images_itself_sees_them_at_full_size(tmp_path, write_object):
     write_object(tmp_path / "data", "part")
     recipe = RECIPE.replace("ZooPatchcore", "ZooSuperAD").replace("image_size: 32, ", "")
     recipe = recipe.replace("coreset_sampling_ratio: 0.1", "shorter_side: 32, bank_size: 50")
@@ -108,9 +108,9 @@ def test_a_network_that_takes_no_such_size_sees_the_nearest_one(monkeypatch, str
         def __init__(self, model, calibration):
             self.model = model
 
-        def score(self, picture):
+        def score(self, image):
             [resize] = self.model.pre_processor.transform.transforms
-            size = resize.size_of(picture.shape[:2])
+            size = resize.size_of(image.shape[:2])
             if any(side % stride for side in size):
                 raise RuntimeError("sizes do not match")
             seen.append(size)
@@ -122,7 +122,7 @@ def test_a_network_that_takes_no_such_size_sees_the_nearest_one(monkeypatch, str
 
 
 def test_a_size_that_no_network_takes_is_left_out(run, tmp_path, monkeypatch, capsys):
-    def refuses(detector, picture):
+    def refuses(detector, image):
         raise RuntimeError("too small")
 
     monkeypatch.setattr("zoo.results.efficiency.TorchPredictor.score", refuses)
@@ -145,16 +145,16 @@ def test_nothing_is_overwritten(run, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["--sizes", "64"], "'64' is no size, write it as 512x512"),
         (["--passes", "0"], "--passes must be 1 or more"),
     ],
 )
-def test_typing_errors_are_one_line(run, capsys, words, says):
+def test_typing_errors_are_one_line(run, capsys, words, message):
     assert main(["efficiency", str(run), *words]) == 1
     error = capsys.readouterr().err
-    assert says in error
+    assert message in error
     assert error.count("\n") == 1
 
 
@@ -166,9 +166,9 @@ def test_no_run_is_one_line(tmp_path, capsys):
 def test_operations_are_products_and_sums_of_every_layer():
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Flatten(), nn.Linear(8 * 16 * 16, 5))
 
-    def score(picture):
+    def score(image):
         with torch.inference_mode():
-            return network(torch.from_numpy(picture).float().permute(2, 0, 1)[None])
+            return network(torch.from_numpy(image).float().permute(2, 0, 1)[None])
 
     detector = SimpleNamespace(score=score, model=network)
     counted = operations(detector, np.zeros((16, 16, 3), np.uint8))
@@ -184,7 +184,7 @@ def test_operations_are_counted_where_a_module_is_handed_a_parameter():
             self.queries, self.layer = nn.Parameter(torch.ones(2, 3)), nn.Linear(3, 5)
 
         @torch.inference_mode()
-        def score(self, picture):
+        def score(self, image):
             return self.layer(self.queries)
 
     network = Queries()

@@ -79,29 +79,29 @@ def test_without_a_light_the_score_is_that_of_the_run(runs, tmp_path, capsys):
 
 
 def test_runs_of_several_objects_are_one_table_and_one_plot(runs, capsys):
-    code, said = relight(capsys, runs, "--severities", "1", "5", "--images", "2")
-    assert code == 0, said
-    assert "**quick** (first, second)" in said
-    assert "| severity | 1 | 5 |" in said
-    assert sum(line.startswith(f"| {f}") for f in FAMILIES for line in said.splitlines()) == 6
+    code, printed = relight(capsys, runs, "--severities", "1", "5", "--images", "2")
+    assert code == 0, printed
+    assert "**quick** (first, second)" in printed
+    assert "| severity | 1 | 5 |" in printed
+    assert sum(line.startswith(f"| {f}") for f in FAMILIES for line in printed.splitlines()) == 6
     with Image.open(runs / "robustness" / "quick.png") as image:
         assert image.width > 1000
     rows = pd.read_csv(runs / "robustness" / "rows.csv")
     assert len(rows) == 2 * (1 + 6 * 2)
     assert set(rows["n_images"]) == {2}
     before = (runs / "robustness" / "rows.csv").read_bytes()
-    code, said = relight(capsys, runs)
+    code, printed = relight(capsys, runs)
     assert code == 1
-    assert "robustness exists: move it" in said
+    assert "robustness exists: move it" in printed
     assert (runs / "robustness" / "rows.csv").read_bytes() == before
 
 
 def test_copies_of_pictures_keep_their_size_and_folders(tmp_path, write_image, texture, capsys):
     path = write_image(tmp_path / "photos" / "day" / "1.jpg", texture(0))
     words = ("--families", "gain", "gamma", "--severities", "2", "4", "--out", tmp_path / "lit")
-    code, said = relight(capsys, tmp_path / "photos", *words)
+    code, printed = relight(capsys, tmp_path / "photos", *words)
     assert code == 0
-    assert "4 pictures written to" in said
+    assert "4 pictures written to" in printed
     pixels = read_image(path)
     for family in ("gain", "gamma"):
         for severity in (2, 4):
@@ -110,7 +110,7 @@ def test_copies_of_pictures_keep_their_size_and_folders(tmp_path, write_image, t
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["--families", "gian"], "unknown family of lights 'gian'; did you mean 'gain'?"),
         (["--severities", "6"], "use a whole number from 1 to 5"),
@@ -119,11 +119,11 @@ def test_copies_of_pictures_keep_their_size_and_folders(tmp_path, write_image, t
         (["--data.root", "/nowhere"], "no data at /nowhere"),
     ],
 )
-def test_typing_errors_are_one_line(runs, capsys, words, says):
-    code, said = relight(capsys, runs / "first" / "seed0", *words)
+def test_typing_errors_are_one_line(runs, capsys, words, message):
+    code, printed = relight(capsys, runs / "first" / "seed0", *words)
     assert code == 1
-    assert says in said
-    assert said.count("\n") == 1
+    assert message in printed
+    assert printed.count("\n") == 1
 
 
 def test_pictures_need_a_place_for_their_copies(tmp_path, write_image, texture, capsys):

@@ -71,7 +71,7 @@ def test_csv_is_read_back_as_the_same_table(runs, tmp_path, capsys):
 
 def test_rows_that_excel_saved_are_read(runs, tmp_path):
     text = render(read_rows([runs]), "csv").replace(",", ";").replace(".", ",")
-    (tmp_path / "rows.csv").write_text(text, encoding="utf-16")
+    (tmp_path / "rows.csv").write_text(text, encoding="utf-8-sig")
     assert render(read_rows([tmp_path / "rows.csv"])) == render(read_rows([runs]))
 
 
@@ -219,10 +219,10 @@ def test_tables_by_object_show_cost(runs):
 
 
 def test_who_is_not_admitted_is_told_with_the_reason(runs):
-    write_run(runs, "b", 0, 0.5, 0.4, vand4_admissible="no: no card says it")
+    write_run(runs, "b", 0, 0.5, 0.4, vand4_admissible="no: no card message it")
     text = render(read_rows([runs]), means_only=True)
     assert "| m/quick | m | no | 2 |" in text
-    assert "Not admitted by VAND 4, because\n\n- m/quick: no card says it" in text
+    assert "Not admitted by VAND 4, because\n\n- m/quick: no card message it" in text
 
 
 def test_rows_of_the_demo_say_that_they_compare_nothing(runs):
@@ -249,7 +249,7 @@ def test_what_a_card_assumes_stands_under_a_recipe_that_mimics_a_paper(runs, mon
 
 @pytest.fixture
 def own(tmp_path):
-    """Return a folder with two runs on somebody's own pictures: with bad ones, and without."""
+    """Return a folder with two runs on somebody's own images: with anomalous ones, and without."""
     with_bad = {"n_images": 24, "n_good": 4, "detection_rate": 0.95, "false_alarm_rate": 0.25}
     with_bad |= {"image_auroc": 0.988, "segf1": None}
     for name, splits in (("a", {"test": with_bad}), ("b", {})):
@@ -293,7 +293,7 @@ FIGURES = {"segf1": 1.5, "n_images": True, "image_auroc": "0.5", "n_good": -3, "
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "says"),
+    ("name", "change", "message"),
     [
         *(("metrics.json", {key: value}, f"{key} is") for key, value in FACTS.items() if value),
         ("metrics.json", {"splits": []}, "splits should be fields"),
@@ -307,14 +307,14 @@ FIGURES = {"segf1": 1.5, "n_images": True, "image_auroc": "0.5", "n_good": -3, "
         ("cost.json", {"versions": {"torch": 2}}, "versions.torch is '2'"),
     ],
 )
-def test_a_damaged_run_is_named_and_left_out(runs, name, change, says, capsys):
+def test_a_damaged_run_is_named_and_left_out(runs, name, change, message, capsys):
     path = runs / "m-quick" / "a" / "seed0" / name
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     for words in (["table", str(runs)], ["report", str(runs), "--out", str(runs / "r.html")]):
         assert main(words) == 1
         printed = capsys.readouterr()
         assert printed.err.startswith(f"zoo: left out: {path}: ")
-        assert says in printed.err
+        assert message in printed.err
         assert printed.err.count("\n") == 1
     assert set(read_rows([runs], lambda error: None)["object"]) == {"b"}
     with pytest.raises(ZooError, match=r"copy the run again"):
@@ -331,7 +331,7 @@ def test_what_is_no_json_is_named_and_left_out(runs, text, capsys):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "says"),
+    ("old", "new", "message"),
     [
         ("m/quick", "../x", "line 2.recipe"),
         (",a,0,", ",..,0,", "line 2.object"),
@@ -341,13 +341,13 @@ def test_what_is_no_json_is_named_and_left_out(runs, text, capsys):
         ("seed", "seat", "lacks the column seed"),
     ],
 )
-def test_rows_of_a_csv_are_checked(runs, tmp_path, old, new, says, capsys):
+def test_rows_of_a_csv_are_checked(runs, tmp_path, old, new, message, capsys):
     text = render(read_rows([runs]), "csv")
     (tmp_path / "rows.csv").write_text(text.replace(old, new, 1))
     assert main(["table", str(tmp_path / "rows.csv"), str(runs)]) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"zoo: left out: {tmp_path / 'rows.csv'}")
-    assert says in error
+    assert message in error
     assert error.count("\n") == 1
 
 

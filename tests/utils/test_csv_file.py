@@ -17,7 +17,7 @@ def read(path, content: bytes):
     return read_csv(path, ("object", "score"), numbers=("score",))
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("line", ["\n", "\r\n", "\r"])
 def test_what_people_save_is_read(tmp_path, encoding, delimiter, line):
@@ -25,8 +25,8 @@ def test_what_people_save_is_read(tmp_path, encoding, delimiter, line):
     assert read(tmp_path, text.encode(encoding)) == ROWS
 
 
-def test_capitals_spaces_quotes_and_excels_first_line_do_not_matter(tmp_path):
-    text = 'sep=;\r\nOBJECT ; "score";note;\r\n a;1,5;"x; y";\r\nb;-,5e3\r\n'
+def test_capitals_spaces_and_quotes_do_not_matter(tmp_path):
+    text = 'OBJECT ; "score";note;\r\n a;1,5;"x; y";\r\nb;-,5e3\r\n'
     rows = read(tmp_path, text.encode())
     assert [row["object"] for row in rows] == ["a", "b"]
     assert [float(row["score"]) for row in rows] == [1.5, -500.0]
@@ -46,7 +46,7 @@ def test_a_comma_between_cells_is_no_decimal_one(tmp_path):
         (b"object,score\na,1,2\n", "line 2 has 3 cells, not 2"),
         ("object,score\nTür,1\n".encode("cp1252"), r"is not UTF-8 \(at byte 14\)"),
         (TEXT.encode("utf-16-le"), "is no text in UTF-8"),
-        (b"\xff\xfeo", "is not UTF-16"),
+        (TEXT.encode("utf-16"), r"is not UTF-8 \(at byte 0\)"),
         (b'object,score\n"a,1\n', "is no valid CSV"),
     ],
 )

@@ -60,7 +60,7 @@ def test_keys_are_text():
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("[" * 500, "deep"),
         ("{a: " * 500, "deep"),
@@ -86,10 +86,10 @@ def test_keys_are_text():
         ("\ta: b", "not valid YAML"),
     ],
 )
-def test_what_grows_runs_or_means_two_things_is_refused_in_one_line(text, says):
+def test_what_grows_runs_or_means_two_things_is_refused_in_one_line(text, message):
     with pytest.raises(ZooError) as error:
         parse_yaml(text, "x")
-    assert says in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 

@@ -34,7 +34,7 @@ def paper_recipe(tmp_path, monkeypatch):
 
 @pytest.fixture
 def write_answer(tmp_path):
-    """Return a function that writes what a server said: the same values for every object."""
+    """Return a function that writes what a server printed: the same values for every object."""
 
     def write(private, mixed, au_private, au_mixed, name="server-says.csv"):
         lines = ["split,object,SegF1,AucPro_0.05,ClassF1"]

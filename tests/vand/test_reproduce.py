@@ -42,25 +42,25 @@ def packed(monkeypatch):
 
 def test_images_and_gb_come_first_then_runs_and_archive(data, tmp_path, packed, capsys):
     out = tmp_path / "runs"
-    code, said = reproduce(capsys, "patchcore", "--data.root", data, "--out", out)
-    assert code == 0, said
-    assert said.startswith("2 objects, 38 images, 0.1 MB of maps")
-    assert said.index("0.1 MB") < said.index("[1/2]") < said.index("upload")
-    assert "is not the benchmark: nothing here compares with PatchCore" in said
+    code, printed = reproduce(capsys, "patchcore", "--data.root", data, "--out", out)
+    assert code == 0, printed
+    assert printed.startswith("2 objects, 38 images, 0.1 MB of maps")
+    assert printed.index("0.1 MB") < printed.index("[1/2]") < printed.index("upload")
+    assert "is not the benchmark: nothing here compares with PatchCore" in printed
     for name in ("first", "second"):
         folder = out / "patchcore-mvtec_ad_2_paper" / name / "seed0"
         assert '"rule": "MeanStd"' in (folder / "calibration.json").read_text()
     assert packed == [(out / "patchcore-mvtec_ad_2_paper", data)]
-    code, said = reproduce(capsys, "patchcore", "--data.root", data, "--out", out)
+    code, printed = reproduce(capsys, "patchcore", "--data.root", data, "--out", out)
     assert code == 1
-    assert "patchcore-mvtec_ad_2_paper.tar.gz exists: move it" in said
+    assert "patchcore-mvtec_ad_2_paper.tar.gz exists: move it" in printed
 
 
 def test_a_dry_run_says_it_and_stops(data, tmp_path, capsys):
     words = ("--data.root", data, "--out", tmp_path / "runs", "--dry-run")
-    code, said = reproduce(capsys, "patchcore", *words)
+    code, printed = reproduce(capsys, "patchcore", *words)
     assert code == 0
-    assert "nothing was run" in said
+    assert "nothing was run" in printed
     assert not (tmp_path / "runs").exists()
 
 
@@ -70,43 +70,43 @@ def test_an_answer_is_kept_beside_the_runs_and_never_overwritten(tmp_path, write
     assert "PatchCore: published 3.7 % / 3.4 %" in reproduce(capsys, *words)[1]
     assert reproduce(capsys, *words)[1].endswith("not yet run\n")
     answer = write_answer(3.8, 3.5, 28, 26)
-    code, said = reproduce(capsys, *words, "--server", answer)
+    code, printed = reproduce(capsys, *words, "--server", answer)
     assert code == 0
-    assert "PatchCore: **reproduced**" in said
-    assert "kept as" not in said  # there are no runs that it belongs to
+    assert "PatchCore: **reproduced**" in printed
+    assert "kept as" not in printed  # there are no runs that it belongs to
     runs.mkdir(parents=True)
     assert "kept as" in reproduce(capsys, *words, "--server", answer)[1]
     assert reproduce(capsys, *words)[1].endswith("reproduced\n")
     other = write_answer(30, 30, 28, 26, "other.csv")
-    code, said = reproduce(capsys, *words, "--server", other)
+    code, printed = reproduce(capsys, *words, "--server", other)
     assert code == 1
-    assert "holds another answer of the server" in said
+    assert "holds another answer of the server" in printed
     assert (runs / "server.csv").read_bytes() == answer.read_bytes()
 
 
 def test_without_a_method_every_published_row_has_its_state(tmp_path, capsys):
-    code, said = reproduce(capsys, "--out", tmp_path)
+    code, printed = reproduce(capsys, "--out", tmp_path)
     assert code == 0
-    assert "recipe patchcore/mvtec_ad_2_paper: not yet run" in said
-    assert "MSFlow: no recipe here" in said
+    assert "recipe patchcore/mvtec_ad_2_paper: not yet run" in printed
+    assert "MSFlow: no recipe here" in printed
 
 
 def test_a_server_file_with_missing_objects_is_one_line(write_answer, capsys):
     path = write_answer(1, 1, 1, 1)
     path.write_text("\n".join(path.read_text().splitlines()[:-1]))
-    code, said = reproduce(capsys, "patchcore", "--server", path)
+    code, printed = reproduce(capsys, "patchcore", "--server", path)
     assert code == 1
-    assert "lacks walnuts of test_private_mixed: a mean needs every object" in said
-    assert said.count("\n") == 1
+    assert "lacks walnuts of test_private_mixed: a mean needs every object" in printed
+    assert printed.count("\n") == 1
 
 
 @pytest.mark.parametrize("missing", ["test_private", "validation"])
 def test_a_data_set_that_makes_no_archive_is_one_line(data, capsys, missing):
     shutil.rmtree(data / "first" / missing)
-    code, said = reproduce(capsys, "patchcore", "--data.root", data)
+    code, printed = reproduce(capsys, "patchcore", "--data.root", data)
     assert code == 1
-    assert f"object 'first' has no {missing} images" in said
-    assert said.count("\n") == 1
+    assert f"object 'first' has no {missing} images" in printed
+    assert printed.count("\n") == 1
 
 
 def test_the_benchmark_is_known_by_its_objects_and_must_be_whole(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -13,14 +12,7 @@ from zoo.utils.errors import ZooError
 from zoo.utils.paths import read_bounded
 from zoo.utils.schema import MAX_BYTES
 
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",  # the mark of UTF-32 begins with it: its zeros are found below
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 _DELIMITERS = ",;\t"
-# What Excel reads and writes first.
-_SEPARATOR_LINE = re.compile(r"sep=([,;|\t])\r?\n", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)")
 _REPAIR = "save it as CSV in UTF-8"
 
@@ -30,8 +22,8 @@ def read_csv(
 ) -> list[dict[str, str]]:
     """Return the rows of a CSV file as texts without spaces around them; blank lines are skipped.
 
-    The head decides whether commas, semicolons or tabs separate cells. UTF-8 is read with and
-    without a byte order mark, UTF-16 with one.
+    The head decides whether commas, semicolons or tabs separate cells; the encoding is UTF-8, with
+    or without a byte order mark.
 
     Args:
         path: The file.
@@ -46,10 +38,8 @@ def read_csv(
     """
     path = Path(path)
     text = _text(path, repair)
-    given = _SEPARATOR_LINE.match(text)
-    text = text[given.end() :] if given else text
     head = next((line for line in text.split("\n") if line.strip()), "")
-    delimiter = given[1] if given else max(_DELIMITERS, key=head.count)
+    delimiter = max(_DELIMITERS, key=head.count)
     content = io.StringIO(text, newline=None)
     reader = csv.reader(content, delimiter=delimiter, strict=True, skipinitialspace=True)
     try:
@@ -62,14 +52,11 @@ def read_csv(
 
 
 def _text(path: Path, repair: str) -> str:
-    content = read_bounded(path, MAX_BYTES, repair)
-    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
     try:
-        text = content.decode(encoding)
+        text = read_bounded(path, MAX_BYTES, repair).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        name = "UTF-16" if encoding == "utf-16" else "UTF-8"
-        raise ZooError(f"{path} is not {name} (at byte {error.start}): {repair}") from error
-    if "\0" in text:  # UTF-16 without a mark, UTF-32, a workbook
+        raise ZooError(f"{path} is not UTF-8 (at byte {error.start}): {repair}") from error
+    if "\0" in text:  # UTF-16, UTF-32, a workbook
         raise ZooError(f"{path} is no text in UTF-8: {repair}")
     return text
 

@@ -132,7 +132,7 @@ def test_a_repetition_gives_the_same_to_the_last_digit(made, capsys):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "says"),
+    ("spoil", "message"),
     [
         (lambda run, data: (run / "calibration.json").write_text("{}"), "not calibration.json"),
         (lambda run, data: (run / "config.yaml").open("a").write("\n"), "not config.yaml"),
@@ -144,13 +144,13 @@ def test_a_repetition_gives_the_same_to_the_last_digit(made, capsys):
         ),
     ],
 )
-def test_what_was_changed_since_is_named(made, run, tmp_path, capsys, spoil, says):
+def test_what_was_changed_since_is_named(made, run, tmp_path, capsys, spoil, message):
     data = shutil.copytree(made / "data", tmp_path / "data")
     assert verify(capsys, run, "--no-repeat", "--data.root", data)[0] == 0
     spoil(run, data)
     code, text = verify(capsys, run, "--no-repeat", "--data.root", data)
     assert code == 1
-    assert says in text
+    assert message in text
     assert "1 of" in text
 
 
@@ -192,7 +192,7 @@ def test_a_record_that_tells_of_other_images_does_not_hold(run, capsys, name):
 def test_a_record_of_test_images_read_elsewhere_does_not_hold(made, run, capsys, kind, split):
     image = made / "data" / "part" / split
     original = (run / "attestation.json").read_text()
-    for path, says in (
+    for path, message in (
         (image, "other files read lie outside the data set, but not"),
         ("/dev/shm/copy.bin", "a copy of a hidden image, but not"),
     ):
@@ -203,7 +203,7 @@ def test_a_record_of_test_images_read_elsewhere_does_not_hold(made, run, capsys,
         code, text = verify(capsys, run, "--no-repeat")
         assert code == 1
         failed = [line for line in text.splitlines() if line.startswith("FAIL")]
-        assert any(says in line for line in failed)
+        assert any(message in line for line in failed)
 
 
 @pytest.mark.parametrize("inside", ["part/test_public/good", "part/train/good", "part"])
@@ -219,7 +219,7 @@ def test_a_recipe_that_names_images_of_the_data_set_is_refused(made, tmp_path, c
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["plain/quick/part/seed0"], "was not sealed: `zoo bench --sealed`"),
         (["plain"], "no sealed run in"),
@@ -227,10 +227,10 @@ def test_a_recipe_that_names_images_of_the_data_set_is_refused(made, tmp_path, c
         (["nowhere"], "no such folder"),
     ],
 )
-def test_typing_errors_are_one_line(made, capsys, words, says):
+def test_typing_errors_are_one_line(made, capsys, words, message):
     code, text = verify(capsys, made / words[0], *words[1:])
     assert code == 1
-    assert says in text
+    assert message in text
     assert text.count("\n") == 1
 
 
@@ -240,13 +240,13 @@ def test_a_damaged_record_is_one_line(run, capsys):
     assert "attestation.json is no valid JSON" in verify(capsys, run)[1]
     (run / "attestation.json").write_text('{"format": 99}')
     assert "is of format 99" in verify(capsys, run)[1]
-    for key, value, says in (
+    for key, value, message in (
         ("outputs", {"../../x": "0" * 64}, "outputs.../../x"),
         ("reads", {**record["reads"], "data": {"a": "0"}}, "reads.data.a is '0'"),
         ("format", 1, "is not the file that the run wrote"),
     ):
         (run / "attestation.json").write_text(json.dumps({**record, key: value}))
-        assert says in verify(capsys, run)[1]
+        assert message in verify(capsys, run)[1]
 
 
 def test_a_method_that_reaches_for_test_images_voids_the_run(made, tmp_path, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""Run folders of figures that were made up, pictures and histograms included, without torch."""
+"""Run folders of figures that were made up, images and histograms included, without torch."""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ def test_a_damaged_list_is_named_and_the_other_splits_are_shown(folder, content)
     missing = []
     found = kept_cases(folder, missing)
     assert {case.split for case in found} == {"test_private_mixed", "test_public"}
-    [said] = missing
-    assert said.startswith(f"cases of test_private: {folder / 'cases/test_private/cases.json'}")
+    [printed] = missing
+    assert printed.startswith(f"cases of test_private: {folder / 'cases/test_private/cases.json'}")
 
 
 def test_what_is_gone_or_no_picture_is_left_out(folder):

@@ -198,7 +198,7 @@ def test_the_demo_ends_with_a_report(runs, monkeypatch, capsys):
 
 
 def test_what_is_wrong_is_one_line(runs, tmp_path, capsys):
-    for words, said in (
+    for words, printed in (
         ([str(tmp_path / "none")], "no results at"),
         ([str(runs), "--cases", "-1"], "--cases -1: give 0 or more"),
         ([str(runs), "--out", str(tmp_path)], "is a folder: give a file"),
@@ -209,7 +209,7 @@ def test_what_is_wrong_is_one_line(runs, tmp_path, capsys):
     ):
         assert main(["report", *words]) == 1
         error = capsys.readouterr().err
-        assert said in error
+        assert printed in error
         assert error.count("\n") == 1
 
 

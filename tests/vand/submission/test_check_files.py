@@ -75,17 +75,17 @@ def test_a_map_that_is_turned(submission, score_map, write_tiff, finding):
 
 
 @pytest.mark.parametrize(
-    ("value", "says"),
+    ("value", "message"),
     [
         (np.inf, "1 pixels are infinite and 0 NaN"),
         (-np.inf, "1 pixels are infinite and 0 NaN"),
         (np.nan, "0 pixels are infinite and 1 NaN"),
     ],
 )
-def test_scores_that_are_not_finite(submission, score_map, write_tiff, finding, value, says):
+def test_scores_that_are_not_finite(submission, score_map, write_tiff, finding, value, message):
     score_map[3, 3] = value
     write_tiff(submission.map, score_map)
-    assert says in finding().what
+    assert message in finding().what
 
 
 def test_a_constant_map(submission, score_map, write_tiff, finding):
@@ -132,7 +132,7 @@ def test_a_file_that_is_far_too_large_is_not_read(submission, finding):
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "message"),
     [
         (lambda m: PIL.fromarray(m * 255).convert("RGB"), "RGB: a mask has one channel"),
         (lambda m: PIL.fromarray(m * 255).convert("RGBA"), "RGBA: a mask has one channel"),
@@ -147,9 +147,9 @@ def test_a_file_that_is_far_too_large_is_not_read(submission, finding):
         (lambda m: PIL.fromarray(m[::2, ::2] * 255), "20x12, its image is 40x24"),
     ],
 )
-def test_masks_that_are_none(submission, mask, write_png, finding, make, says):
+def test_masks_that_are_none(submission, mask, write_png, finding, make, message):
     write_png(submission.mask, make(mask))
-    assert says in finding().what
+    assert message in finding().what
 
 
 def test_palette_whose_indices_are_0_and_255(submission, mask, write_png, finding):

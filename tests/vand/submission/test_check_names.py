@@ -1,4 +1,4 @@
-"""Every name, count and folder that the server rejects is found and said in a line."""
+"""Every name, count and folder that the server rejects is found and printed in a line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.vand.submission.expected import MAPS, MASKS
 
 
 @pytest.fixture
-def said(submission):
+def printed(submission):
     """Return a function that checks the submission and returns its findings as text."""
     return lambda: [str(each) for each in check(submission.folder, submission.expected)]
 
@@ -21,41 +21,41 @@ def test_a_sound_submission_passes(submission):
 
 
 @pytest.mark.parametrize("tree", [MAPS, MASKS])
-def test_a_missing_tree_is_one_finding(submission, said, tree):
+def test_a_missing_tree_is_one_finding(submission, printed, tree):
     shutil.rmtree(submission.folder / tree)
-    [line] = said()
+    [line] = printed()
     assert line.startswith(f"error: {tree}: missing: a submission needs")
 
 
 @pytest.mark.parametrize("tree", [MAPS, MASKS])
 @pytest.mark.parametrize("place", ["gear", "lid/test_private", "lid/test_private_mixed"])
-def test_a_missing_object_or_split_is_one_finding(submission, said, tree, place):
+def test_a_missing_object_or_split_is_one_finding(submission, printed, tree, place):
     shutil.rmtree(submission.folder / tree / place)
-    [line] = said()
+    [line] = printed()
     kind = "split" if "/" in place else "object"
     assert line == f"error: {tree}/{place}: missing: the test's data has this {kind}"
 
 
 @pytest.mark.parametrize("tree", [MAPS, MASKS])
-def test_one_missing_file(submission, said, tree):
+def test_one_missing_file(submission, printed, tree):
     path = submission.folder / submission.image.place(tree)
     path.unlink()
-    [line] = said()
+    [line] = printed()
     assert line == f"error: {path.parent.relative_to(submission.folder).as_posix()}: 3 files, " + (
         f"4 expected; missing {path.name}"
     )
 
 
-def test_a_foreign_object_is_one_finding(submission, said):
+def test_a_foreign_object_is_one_finding(submission, printed):
     for tree in (MAPS, MASKS):
         shutil.copytree(submission.folder / tree / "gear", submission.folder / tree / "spoon")
-    lines = said()
+    lines = printed()
     assert len(lines) == 2
     assert all("spoon: no object of the test's data (gear, lid); --data.root" in x for x in lines)
 
 
 @pytest.mark.parametrize(
-    ("place", "says"),
+    ("place", "message"),
     [
         ("notes.txt", "error: notes.txt: only anomaly_images and"),
         ("extra/a/b.txt", "error: extra: only anomaly_images and"),
@@ -73,12 +73,12 @@ def test_a_foreign_object_is_one_finding(submission, said):
         (f"{MASKS}/gear/test_private/000_regular", "from 000_regular.png"),
     ],
 )
-def test_anything_superfluous_is_found(submission, said, place, says):
+def test_anything_superfluous_is_found(submission, printed, place, message):
     path = submission.folder / place
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    [line] = said()
-    assert says in line
+    [line] = printed()
+    assert message in line
 
 
 @pytest.mark.parametrize(
@@ -90,23 +90,23 @@ def test_anything_superfluous_is_found(submission, said, place, says):
     ],
 )
 def test_what_the_system_left_behind_in_a_folder_is_not_packed_and_not_found(
-    submission, said, place
+    submission, printed, place
 ):
     (submission.folder / place).touch()
-    assert not said()
+    assert not printed()
 
 
-def test_an_empty_folder_is_superfluous_too(submission, said):
+def test_an_empty_folder_is_superfluous_too(submission, printed):
     (submission.folder / MAPS / "spoon").mkdir()
     (submission.folder / "empty").mkdir()
-    assert len(said()) == 2
+    assert len(printed()) == 2
 
 
-def test_numbers_from_001_are_said_for_each_folder(submission, said):
+def test_numbers_from_001_are_said_for_each_folder(submission, printed):
     folder = submission.folder / MAPS / "gear" / "test_private"
     for number in reversed(range(4)):
         (folder / f"{number:03d}_regular.tiff").rename(folder / f"{number + 1:03d}_regular.tiff")
-    lines = said()
+    lines = printed()
     assert "4 files, 4 expected; missing 000_regular.tiff" in lines[0]
     assert "004_regular.tiff: no image has this name" in lines[1]
 

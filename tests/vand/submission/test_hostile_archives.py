@@ -131,7 +131,7 @@ def test_members_that_are_each_small_enough(refused):
 
 
 @pytest.mark.parametrize(
-    ("parts", "says"),
+    ("parts", "message"),
     [
         ([header(tarfile.REGTYPE, -512)], "claims -512 bytes"),  # would lead back
         ([extension(tarfile.XHDTYPE, pax(size=-512)), header(b"0", 0)], "claims -512"),
@@ -151,9 +151,9 @@ def test_members_that_are_each_small_enough(refused):
         ([extension(tarfile.XHDTYPE, pax(path="a" * 2000)), header(b"0", 0)], "of 2,000 letters"),
     ],
 )
-def test_headers_that_lie(refused, parts, says):
+def test_headers_that_lie(refused, parts, message):
     error, _ = refused(*parts, bytes(1024))
-    assert says in error
+    assert message in error
 
 
 def test_long_names_of_every_form_are_read(submission, tmp_path):

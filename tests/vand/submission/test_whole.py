@@ -40,7 +40,7 @@ def test_all_real_names_and_counts_pass(root, tmp_path, write_submission, capsys
     archive = pack(folder, tmp_path / "entry.tar.gz", "entry")
     assert main(["submit", "--check", str(archive), "--data.root", str(root)]) == 0
     assert "is fit: 4090 maps and 4090 masks of 8 objects" in capsys.readouterr().out
-    # Without being told of the small images every size is wrong, and nothing else is.
+    # Without knowing of the small images every size is wrong, and nothing else is.
     assert main(["submit", "--check", str(archive)]) == 1
     out = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("error: ") for line in out) == 4
