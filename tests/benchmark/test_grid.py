@@ -188,7 +188,7 @@ def test_a_damaged_run_is_named_and_made_again(recipe, mini, out, name, calls, c
     assert main(["export", str(path.parent)]) == 1
     assert f"zoo: {path} is " in capsys.readouterr().err
     assert bench(recipe, mini, out) == 0
-    assert "quick · part · seed 0 · 1 to do again, damaged" in capsys.readouterr().out
+    assert "quick · part · seed 0 · to do again, damaged" in capsys.readouterr().out
     assert len(calls) == 2
     assert path.read_bytes() == sound
     assert (path.parent / "notes.txt").read_text() == "mine"

@@ -52,7 +52,7 @@ def test_a_recipe_is_one_line():
     ]
     assert printed(rows, jobs=2) == [
         "  a · x, y · seeds 0 1 · 2 finished before, 2 to do, about 40 s each",
-        "  b · y · seed 0 · 1 to do",
+        "  b · y · seed 0 · to do",
         "about 40 s by what past runs took, and 1 of unknown time; 2 at a time, 1 thread each",
     ]
 

@@ -85,6 +85,7 @@ def _line(recipe: str, row: Sequence[EstimatedDuration]) -> str:
     names = ", ".join(objects) if len(objects) <= _MOST_NAMES else f"{len(objects)} objects"
     states = Counter(planned.state for planned in row)
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    counts = counts if len(row) > 1 else row[0].state
     known = [p.seconds for p in row if not p.is_finished and p.seconds is not None]
     mean = f", about {duration(sum(known) / len(known))} each" if known else ""
     seed = f"seed{'s' * (len(seeds) > 1)} {' '.join(map(str, seeds))}"
