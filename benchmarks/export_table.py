@@ -28,9 +28,9 @@ from zoo.metrics import PixelCounts
 from zoo.predict.graph import GraphPredictor
 from zoo.predict.predictor import Predictor
 from zoo.runs.agreement import check_graphs, standard_images
+from zoo.runs.api import load
 from zoo.runs.check import check_run, runs_below
 from zoo.runs.export import NormalImages, export_run, graph_paths
-from zoo.runs.load import load
 from zoo.runs.normal_images import datamodule_of
 from zoo.utils.errors import ZooError
 from zoo.utils.process import quiet

@@ -43,11 +43,15 @@ def measure(work: Path, recipe: str) -> list[dict[str, Any]]:
     """Return one row per step."""
     from zoo.benchmark.bench import bench
     from zoo.data.tiny import write_tiny
+    from zoo.data.tiny.plan import Size
+    from zoo.data.tiny.scene import Frame
     from zoo.vand.submission.check import check
     from zoo.vand.submission.runs import expected_of, find_runs
     from zoo.vand.submission.write import pack
 
-    data = write_tiny(work / "data", size="real", progress=print)
+    frame = Frame(2448, 2048, magnification=3.0, oversampling=1)  # in finer detail
+    size = Size("real", {"beans": frame}, ("beans",), 6, 2, public=(1, 1), private=(1, 2))
+    data = write_tiny(work / "data", size=size, progress=print)
     if bench([recipe], data, splits=["test_private"], out=work / "runs").failed:
         raise SystemExit("the run failed")
     [run] = find_runs([work / "runs"])

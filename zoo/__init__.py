@@ -7,8 +7,7 @@ from zoo.utils.lazy import lazy_names
 if TYPE_CHECKING:
     from zoo.benchmark.bench import bench
     from zoo.results.table import table
-    from zoo.runs.fit_images import fit
-    from zoo.runs.load import load
+    from zoo.runs.api import fit, load
     from zoo.runs.run import Run
 
 __version__ = "0.1.0"
@@ -21,8 +20,8 @@ __getattr__ = lazy_names(
     {
         "Run": "zoo.runs.run",
         "bench": "zoo.benchmark.bench",
-        "fit": "zoo.runs.fit_images",
-        "load": "zoo.runs.load",
+        "fit": "zoo.runs.api",
+        "load": "zoo.runs.api",
         "table": "zoo.results.table",
     },
 )

@@ -70,7 +70,7 @@ def test_fit_test_and_predict_keep_anomalibs_flags(data, tmp_path, capsys):
 
 
 def test_train_goes_on_from_a_checkpoint(data, tmp_path, monkeypatch):
-    from zoo.runs.engine import RunEngine
+    from zoo.runs.training import RunEngine
 
     asked = []
 

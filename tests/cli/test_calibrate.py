@@ -62,7 +62,7 @@ def run_with_maps(fitted_run, tmp_path) -> Path:
 
 @pytest.fixture
 def lamp(tmp_path, texture, write_image) -> Path:
-    """Return a folder of six good pictures under a new lamp."""
+    """Return a folder of six normal images under a new lamp."""
     for index in range(6):
         write_image(tmp_path / "lamp" / f"{index}.png", texture(300 + index) // 2)
     return tmp_path / "lamp"
@@ -147,7 +147,7 @@ def test_a_new_rule_holds_and_the_old_calibration_is_kept(run, calibrate):
     assert zoo.load(run).calibration == read(run)
 
 
-def test_new_pictures_keep_the_rule_and_judge_the_old_thresholds(run, lamp, calibrate):
+def test_new_images_keep_the_rule_and_judge_the_old_thresholds(run, lamp, calibrate):
     old = read(run)
     code, lines, said = calibrate(run, "--good", lamp)
     assert code == 0
@@ -165,7 +165,7 @@ def test_new_pictures_keep_the_rule_and_judge_the_old_thresholds(run, lamp, cali
     assert not said
 
 
-def test_calibrating_twice_on_the_same_pictures_flatters_nobody(run, lamp, calibrate):
+def test_calibrating_twice_on_the_same_images_flatters_nobody(run, lamp, calibrate):
     first = calibrate(run, "--good", lamp)[1]
     again = calibrate(run, "--good", lamp)[1]
     assert again[1] == again[3] == first[3]
@@ -230,12 +230,12 @@ def test_an_old_calibration_that_cannot_be_read_does_not_matter(run, calibrate):
     assert read(run).n_images == 3
 
 
-def test_pictures_that_the_model_learned_from_are_refused(run, lamp, calibrate):
+def test_images_that_the_model_learned_from_are_refused(run, lamp, calibrate):
     code, _, error = calibrate(run, "--good", data_root(run) / "part" / "train")
     assert code == 1
-    assert "4 of 4 pictures are some that run" in error
+    assert "4 of 4 images are some that run" in error
     (lamp / "link.png").symlink_to(data_root(run) / "part" / "train" / "good" / "000_regular.png")
-    assert "1 of 7 pictures" in calibrate(run, "--good", lamp)[2]
+    assert "1 of 7 images" in calibrate(run, "--good", lamp)[2]
 
 
 def test_the_calibration_names_its_images(run):
@@ -316,14 +316,14 @@ def test_test_images_of_other_objects_are_known_too(run, lamp, calibrate, write_
         shutil.copy(other / "test_private_mixed" / "003_mixed.png", lamp / "7.png")
         code, _, error = calibrate(run, "--good", lamp)
         assert code == 1
-        assert "1 of 7 pictures are test images, such as" in error
+        assert "1 of 7 images are test images, such as" in error
     finally:
         shutil.rmtree(other)
 
 
 def test_copies_of_training_images_are_refused(run, lamp, calibrate):
     shutil.copy(data_root(run) / "part/train/good/000_regular.png", lamp / "new.png")
-    assert "1 of 7 pictures are some that run" in calibrate(run, "--good", lamp)[2]
+    assert "1 of 7 images are some that run" in calibrate(run, "--good", lamp)[2]
 
 
 def move_data(run: Path) -> None:
@@ -347,7 +347,7 @@ def test_images_that_are_gone_or_changed_want_others(run, lamp, calibrate, damag
     code, _, error = calibrate(run)
     assert code == 1
     assert says in error
-    assert error.rstrip().endswith("give pictures with --good DIR")
+    assert error.rstrip().endswith("give images with --good DIR")
     assert error.count("\n") == 1
     assert calibrate(run, "--good", lamp)[0] == 0
 
@@ -358,7 +358,7 @@ def test_images_that_are_gone_or_changed_want_others(run, lamp, calibrate, damag
         (["--rule", "quantil"], "did you mean 'Quantile'"),
         (["--rule", "quantile(qq=1)"], "did you mean 'q'"),
         (["--good", "nowhere"], "no images at nowhere"),
-        (["--good", "one"], "1 picture in one: a threshold needs 2"),
+        (["--good", "one"], "1 image in one: a threshold needs 2"),
         (["--undo", "--rule", "quantile"], "it takes no --good and no --rule"),
         (["--undo"], "has no older calibration"),
         (["--god", "x"], "did you mean '--good'"),
@@ -376,7 +376,7 @@ def test_mistakes_are_one_line(run, calibrate, words, says, tmp_path, monkeypatc
     assert files(run) == before
 
 
-def test_a_damaged_picture_is_named(run, lamp, calibrate):
+def test_a_damaged_image_is_named(run, lamp, calibrate):
     (lamp / "3.png").write_bytes(b"")
     code, _, error = calibrate(run, "--good", lamp)
     assert code == 1

@@ -47,7 +47,7 @@ def test_help_imports_nothing_heavy(words):
         (["bench", "quickstrat", "--data.root", "."], "no object in"),
         (["table", "nowhere"], "no results at nowhere"),
         (["table", ".", "--format", "xml"], "invalid choice: 'xml'"),
-        (["tiny", "x", "--size", "huge"], "huge"),
+        (["tiny", "x", "--sed", "1"], "did you mean '--seed'"),
         (["show", "patchcor"], "did you mean 'patchcore'"),
     ],
 )

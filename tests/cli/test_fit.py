@@ -29,7 +29,7 @@ FILES |= {"cost.json", "cases", "rule_histograms.npz", "checksums.json"}
 
 @pytest.fixture
 def shots(tmp_path, texture, write_image, monkeypatch):
-    """Stand in a folder with a recipe, 8 good pictures, 2 bad ones and their masks."""
+    """Stand in a folder with a recipe, 8 normal images, 2 bad ones and their masks."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "quick.yaml").write_text(RECIPE, encoding="utf-8")
     for index in range(8):
@@ -58,7 +58,7 @@ def no_fit(cheap_runs):
     cheap_runs.before = lambda experiment, folder: pytest.fail("the fit began")
 
 
-def test_good_pictures_alone_give_thresholds_and_what_to_expect(shots, capsys):
+def test_normal_images_alone_give_thresholds_and_what_to_expect(shots, capsys):
     assert fit() == 0
     folder = shots / "detector"
     assert {path.name for path in folder.iterdir()} == FILES
@@ -70,9 +70,9 @@ def test_good_pictures_alone_give_thresholds_and_what_to_expect(shots, capsys):
     printed = capsys.readouterr().out
     assert "8 normal images: 6 to learn from, 2 for the threshold\n" in printed
     assert "few normal images: a threshold that rests on 2 may be far off" in printed
-    assert "no bad pictures were given" in printed
+    assert "no anomalous images were given" in printed
     assert "false alarms to expect: " in printed
-    assert "next: zoo predict detector PICTURE_OR_FOLDER" in printed
+    assert "next: zoo predict detector IMAGE_OR_FOLDER" in printed
 
 
 def test_many_false_alarms_come_with_a_way_out(shots, capsys, monkeypatch):
@@ -86,7 +86,7 @@ def test_many_false_alarms_come_with_a_way_out(shots, capsys, monkeypatch):
     assert "new: threshold" in capsys.readouterr().out
 
 
-def test_bad_pictures_without_masks_give_figures_per_image(shots, capsys):
+def test_anomalous_images_without_masks_give_figures_per_image(shots, capsys):
     assert fit("--bad", "bad", "--out", "run") == 0
     values = metrics_of(shots / "run")["splits"]["test"]
     assert values["n_images"] == 3
@@ -96,7 +96,7 @@ def test_bad_pictures_without_masks_give_figures_per_image(shots, capsys):
     kinds = {path.name.split("_")[0] for path in (shots / "run/cases/test").iterdir()}
     assert {"worst", "best"} <= kinds
     printed = capsys.readouterr().out
-    assert f"found {2 * values['detection_rate']:.0f} of 2 bad pictures" in printed
+    assert f"found {2 * values['detection_rate']:.0f} of 2 anomalous images" in printed
     assert "SegF1" not in printed
 
 
@@ -114,16 +114,16 @@ def test_a_mask_that_is_missing_is_named(shots, capsys):
     assert metrics_of(shots / "detector")["splits"]["test"]["segf1"] is None
 
 
-def test_two_pictures_are_enough_to_begin_with(shots, capsys):
+def test_two_images_are_enough_to_begin_with(shots, capsys):
     for path in sorted((shots / "good").rglob("*.jpg"))[2:]:
         path.unlink()
     assert fit() == 0
     assert metrics_of(shots / "detector")["expected_false_alarms"] is None
-    assert "one picture for the threshold cannot tell" in capsys.readouterr().out
+    assert "one image for the threshold cannot tell" in capsys.readouterr().out
 
 
 def test_the_run_is_used_again(shots):
-    from zoo.runs.load import load
+    from zoo.runs.api import load
 
     assert fit("--keep", "maps") == 0
     assert (shots / "detector/maps/validation/index.json").is_file()
@@ -243,11 +243,11 @@ MISTAKES = {
     "no such folder": (lambda shots: ["--good", "god"], "no images at god: no such folder"),
     "a file": (_one_file, "a file, not a folder"),
     "an empty folder": (_empty, "no image in empty: they end in"),
-    "one picture": (_alone, "good: at least 2 are needed"),
+    "one image": (_alone, "good: at least 2 are needed"),
     "a video only": (_video_only, "clip.mp4: video, of which ffmpeg makes images"),
-    "a broken picture": (_broken, "IMG_3.jpg cannot be read"),
+    "a broken image": (_broken, "IMG_3.jpg cannot be read"),
     "good is bad": (lambda shots: ["--bad", "good"], "good is given twice"),
-    "one picture in both": (_twin, "good/copy.jpg: normal or anomalous?"),
+    "one image in both": (_twin, "good/copy.jpg: normal or anomalous?"),
     "masks without bad": (lambda shots: ["--masks", "masks"], "but no anomalous images"),
     "a JPEG mask": (_smeared, "save masks as PNG"),
     "a mask too small": (_small_mask, "is 9x9, its image is 64x48"),
@@ -255,7 +255,7 @@ MISTAKES = {
     "no mask fits": (_foreign_mask, "IMG_0.jpg wants IMG_0.png or IMG_0_mask.png"),
     "a folder of somebody": (lambda shots: ["--out", "."], "is not empty and holds no run"),
     "out is a file": (lambda shots: ["--out", "quick.yaml"], "is a file"),
-    "out among the pictures": (lambda shots: ["--out", "good/new"], "good/new lies in good"),
+    "out among the images": (lambda shots: ["--out", "good/new"], "good/new lies in good"),
     "another detector": (_another_detector, "holds a detector of 'screws'"),
     "too few drawn": (lambda shots: ["--max-good", "0"], "max_good is 0"),
     "a wrong word": (lambda shots: ["--mask", "masks"], "did you mean '--masks'"),
@@ -277,7 +277,7 @@ def test_mistakes_are_one_line_before_the_fit(shots, no_fit, capsys, mistake, sa
     assert sorted(shots.rglob("*")) == before
 
 
-def test_a_picture_torn_in_the_middle_is_named(shots, capsys):
+def test_an_image_torn_in_the_middle_is_named(shots, capsys):
     path = shots / "good/day 1/IMG_3.jpg"
     path.write_bytes(path.read_bytes()[:-300])
     assert fit() == 1
@@ -308,7 +308,7 @@ def test_bad_and_masks_may_lie_inside_the_good_folder(shots):
     assert values["segf1"] is not None
 
 
-def test_pictures_of_several_sizes_and_kinds_are_fitted(shots):
+def test_images_of_several_sizes_and_kinds_are_fitted(shots):
     for index, mode in enumerate(("L", "RGBA", "CMYK")):
         path = shots / f"good/day 0/IMG_{2 * index}.jpg"
         with Image.open(path) as image:
@@ -363,7 +363,7 @@ def test_the_help_names_every_option(capsys):
         assert option in printed
 
 
-def test_the_table_shows_runs_on_own_pictures(shots, capsys):
+def test_the_table_shows_runs_on_own_images(shots, capsys):
     assert fit("--out", "runs/a") == 0
     assert fit("--bad", "bad", "--out", "runs/b") == 0
     capsys.readouterr()

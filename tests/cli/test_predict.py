@@ -1,4 +1,4 @@
-"""`zoo predict`: JSON lines, masks and overlays of pictures, folders and folders being filled."""
+"""`zoo predict`: JSON lines, masks and overlays of images, folders and folders being filled."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def bad(run) -> list[Path]:
 
 @pytest.fixture
 def shots(tmp_path, bad, texture, write_image) -> Path:
-    """Return a folder of a defective and two good pictures, one of another size."""
+    """Return a folder of a defective and two normal images, one of another size."""
     folder = tmp_path / "shots"
     write_image(folder / "monday" / "1.png", texture(100))
     write_image(folder / "tuesday" / "1.png", texture(101, (30, 40)))
@@ -83,7 +83,7 @@ def files(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
-def test_each_picture_is_a_line_a_mask_and_an_overlay(run, shots, predict):
+def test_each_image_is_a_line_a_mask_and_an_overlay(run, shots, predict):
     code, lines, said = predict("shots")
     assert code == 0
     assert lines == kept()
@@ -175,7 +175,7 @@ def test_the_lines_are_those_of_this_command(shots, predict):
     assert len(predict(shots / "2.png")[1]) == len(kept()) == 1
 
 
-def test_a_damaged_picture_is_a_line_and_the_others_go_on(shots, predict):
+def test_a_damaged_image_is_a_line_and_the_others_go_on(shots, predict):
     (shots / "0.png").write_bytes(b"")
     (shots / "1.jpg").write_bytes((shots / "2.png").read_bytes()[:200])
     for batch_size in (1, 3):
@@ -190,7 +190,7 @@ def test_a_damaged_picture_is_a_line_and_the_others_go_on(shots, predict):
         assert ", 2 failed, " in said
 
 
-def test_pictures_of_one_name_do_not_overwrite_each_other(shots, predict, tmp_path):
+def test_images_of_one_name_do_not_overwrite_each_other(shots, predict, tmp_path):
     shutil.copytree(shots, tmp_path / "more" / "shots")
     Image.open(shots / "2.png").save(shots / "2.bmp")
     Image.open(shots / "2.png").save(shots / "2.jpg")
@@ -207,7 +207,7 @@ def test_pictures_of_one_name_do_not_overwrite_each_other(shots, predict, tmp_pa
     assert masks[str(tmp_path / "more/shots/monday/1.png")] == "masks/more/shots/monday/1.png"
 
 
-def test_pictures_given_one_by_one_keep_their_names(bad, predict):
+def test_images_given_one_by_one_keep_their_names(bad, predict):
     lines = predict(*bad)[1]
     assert [line["mask"] for line in lines] == [f"masks/{path.name}" for path in bad]
 
@@ -236,7 +236,7 @@ def test_what_is_left_out_is_said_and_not_judged(shots, predict):
     assert ", 1 failed, " in said
 
 
-def test_a_much_larger_picture_is_said_once(shots, predict, texture, write_image):
+def test_a_much_larger_image_is_said_once(shots, predict, texture, write_image):
     for index in range(2):
         write_image(shots / f"large{index}.png", texture(index, (192, 256)))
     _, lines, said = predict(shots)
@@ -246,7 +246,7 @@ def test_a_much_larger_picture_is_said_once(shots, predict, texture, write_image
     assert Image.open(Path("predictions", lines[1]["mask"])).size == (256, 192)
 
 
-def test_nothing_of_a_picture_is_kept(shots, predict, monkeypatch):
+def test_nothing_of_an_image_is_kept(shots, predict, monkeypatch):
     alive, most, real = [], [], Prediction.overlay
 
     def overlay(self):

@@ -89,8 +89,9 @@ def test_the_normal_images_decide_and_a_person_may_override(mini):
     data = MVTecAD2Layout(mini, "part")
     assert data.bit_depth == 12
     assert data.dataset("test_public").bit_depth == 12
-    assert len(data.doubtful_depths("test_public")) == 4
-    assert data.doubtful_depths("validation") == []
+    with pytest.warns(ZooWarning, match="and 3 more"):
+        data.warn_of_depths("test_public")
+    data.warn_of_depths("validation")
     assert MVTecAD2Layout(mini, "part", bit_depth=16).bit_depth == 16
     assert ImageFolders(mini / "part/train/good", bit_depth=14).bit_depth == 14
     assert ImageFolders(mini / "part/train/good").bit_depth == 12
@@ -201,8 +202,6 @@ def test_a_test_split_beyond_the_depth_is_one_line(runs, tmp_path, write_object)
     widen(tmp_path / "part", 12)
     for path in sorted((tmp_path / "part/test_public/good").glob("*.png")):
         cv2.imwrite(str(path), np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) * 20)
-    from zoo.runs.check_data import warn_of_depths
-
     with pytest.warns(ZooWarning, match="1 more: each holds values of 16 bits") as said:
-        warn_of_depths(MVTecAD2Layout(tmp_path, "part"), "test_public")
+        MVTecAD2Layout(tmp_path, "part").warn_of_depths("test_public")
     assert len(said) == 1

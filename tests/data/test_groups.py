@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoo.data import layout
-from zoo.data.groups import scene_of
+from zoo.data.sample import scene_of
 from zoo.utils.errors import ZooError
 
 HEAD = "object,split,file,group"
@@ -104,6 +104,6 @@ def test_a_manifest_without_effect_is_refused(mini, lines, said):
 def test_a_manifest_of_something_else_is_refused(mini, text):
     (mini / "manifest.csv").write_text(text, encoding="utf-8")
     with pytest.raises(
-        ZooError, match=r"manifest.csv lacks the column .*: mend it, or move it away"
+        ZooError, match=r"manifest.csv lacks the column .*: repair it, or move it away"
     ):
         items(mini)

@@ -5,7 +5,6 @@ import csv
 import json
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -16,7 +15,7 @@ from zoo.cli import tiny as command
 from zoo.data.tiny import OBJECTS, write, write_tiny
 from zoo.data.tiny.camera import LIGHTS, MIXED_LIGHTS
 from zoo.data.tiny.defects import KINDS
-from zoo.data.tiny.plan import SIZES, Size, scenes
+from zoo.data.tiny.plan import SMALL, Size
 from zoo.data.tiny.scene import Draws, Frame
 from zoo.data.tiny.write import build, photograph
 from zoo.utils.errors import ZooError
@@ -24,7 +23,7 @@ from zoo.utils.errors import ZooError
 PUBLIC = ("regular", "overexposed", "underexposed", "shift_1")
 NATIVE = {"weave": (240, 320), "badge": (208, 328, 3), "beans": (224, 320, 3)}
 # a few scenes of every sort, at the fields of view of the small size
-FEW = Size(SIZES["small"].frames, ("weave", "badge", "beans"), 2, 1, (1, 1), (1, 1))
+FEW = Size("small", SMALL.frames, SMALL.objects, 2, 1, (1, 1), (1, 1))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def root(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setitem(SIZES, "small", FEW)
+    monkeypatch.setattr(write_tiny, "__defaults__", (0, FEW, None, None))
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +189,7 @@ def test_every_defect_changes_the_image_inside_its_mask(root, manifest):
     for row in manifest:
         if row["label"] == "good" or row["light"] != "regular":
             continue
-        frame = SIZES["small"].frames[row["object"]]
+        frame = SMALL.frames[row["object"]]
         draws = Draws(0, row["object"], row["group"])
         without = photograph(build(frame, draws).specimen.surface, "regular", frame, draws)
         image = read(root / row["object"] / row["split"] / row["file"]).astype(int)
@@ -208,7 +207,7 @@ def test_every_defect_changes_the_image_inside_its_mask(root, manifest):
 def test_each_kind_can_strike_each_object(name, kind):
     frame, draws = Frame(120, 100), Draws(3, name, f"one {kind}")
     if name == "badge":
-        frame = SIZES["small"].frames[name]
+        frame = SMALL.frames[name]
     damaged = build(frame, draws, (kind,))
     assert damaged.mask.any()
     assert np.isfinite(damaged.specimen.surface.height).all()
@@ -230,10 +229,10 @@ def test_same_seed_same_bytes_in_another_process(few, tmp_path):
     here = files_under(write_tiny(tmp_path / "here", seed=5, objects=["badge"]))
     program = (
         "import sys; from pathlib import Path\n"
-        "from zoo.data.tiny import plan, write_tiny\n"
-        "small = plan.SIZES['small']\n"
-        "plan.SIZES['small'] = plan.Size(small.frames, small.objects, 2, 1, (1, 1), (1, 1))\n"
-        "write_tiny(Path(sys.argv[1]), seed=5, objects=['badge'])\n"
+        "from zoo.data.tiny import write_tiny\n"
+        "from zoo.data.tiny.plan import SMALL, Size\n"
+        "few = Size('small', SMALL.frames, SMALL.objects, 2, 1, (1, 1), (1, 1))\n"
+        "write_tiny(Path(sys.argv[1]), seed=5, size=few, objects=['badge'])\n"
     )
     paths = [path or str(Path.cwd()) for path in sys.path]
     arguments = [sys.executable, "-c", f"import sys; sys.path[:] = {paths!r}\n{program}"]
@@ -286,17 +285,14 @@ def test_a_foreign_folder_is_refused_untouched(tmp_path):
         write_tiny(tmp_path / "holiday.jpg")
 
 
-def test_another_seed_or_size_does_not_overwrite_a_set(root):
+def test_another_seed_does_not_overwrite_a_set(root):
     with pytest.raises(ZooError, match=r"seed 0.*wanted is seed 1"):
         write_tiny(root, seed=1)
-    with pytest.raises(ZooError, match=r"size small.*wanted is.*size real"):
-        write_tiny(root, size="real")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"size": "smal"}, "did you mean 'small'"),
         ({"objects": ["bean"]}, "did you mean 'beans'"),
         ({"objects": []}, "choose from"),
         ({"seed": -1}, "negative"),
@@ -307,22 +303,6 @@ def test_wrong_words_are_answered_in_one_line(tmp_path, arguments, words):
         write_tiny(tmp_path / "new", **arguments)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "new").exists()
-
-
-def test_real_size_is_one_object_of_true_size():
-    size = SIZES["real"]
-    (name,) = size.objects
-    frame = size.frames[name]
-    assert (frame.width, frame.height) == (2448, 2048)
-    splits = Counter(shot.split for scene in scenes(name, size, 0) for shot in scene.shots)
-    assert splits == {
-        "train/good": 6,
-        "validation/good": 2,
-        "test_public/good": 4,
-        "test_public/bad": 4,
-        "test_private": 3,
-        "test_private_mixed": 3,
-    }
 
 
 def test_command_says_where_how_many_how_large_how_long(few, tmp_path, capsys):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -11,16 +9,12 @@ from zoo.export.agreement import (
     ALLOWED,
     Difference,
     ImageResult,
-    allowed,
     clear_calls,
     compare,
-    describe,
     normal_range,
-    parse_tolerance,
     table,
 )
 from zoo.postprocess import Calibration, finish
-from zoo.utils.errors import ZooError
 
 LOOSE = Difference(1, 1, 1, 1, 1, 1)
 
@@ -116,24 +110,3 @@ def test_a_verdict_stands_as_far_as_limits_may_move(calibration, stands):
 
 def test_a_constant_map_has_a_range():
     assert normal_range([np.ones((3, 3), np.float32)])[1] > 0
-
-
-def test_tolerances_are_given_by_key():
-    given = parse_tolerance(["mask=0.5", "verdict=0"])
-    assert allowed("int8", given) == replace(ALLOWED["int8"], mask=0.5, verdict=0, mask_in_all=0.5)
-    assert "fp16 map=0.05" in describe(ALLOWED)
-
-
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [
-        ("msk=1", "no key 'msk'; did you mean 'mask'"),
-        ("mask", "give a number of 0 or more"),
-        ("mask=x", "give a number of 0 or more"),
-        ("mask=-1", "give a number of 0 or more"),
-        ("mask=nan", "give a number of 0 or more"),
-    ],
-)
-def test_a_tolerance_that_cannot_be_read_is_one_line(word, message):
-    with pytest.raises(ZooError, match=message):
-        parse_tolerance([word])

@@ -56,7 +56,7 @@ def test_a_graph_without_features_is_all_comparison():
     assert comparison(graph) == ["a", "b"]
 
 
-def test_cheap_layers_near_the_picture_stay_in_full_precision_on_every_branch():
+def test_cheap_layers_near_the_image_stay_in_full_precision_on_every_branch():
     graph = [
         op("stem", "Conv", "depthwise", weights=(8, 3, 3, 3)),
         op("other stem", "Conv", "other heavy", weights=(8, 3, 3, 3)),
@@ -75,9 +75,9 @@ def test_cheap_layers_near_the_picture_stay_in_full_precision_on_every_branch():
     assert {"stem", "other stem", "join", "distance"} < set(stays)
 
 
-def test_what_is_done_to_the_picture_first_stays_in_full_precision():
+def test_what_is_done_to_the_image_first_stays_in_full_precision():
     graph = [
-        op("picture", "Parameter", "mean", "centred"),
+        op("image", "Parameter", "mean", "centred"),
         op("mean", "ReduceMean", "centred"),
         op("centred", "Subtract", "heavy"),
         op("heavy", "Convolution", "relu", weights=(64, 3, 3, 3)),
@@ -85,8 +85,8 @@ def test_what_is_done_to_the_picture_first_stays_in_full_precision():
         op("last", "Convolution", "square", weights=(64, 64, 3, 3)),
         op("square", "Power"),
     ]
-    assert preparation(graph) == ["picture", "mean", "centred"]
-    assert full_precision(graph) == ["picture", "mean", "centred", "square"]
+    assert preparation(graph) == ["image", "mean", "centred"]
+    assert full_precision(graph) == ["image", "mean", "centred", "square"]
 
 
 def test_products_of_features_stay_in_full_precision():

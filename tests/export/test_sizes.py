@@ -1,4 +1,4 @@
-"""Pictures of several sizes in tiles of one graph."""
+"""Images of several sizes in tiles of one graph."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def model_with(resize):
 
 
 def grey(tiles):
-    """A graph whose map is the picture's mean over the channels."""
+    """A graph whose map is the image's mean over the channels."""
     maps = tiles.mean(axis=1, keepdims=True)
     return {"anomaly_map": maps, "pred_score": maps.max(axis=(1, 2, 3))}
 
@@ -51,12 +51,12 @@ def test_tiles_are_as_large_as_the_shorter_side(resize, side, unit, overlap):
 
 
 @pytest.mark.parametrize("size", [(SIDE, SIDE), (SIDE, 3 * SIDE + 5), (2 * SIDE, SIDE)])
-def test_what_tiles_say_becomes_the_map_of_the_whole_picture(size):
+def test_what_tiles_say_becomes_the_map_of_the_whole_image(size):
     metadata = in_tiles(WHOLE, model_with(Resize(SIDE, antialias=True)))
     judge = GraphPredictor.from_graph(Graph(grey, (None, 3, SIDE, SIDE), metadata), "a graph")
-    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    [found] = judge.score_images([judge.at_model_size(picture)])
-    expected = picture.astype(np.float32).mean(axis=2) / 255
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    [found] = judge.score_images([judge.at_model_size(image)])
+    expected = image.astype(np.float32).mean(axis=2) / 255
     np.testing.assert_allclose(found.score_map, expected, atol=1e-6)
     assert found.score == pytest.approx(expected.max(), abs=1e-6)
 
@@ -70,7 +70,7 @@ def test_what_tiles_say_becomes_the_map_of_the_whole_picture(size):
         Scaled(0.37, multiple=4),
     ],
 )
-def test_a_graph_knows_the_size_that_the_model_gives_a_picture(resize):
+def test_a_graph_knows_the_size_that_the_model_gives_an_image(resize):
     aspect = metadata_of(model_with(resize), Calibration(0.5), (SIDE, SIDE)).resize.aspect
     for size in [(480, 640), (640, 480), (333, 517), (64, 64), (1, 9), (2000, 31), (97, 96)]:
         assert aspect.size_of(size) == size_at(size, resize)
@@ -79,7 +79,7 @@ def test_a_graph_knows_the_size_that_the_model_gives_a_picture(resize):
 @pytest.mark.parametrize(
     "resize", [Resize(48, antialias=True), Scaled(shorter_side=48, multiple=8)]
 )
-def test_a_picture_of_another_shape_is_refused_by_name(resize, tmp_path, texture, write_image):
+def test_an_image_of_another_shape_is_refused_by_name(resize, tmp_path, texture, write_image):
     metadata = metadata_of(model_with(resize), Calibration(0.5), (48, 64))
     metadata = ExportMetadata.from_text(metadata.to_text())
     judge = GraphPredictor.from_graph(Graph(grey, (None, 3, 48, 64), metadata), "a graph")
@@ -102,7 +102,7 @@ def test_a_resize_to_one_size_takes_every_shape(texture):
     assert judge.predict(texture(0, (128, 96))).mask.shape == (128, 96)
 
 
-def test_ranges_are_those_of_pictures_that_fit(tmp_path, texture, write_image):
+def test_ranges_are_those_of_images_that_fit(tmp_path, texture, write_image):
     metadata = metadata_of(model_with(Resize(48, antialias=True)), Calibration(0.5), (48, 64))
     sizes = [(96, 128), (128, 96), (48, 64)]
     paths = [write_image(tmp_path / f"{i}.png", texture(i, each)) for i, each in enumerate(sizes)]

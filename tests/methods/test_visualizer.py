@@ -1,4 +1,4 @@
-"""Pictures of raw maps: scaled for the eye, the batch itself untouched, stock models included."""
+"""Images of raw maps: scaled for the eye, the batch itself untouched, stock models included."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_each_image_is_scaled_by_its_own_background():
     assert shown[0, 0, 0, 0] == 0.5
 
 
-def test_a_stock_model_with_raw_scores_gets_our_pictures():
+def test_a_stock_model_with_raw_scores_gets_our_images():
     stock = model(Calibration(1.0))
     stock.visualizer.field_size = (64, 64)
     set_scale(stock)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shutil
 
-import numpy as np
 import pytest
 
-from zoo.postprocess import Calibration
-from zoo.predict import ExportMetadata, GraphPredictor, read_metadata, write_metadata
+from zoo.predict import GraphPredictor, read_metadata, write_metadata
 from zoo.utils.errors import ZooError
 
 
@@ -72,36 +70,3 @@ def test_a_graph_and_its_weights_may_be_renamed_together(copy):
     for suffix in (".xml", ".bin"):
         path.with_suffix(suffix).rename(path.with_name(f"other{suffix}"))
     assert GraphPredictor(path.with_name("other.xml"), threads=1).metadata.method == "ZooPatchcore"
-
-
-@pytest.fixture
-def external(tmp_path):
-    """Return a graph of ONNX whose weights lie in a file of their own."""
-    onnx = pytest.importorskip("onnx")
-    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    ends = [helper.make_tensor_value_info(name, kind, [64]) for name in ("x", "y")]
-    weights = onnx.numpy_helper.from_array(np.arange(64, dtype=np.float32), "w")
-    node = helper.make_node("Add", ["x", "w"], ["y"])
-    graph = helper.make_graph([node], "g", ends[:1], ends[1:], [weights])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
-    path = tmp_path / "m.onnx"
-    onnx.save(model, path, save_as_external_data=True, location="m.onnx.data", size_threshold=0)
-    write_metadata(path, ExportMetadata(Calibration(0.5)))
-    return path
-
-
-def test_onnx_weights_outside_the_graph_are_checked_as_well(external):
-    assert read_metadata(external).weights == "m.onnx.data"
-    write_metadata(external, ExportMetadata(Calibration(0.75)))
-    assert read_metadata(external).calibration.threshold == 0.75
-    flip(external.with_name("m.onnx.data"), -1)
-    with pytest.raises(ZooError, match=r"m.onnx.data is damaged"):
-        read_metadata(external)
-
-
-def test_onnx_weights_outside_the_graph_that_are_missing_are_named(external):
-    pytest.importorskip("onnxruntime")
-    external.with_name("m.onnx.data").unlink()
-    for read in (read_metadata, GraphPredictor):
-        with pytest.raises(ZooError, match=r"m\.onnx\.data"):
-            read(external)

@@ -17,7 +17,6 @@ from zoo.data.tiling import Scaled, ScaledPreProcessor
 from zoo.postprocess import Calibration
 from zoo.predict import TorchPredictor
 from zoo.predict.predictor import Scored
-from zoo.runs.check_data import check_headers
 from zoo.utils.errors import ZooError, ZooWarning
 
 
@@ -45,7 +44,7 @@ def same(one, other) -> bool:
     return equal and one.score == other.score and one.blobs == other.blobs
 
 
-def test_a_prediction_has_the_size_of_the_picture(predictor, image):
+def test_a_prediction_has_the_size_of_the_image(predictor, image):
     found = predictor.predict(image)
     assert found.path == image
     assert found.image.shape == (37, 53, 3)
@@ -69,7 +68,7 @@ def test_a_prediction_is_plain_data_without_its_arrays(predictor, image):
     assert len(repr(found)) < 2000 + 300 * len(found.blobs)
 
 
-def test_path_pil_and_array_are_the_same_picture(predictor, image):
+def test_path_pil_and_array_are_the_same_image(predictor, image):
     opened = Image.open(image)
     pixels = np.asarray(opened)
     ways = [image, str(image), opened, pixels, pixels[..., ::-1][..., ::-1]]
@@ -78,7 +77,7 @@ def test_path_pil_and_array_are_the_same_picture(predictor, image):
     assert [other.path for other in others] == [image, None, None, None]
 
 
-def test_grey_16_bit_and_transparent_pictures(predictor, tmp_path, texture):
+def test_grey_16_bit_and_transparent_images(predictor, tmp_path, texture):
     grey = texture(1)[..., 0]
     rgb = np.repeat(grey[..., None], 3, axis=2)
     rgba = np.dstack([rgb, np.full_like(grey, 9)])
@@ -112,7 +111,7 @@ def test_a_camera_may_use_its_buffer_again(predictor, texture):
         (Path(), "is a folder: give its images"),
     ],
 )
-def test_what_is_no_picture_is_named(predictor, image, message):
+def test_what_is_no_image_is_named(predictor, image, message):
     with pytest.raises(ZooError, match=message):
         predictor.predict(image)
 
@@ -129,7 +128,7 @@ def test_a_batch_size_below_one_is_refused(predictor, folder):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 4, 100])
-def test_a_stream_gives_what_single_pictures_give(predictor, folder, batch_size):
+def test_a_stream_gives_what_single_images_give(predictor, folder, batch_size):
     streamed = list(predictor.predict(iter(folder), batch_size=batch_size))
     assert [each.path for each in streamed] == folder
     for each, path in zip(streamed, folder, strict=True):
@@ -166,7 +165,7 @@ def test_a_stream_may_be_endless_and_mixed(predictor, image):
     assert sizes == [(37, 53), (9, 9), (37, 53)] * 2 + [(37, 53)]
 
 
-def test_a_stream_does_not_keep_its_pictures(predictor, texture):
+def test_a_stream_does_not_keep_its_images(predictor, texture):
     import gc
     import weakref
 
@@ -179,7 +178,7 @@ def test_a_stream_does_not_keep_its_pictures(predictor, texture):
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_one_bad_picture_stops_a_stream_unless_errors_are_handled(predictor, folder, batch_size):
+def test_one_bad_image_stops_a_stream_unless_errors_are_handled(predictor, folder, batch_size):
     folder[1].write_bytes(b"")
     with pytest.raises(ZooError, match=r"1\.png is empty"):
         list(predictor.predict(folder, batch_size))
@@ -190,7 +189,7 @@ def test_one_bad_picture_stops_a_stream_unless_errors_are_handled(predictor, fol
     assert "empty" in str(errors[0][1])
 
 
-def test_scores_that_are_not_finite_are_blamed_on_their_picture(predictor, folder, monkeypatch):
+def test_scores_that_are_not_finite_are_blamed_on_their_image(predictor, folder, monkeypatch):
     real = predictor.model.test_step
 
     def diverges(batch, *args):
@@ -257,11 +256,11 @@ def test_a_strip_of_a_fit_is_named_before_anything_is_computed(
 ):
     data = MVTecAD2Layout(mini, "part")
     data.follow(resize)
-    check_headers(data, ("train", "validation", "test_public"))
+    data.check_headers(("train", "validation", "test_public"))
     write_image(mini / "part/validation/good/strip.png", np.zeros((4, 9000), np.uint8))
     monkeypatch.setattr("zoo.data.dataset.read_image", lambda *given: pytest.fail("decoded"))
     with pytest.raises(ZooError, match=r"strip\.png: an image of 9000x4 px would"):
-        check_headers(data, ("train", "validation"))
+        data.check_headers(("train", "validation"))
 
 
 def test_what_fails_in_the_network_ends_no_stream(predictor, folder, monkeypatch):

@@ -60,7 +60,7 @@ def test_nobody_changes_an_experiment(made):
     planned = made()
     with pytest.raises(FrozenInstanceError):
         planned.seed = 1
-    other = planned.with_data(category="lid").with_trainer(max_epochs=2)
+    other = replace(planned.with_data(category="lid"), trainer={"max_epochs": 2})
     assert planned.data["init_args"]["category"] == "part"
     assert "max_epochs" not in planned.trainer or planned.trainer["max_epochs"] != 2
     assert other.data["init_args"]["category"] == "lid"

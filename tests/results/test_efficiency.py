@@ -9,14 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from anomalib.pre_processing import PreProcessor
 from torch import nn
-from torchvision.transforms.v2 import Normalize, Resize
 
 from zoo.cli import main
-from zoo.predict.torch_predictor import TorchPredictor
-from zoo.results.efficiency import measure, operations, unscaled
-from zoo.utils.errors import ZooError
+from zoo.results.efficiency import operations
 
 RECIPE = """
 model:
@@ -59,80 +55,14 @@ def test_the_defaults_are_the_sizes_and_the_care_of_the_issue(run, monkeypatch, 
     asked = []
 
     def measured(words, alone):
-        _, size, passes, seconds, _, full_size = words
+        _, size, passes, seconds, _ = words
         assert alone
-        assert not full_size
         asked.append((size, passes, seconds))
         return {"size": size}
 
     monkeypatch.setattr("zoo.cli.efficiency._measured", measured)
     assert main(["efficiency", str(run)]) == 0
     assert asked == [(size, 20, 30.0) for size in ((256, 256), (512, 512), (1024, 1224))]
-
-
-def test_a_network_at_full_size_sees_the_image_as_it_is(run, capsys):
-    words = ("--sizes", "64x96", "--passes", "1", "--seconds", "0", "--full-size")
-    assert main(["efficiency", str(run), *words]) == 0
-    row = pd.read_csv(io.StringIO(capsys.readouterr().out)).iloc[0]
-    assert (row["input_height"], row["input_width"]) == (64, 96)
-    assert (row["map_height"], row["map_width"]) == (64, 96)
-
-
-def test_a_method_that_scales_images_itself_sees_them_at_full_size(tmp_path, write_object):
-    write_object(tmp_path / "data", "part")
-    recipe = RECIPE.replace("ZooPatchcore", "ZooSuperAD").replace("image_size: 32, ", "")
-    recipe = recipe.replace("coreset_sampling_ratio: 0.1", "shorter_side: 32, bank_size: 50")
-    (tmp_path / "quick.yaml").write_text(recipe + "  init_args: {train_batch_size: 1}\n")
-    words = ("--data.root", str(tmp_path / "data"), "--out", str(tmp_path / "runs"))
-    code = main(["bench", str(tmp_path / "quick.yaml"), *words, "--splits", "test_public"])
-    assert code == 0
-    row, full = (
-        measure(tmp_path / "runs" / "quick" / "part" / "seed0", (96, 64), 1, 0, full_size=each)
-        for each in (False, True)
-    )
-    assert (full["input_height"], full["input_width"]) == (96, 64)
-    assert full["gflops"] > 3 * row["gflops"]
-
-
-def test_a_run_that_resizes_nothing_has_no_other_size():
-    model = SimpleNamespace(pre_processor=PreProcessor(Normalize([0.5], [0.5])))
-    with pytest.raises(ZooError, match="leave out --full-size"):
-        unscaled(SimpleNamespace(model=model), (32, 32))
-
-
-@pytest.mark.parametrize(("stride", "sees"), [(1, (30, 45)), (14, (28, 42)), (16, (32, 48))])
-def test_a_network_that_takes_no_such_size_sees_the_nearest_one(monkeypatch, stride, sees):
-    seen = []
-
-    class Strict(TorchPredictor):
-        def __init__(self, model, calibration):
-            self.model = model
-
-        def score(self, image):
-            [resize] = self.model.pre_processor.transform.transforms
-            size = resize.size_of(image.shape[:2])
-            if any(side % stride for side in size):
-                raise RuntimeError("sizes do not match")
-            seen.append(size)
-
-    monkeypatch.setattr("zoo.results.efficiency.TorchPredictor", Strict)
-    model = SimpleNamespace(pre_processor=PreProcessor(Resize((256, 256))))
-    unscaled(SimpleNamespace(model=model, calibration=None), (30, 45))
-    assert seen == [sees]
-
-
-def test_a_size_that_no_network_takes_is_left_out(run, tmp_path, monkeypatch, capsys):
-    def refuses(detector, image):
-        raise RuntimeError("too small")
-
-    monkeypatch.setattr("zoo.results.efficiency.TorchPredictor.score", refuses)
-    out = tmp_path / "rows.csv"
-    words = ("--sizes", "8x8", "--full-size", "--out", str(out))
-    assert main(["efficiency", str(run), *words]) == 1
-    printed = capsys.readouterr()
-    assert "left out: the network takes no image of 8x8: too small" in printed.err
-    assert not printed.out
-    assert not out.exists()
 
 
 def test_nothing_is_overwritten(run, tmp_path, capsys):

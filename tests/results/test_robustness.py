@@ -1,4 +1,4 @@
-"""`zoo relight`: the same scores as a pass by hand, marks, table, plot, and relit copies."""
+"""`zoo relight`: the same scores as a pass by hand, marks, table and plot."""
 
 from __future__ import annotations
 
@@ -96,19 +96,6 @@ def test_runs_of_several_objects_are_one_table_and_one_plot(runs, capsys):
     assert (runs / "robustness" / "rows.csv").read_bytes() == before
 
 
-def test_copies_of_pictures_keep_their_size_and_folders(tmp_path, write_image, texture, capsys):
-    path = write_image(tmp_path / "photos" / "day" / "1.jpg", texture(0))
-    words = ("--families", "gain", "gamma", "--severities", "2", "4", "--out", tmp_path / "lit")
-    code, printed = relight(capsys, tmp_path / "photos", *words)
-    assert code == 0
-    assert "4 pictures written to" in printed
-    pixels = read_image(path)
-    for family in ("gain", "gamma"):
-        for severity in (2, 4):
-            lit = read_image(tmp_path / "lit" / f"{family}_{severity}" / "day" / "1.png")
-            assert (lit == relight_image(pixels, Light(family, severity, 1))).all()
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -124,12 +111,6 @@ def test_typing_errors_are_one_line(runs, capsys, words, message):
     assert code == 1
     assert message in printed
     assert printed.count("\n") == 1
-
-
-def test_pictures_need_a_place_for_their_copies(tmp_path, write_image, texture, capsys):
-    write_image(tmp_path / "photos" / "1.png", texture(0))
-    assert "give --out DIR" in relight(capsys, tmp_path / "photos")[1]
-    assert "there is nothing at" in relight(capsys, tmp_path / "nowhere")[1]
 
 
 def calibration(rule) -> Calibration:
@@ -152,7 +133,7 @@ def augmented(name, **arguments) -> dict:
             {"spot": ("training",), "gain": ("training",)},
         ),
         (augmented("Relight"), Quantile(), dict.fromkeys(FAMILIES, ("training",))),
-        (augmented("Relight", preset="robis"), Quantile(), {"gain": ("training",)}),
+        (augmented("Relight", preset="superadd"), Quantile(), {"gain": ("training",)}),
         (
             augmented("torchvision.transforms.v2.ColorJitter"),
             Adaptive(),

@@ -1,4 +1,4 @@
-"""Which pictures of a split a person gets to see."""
+"""Which images of a split a person gets to see."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CALIBRATION = Calibration(2.0, min_area_px=4)
 
 @pytest.fixture
 def judged(tmp_path, texture, write_image):
-    """Return a function that makes a picture with a blob of `side` px, and its judgement."""
+    """Return a function that makes an image with a blob of `side` px, and its judgement."""
 
     def make(name: str, side: int = 0, peak: float = 1.0, size=SIZE):
         path = write_image(tmp_path / "shots" / f"{name}.png", texture(len(name), size))
@@ -30,7 +30,7 @@ def judged(tmp_path, texture, write_image):
 
 
 def shown(cases: CaseCollector, folder) -> dict[str, list[str]]:
-    """Return the pictures that were written, by kind."""
+    """Return the images that were written, by kind."""
     cases.save(folder, CALIBRATION)
     kinds = ("worst", "best", "false_alarm", "highest_normal_score")
     files = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
@@ -51,7 +51,7 @@ def test_false_alarms_by_size_and_the_rest_by_score(judged, tmp_path):
     }
 
 
-def test_bad_pictures_without_masks_are_ranked_by_what_was_marked(judged, tmp_path):
+def test_anomalous_images_without_masks_are_ranked_by_what_was_marked(judged, tmp_path):
     cases = CaseCollector(keep=1)
     for name, side in (("a", 5), ("b", 0), ("c", 9)):
         cases.update(*judged(name, side), None, 1)
@@ -59,7 +59,7 @@ def test_bad_pictures_without_masks_are_ranked_by_what_was_marked(judged, tmp_pa
     assert found == {"worst": ["b"], "best": ["c"], "false_alarm": [], "highest_normal_score": []}
 
 
-def test_bad_pictures_with_masks_are_ranked_by_them(judged, tmp_path):
+def test_anomalous_images_with_masks_are_ranked_by_them(judged, tmp_path):
     cases = CaseCollector(keep=1)
     truth = np.zeros(SIZE, bool)
     truth[:5, :5] = True
@@ -83,7 +83,7 @@ def test_boxes_of_blobs_and_of_missed_defects_are_listed(judged, tmp_path):
     assert worst["missed"] == [[60, 20, 1, 1], [40, 30, 4, 3]]
     assert worst["has_truth"]
     assert worst["n_blobs"] == 1
-    assert (tmp_path / "cases" / worst["picture"]).is_file()
+    assert (tmp_path / "cases" / worst["file"]).is_file()
     assert worst["value"] == pytest.approx(2 * 25 / (25 + 45 + 13))
 
 
@@ -117,7 +117,7 @@ def test_where_nothing_is_known_nothing_is_shown(judged, tmp_path):
     assert not (tmp_path / "cases").exists()
 
 
-def test_a_case_is_three_small_pictures_side_by_side(judged, tmp_path):
+def test_a_case_is_three_small_images_side_by_side(judged, tmp_path):
     cases = CaseCollector()
     cases.update(*judged("a", 9, size=(600, 800)), None, 0)
     cases.save(tmp_path / "cases", CALIBRATION)

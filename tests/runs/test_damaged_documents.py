@@ -71,7 +71,7 @@ def write_run(folder: Path, name: str) -> None:
         score_map = np.arange(24, dtype=np.float32).reshape(4, 6) / 20
         writer.append(Scored(Path(f"000_{light}.png"), (8, 12), score_map, 1.0))
         writer.close()
-    case = {"kind": "worst", "rank": 1, "picture": "a.png", "image": "bad/0.png", "value": 0.5}
+    case = {"kind": "worst", "rank": 1, "file": "a.png", "image": "bad/0.png", "value": 0.5}
     case |= {"width": 12, "height": 8, "has_truth": True, "n_blobs": 1, "missed": [[0, 0, 1, 1]]}
     blob = {"id": 1, "box": [0, 0, 1, 1], "area_px": 1, "peak": 1.0}
     (folder / "cases/test_private").mkdir(parents=True)

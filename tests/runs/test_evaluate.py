@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from zoo.postprocess import Calibration, finish
-from zoo.runs import evaluate as module
+from zoo.runs import figures as module
 from zoo.runs.documents import is_scored
-from zoo.runs.evaluate import SplitEvaluation
+from zoo.runs.figures import SplitEvaluation
 
 SIZE = (20, 30)
 PIXEL = {"segf1", "precision", "recall", "oracle_segf1", "segf1_all_positive", "pixel_auroc"}
@@ -19,7 +19,7 @@ LABEL = {"image_auroc", "false_blobs_per_good_image", "false_alarm_rate", "detec
 LABEL |= {"image_f1_max", "image_auroc_low", "image_auroc_high"}
 
 
-def picture(marked: bool = False, defect: bool = False):
+def image(marked: bool = False, defect: bool = False):
     """Return (finished, truth) of an image with or without a blob and a defect."""
     random = np.random.default_rng(int(marked) + 2 * int(defect))
     score_map = random.random(SIZE, np.float32)
@@ -35,7 +35,7 @@ def evaluated(*images: tuple) -> dict:
     """Evaluate (marked, truth or None, label or None)."""
     evaluation = SplitEvaluation()
     for marked, truth, label in images:
-        finished, _ = picture(marked)
+        finished, _ = image(marked)
         evaluation.update(finished, float(finished.score_map.max()), truth, label)
     result = evaluation.result()
     json.dumps(result, allow_nan=False)
@@ -44,7 +44,7 @@ def evaluated(*images: tuple) -> dict:
     return result
 
 
-GOOD, DEFECT = picture()[1], picture(defect=True)[1]
+GOOD, DEFECT = image()[1], image(defect=True)[1]
 
 
 def test_with_masks_everything_is_known():
@@ -101,17 +101,19 @@ def test_a_given_label_outranks_an_empty_mask():
     assert result["reasons"]["pixel_auroc"] == module.NO_DEFECT
 
 
-def test_bad_pictures_alone_have_no_false_alarms_to_count():
+def test_anomalous_images_alone_have_no_false_alarms_to_count():
     result = evaluated((True, DEFECT, 1), (False, DEFECT, 1))
     reasons = result["reasons"]
-    assert reasons["false_alarm_rate"] == reasons["false_blobs_per_good_image"] == module.NO_GOOD
+    assert (
+        reasons["false_alarm_rate"] == reasons["false_blobs_per_good_image"] == module.NO_NORMAL_ONE
+    )
     assert reasons["image_auroc"] == module.ONE_CLASS
     assert result["detection_rate"] == 0.5
 
 
-def test_good_pictures_alone_have_nothing_to_find():
+def test_normal_images_alone_have_nothing_to_find():
     result = evaluated((True, GOOD, 0), (False, GOOD, 0))
-    assert result["reasons"]["detection_rate"] == module.NO_BAD
+    assert result["reasons"]["detection_rate"] == module.NO_ANOMALOUS
     assert result["reasons"]["image_auroc"] == module.ONE_CLASS
     assert result["false_alarm_rate"] == 0.5
     assert result["flagged_fraction"] == pytest.approx(36 / 1200)
@@ -123,7 +125,7 @@ def test_a_good_set_without_a_false_alarm_has_no_segf1():
     assert [reasons[key] for key in ("segf1", "segf1_low", "segf1_high")] == [module.NO_PIXEL] * 3
     assert reasons["precision"] == module.NO_PIXEL
     assert reasons["recall"] == reasons["oracle_segf1"] == reasons["au_pro_005"] == module.NO_DEFECT
-    assert reasons["image_f1_max"] == module.NO_BAD
+    assert reasons["image_f1_max"] == module.NO_ANOMALOUS
     assert result["false_alarm_rate"] == 0
     assert is_scored(result)
 
@@ -154,7 +156,7 @@ def bounds(groups):
     """Return the bounds of SegF1 and image AUROC of images that show these items."""
     evaluation = SplitEvaluation()
     for index, group in enumerate(groups):
-        finished, truth = picture(marked=index % 3 > 0, defect=index % 2 > 0)
+        finished, truth = image(marked=index % 3 > 0, defect=index % 2 > 0)
         evaluation.update(finished, float(index % 3), truth, None, group)
     result = evaluation.result()
     for name in ("segf1", "image_auroc"):

@@ -12,7 +12,7 @@ from zoo.cli import main
 from zoo.data.known_images import image_digests
 from zoo.postprocess import Quantile
 from zoo.postprocess.false_alarms import count_false_alarms, expected_false_alarms
-from zoo.runs.calibrations import CalibrationSource, given_pictures, recalibrate
+from zoo.runs.calibrations import CalibrationSource, given_images, recalibrate
 from zoo.utils.errors import ZooError
 
 RULE = Quantile(q=0.99, min_area_px=1)
@@ -37,14 +37,14 @@ def judged(maps, images: str, old):
     return before.false_alarms
 
 
-def test_new_pictures_in_the_same_folder_are_new(maps):
+def test_new_images_in_the_same_folder_are_new(maps):
     old = old_of(maps, "abcd")
     found = judged(maps[4:], "efgh", old)  # as many, as large, of the same name
     assert found == count_false_alarms(old, maps[4:], held_out=True)
     assert found.n_alarms == 4
 
 
-def test_the_same_pictures_are_cross_fitted(maps):
+def test_the_same_images_are_cross_fitted(maps):
     old = old_of(maps, "abcd")
     assert judged(maps[:4], "abcd", old) == expected_false_alarms(RULE, maps[:4])
 
@@ -63,7 +63,7 @@ def test_thresholds_that_may_have_seen_all_of_them_are_told_as_such(maps, known)
 
 @pytest.fixture
 def good(tmp_path, texture, write_image):
-    """Return a folder of three pictures, two of them there twice."""
+    """Return a folder of three images, two of them there twice."""
     folder = tmp_path / "good"
     for index in range(3):
         write_image(folder / f"{index}.bmp", texture(index))
@@ -73,18 +73,18 @@ def good(tmp_path, texture, write_image):
     return folder
 
 
-def test_a_picture_that_is_there_twice_sets_a_threshold_once(good):
-    images, said = given_pictures(good)
+def test_an_image_that_is_there_twice_sets_a_threshold_once(good):
+    images, said = given_images(good)
     assert len(images) == 3
     assert len(image_digests(images)) == 3
     assert said == ["left out another.bmp, copy.bmp, link.bmp: copies of other normal images"]
     for name in ("1.bmp", "2.bmp", "link.bmp"):
         (good / name).unlink()
-    with pytest.raises(ZooError, match=r"1 picture in .*: a threshold needs 2 good ones"):
-        given_pictures(good)
+    with pytest.raises(ZooError, match=r"1 image in .*: a threshold needs 2 normal ones"):
+        given_images(good)
 
 
-def test_pick_counts_a_picture_once(good, tmp_path, capsys):
+def test_pick_counts_an_image_once(good, tmp_path, capsys):
     for index in range(8):
         shutil.copy(good / "2.bmp", good / f"again{index}.bmp")
     words = ["pick", "--good", str(good), "--budget", "50ms,2GB", "--out", str(tmp_path / "picked")]

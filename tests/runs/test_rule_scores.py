@@ -7,7 +7,7 @@ import pytest
 
 from zoo.metrics import add_splits, load_splits
 from zoo.postprocess import Calibration
-from zoo.runs.rule_scores import RuleScores
+from zoo.runs.figures import RuleScores
 
 TRUTH = np.zeros((8, 10), bool)
 TRUTH[0, :3] = True

@@ -193,7 +193,7 @@ def test_images_of_the_test_splits_are_read_before_the_first_step(mini, tmp_path
     monkeypatch.setattr("zoo.runs.run.fit_and_calibrate", lambda *args, **words: pytest.fail("fit"))
     said: list[str] = []
     with pytest.raises(ZooError, match=image.name):
-        run(planned, say=said.append)
+        run(planned, report=said.append)
     assert "reading test_public 0/4" in said
 
 
@@ -205,6 +205,14 @@ def test_a_run_that_fails_leaves_the_older_one(planned, cheap_runs):
         run(replace(planned, seed=1, folder=planned.folder))
     assert (planned.folder / "metrics.json").read_bytes() == before
     assert [path.name for path in planned.folder.parent.iterdir()] == [planned.folder.name]
+
+
+def test_a_run_that_fails_leaves_no_empty_folder(planned, cheap_runs, tmp_path):
+    cheap_runs.before = lambda experiment, folder: 1 / 0
+    folder = tmp_path / "new" / "part" / "seed0"
+    with pytest.raises(ZeroDivisionError):
+        run(replace(planned, folder=folder))
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("resume", [True, False])

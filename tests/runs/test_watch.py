@@ -7,7 +7,6 @@ import torch
 
 from zoo.methods.method import ZooMethod
 from zoo.methods.training import FitProgress, batches, loss_of
-from zoo.runs.check_data import check_data
 from zoo.runs.resume import is_finite
 from zoo.runs.training import StopAtDivergence, learns_long, with_precision
 from zoo.utils.errors import ZooError
@@ -82,11 +81,11 @@ def test_a_broken_image_of_any_split_is_found_before_the_first_step(mini):
 
     data = MVTecAD2Layout(mini, "part", cache_mb=0)
     said = []
-    check_data(data, ["test_public"], said.append)
+    data.check_images(["test_public"], said.append)
     assert said[-1] == "reading test_public 3/4"
     (mini / "part/test_public/bad/001_regular.png").write_bytes(b"no image")
     with pytest.raises(ZooError, match="001_regular"):
-        check_data(data, ["test_public"], said.append)
+        data.check_images(["test_public"], said.append)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 from zoo.methods import BlobPostProcessor
 from zoo.postprocess.calibration import Calibration
 from zoo.recipes.experiment import Experiment
-from zoo.runs.evaluate import Evaluation, SplitEvaluation
+from zoo.runs.evaluate import Evaluation
+from zoo.runs.figures import SplitEvaluation
 from zoo.runs.run import Fitted
 
 COST = {"total_s": 40.0, "threads": 1}

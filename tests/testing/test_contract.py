@@ -25,7 +25,7 @@ FAULTS = [
     ("OwnPostProcessor", "post-processor", "PostProcessor, not BlobPostProcessor; put ZooMethod"),
     ("OddTransform", "pre-processor", "another one after a checkpoint .*; use"),
     ("Cropping", "pre-processor", "crops images to their centre, .*: give the model"),
-    ("Failing", "fit", "RuntimeError: out of patience at step 3; mend"),
+    ("Failing", "fit", "RuntimeError: out of patience at step 3; repair"),
     ("NoMap", "score map", "no score map; return"),
     ("Clamped", "score map", "several maps end at exactly 0.5; return raw"),
     ("ClampedBelow", "score map", "many scores are exactly 0; return raw"),
@@ -40,8 +40,8 @@ FAULTS = [
     ("PerBatch", "batch", "otherwise in a batch, by .*; use nothing of other images"),
     ("Remembering", "batch", "otherwise the second time, by .*; use"),
     ("Unseeded", "seed", "maps that differ by .*; draw from"),
-    ("Forgetful", "saved run", r"after zoo\.load the anomaly_map of 6 of 6 .* another; keep"),
-    ("Forgetful", "checkpoint", r"after Forgetful\.load_from_checkpoint .* another; keep"),
+    ("Forgetful", "saved run", r"after zoo\.load the anomaly_map of 6 of 6 .* differs; keep"),
+    ("Forgetful", "checkpoint", r"after Forgetful\.load_from_checkpoint .* differs; keep"),
     ("NativeOnly", "stock engine", "AttributeError: .*native_size.*; use nothing"),
 ]
 
@@ -195,7 +195,7 @@ def test_what_the_stock_command_line_refuses_is_found(fakes, monkeypatch):
         print("usage: ...\nerror: no such option", file=sys.stderr)
         sys.exit(2)
 
-    monkeypatch.setattr("zoo.testing.checks.stock.AnomalibCLI", refuse)
+    monkeypatch.setattr("zoo.testing.checks.runs.AnomalibCLI", refuse)
     with pytest.raises(ContractError, match=r"train --model .*Twin is refused \(error: no"):
         check_method(fakes.Twin, only=["stock command line"])
 

@@ -13,9 +13,9 @@ from typing import Literal
 import torch
 
 from zoo.recipes.experiment import Experiment
+from zoo.runs.documents import result_text
 from zoo.runs.folder import ATTESTATION, note_failure
 from zoo.runs.identity import Identity, identity
-from zoo.runs.result_text import result_text
 from zoo.runs.run import (
     Fit,
     finished,
@@ -86,7 +86,7 @@ class Attempt:
             if done := self._done_before(experiment, which):
                 return done
             wanted, begin = with_known_splits(experiment, which), time.perf_counter()
-            made = make_run(wanted, data, which, fit=self.fit, say=log)
+            made = make_run(wanted, data, which, fit=self.fit, report=log)
         text = result_text(made.metrics, wanted.splits)
         return Outcome("finished", f"{text} ({duration(time.perf_counter() - begin)})")
 

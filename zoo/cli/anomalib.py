@@ -1,9 +1,4 @@
-"""`zoo anomalib VERB`: anomalib's own verbs, with our methods known and honest exports.
-
-Its engine wants symbolic links, which need rights on Windows, and exports a checkpoint through the
-model's default post-processor: a calibration would be lost, and the graph would threshold and clamp
-by itself.
-"""
+"""`zoo anomalib VERB`: anomalib's own verbs, with our methods known and calibrated exports."""
 
 from __future__ import annotations
 

@@ -1,17 +1,16 @@
-"""`zoo calibrate RUN`: new thresholds for a run, from normal pictures; the old ones are kept."""
+"""`zoo calibrate RUN`: new thresholds for a run, from normal images; the old ones are kept."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from zoo.cli.shared import add_device, add_path, add_run, log
 from zoo.utils.errors import ZooError
-from zoo.utils.paths import expand_home
 
-HELP = "new thresholds for a run, from normal pictures, in seconds"
+HELP = "new thresholds for a run, from normal images, in seconds"
 EPILOG = (
-    "After a change of lamp, lens or part: take 30 good pictures that the run did not learn from, "
+    "After a change of lamp, lens or part: take 30 normal images that the run did not learn from, "
     "and zoo calibrate RUN --good DIR. Without --good the run's own calibration images are used. "
     "The model stays as it is; predictions follow the new thresholds at once."
 )
@@ -20,12 +19,8 @@ EPILOG = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument(
-        "run", type=expand_home, metavar="RUN", help="folder of a run, see `zoo fit`"
-    )
-    parser.add_argument(
-        "--good", type=expand_home, metavar="DIR", help="good pictures to calibrate on"
-    )
+    add_run(parser)
+    add_path(parser, "--good", help="normal images to calibrate on")
     parser.add_argument(
         "--rule",
         metavar="RULE",
@@ -38,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make metrics.json and cases anew too, from the maps of a run with --keep maps",
     )
     parser.add_argument("--dry-run", action="store_true", help="print, and write nothing")
-    parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 def _calibrate(args: argparse.Namespace) -> int:
     from zoo.runs.calibrations import recalibrated, set_calibration
 
-    before, after = recalibrated(args.run, args.rule, args.good, args.device, _log)
+    before, after = recalibrated(args.run, args.rule, args.good, args.device, log)
     for line in before.lines("old") if before else ["old: this version cannot read it"]:
         print(line)
     for line in after.lines("new"):
@@ -75,15 +70,11 @@ def _calibrate(args: argparse.Namespace) -> int:
         if after.calibration.given:
             print("VAND 4.0 admits thresholds from train and validation only: not this run, now")
     if args.evaluate and not args.dry_run:
-        from zoo.runs.reevaluate import reevaluate
-        from zoo.runs.result_text import result_text
+        from zoo.runs.documents import result_text
+        from zoo.runs.evaluate import reevaluate
 
         print(result_text(reevaluate(args.run)))
     return 0
-
-
-def _log(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 def _undo(folder: Path, dry_run: bool) -> int:

@@ -1,8 +1,4 @@
-"""`zoo doctor`: is this machine ready, and can every method be imported?
-
-To add a check, write a function that takes the parsed arguments and yields `Check`, and append it
-to `CHECKS`. A check that belongs to a flag yields nothing without that flag.
-"""
+"""`zoo doctor`: is this machine ready, and can every method be imported?"""
 
 from __future__ import annotations
 

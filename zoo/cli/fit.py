@@ -1,4 +1,4 @@
-"""`zoo fit RECIPE --good DIR`: a folder of good pictures becomes a detector."""
+"""`zoo fit RECIPE --good DIR`: a folder of normal images becomes a detector."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.cli.shared import add_path, with_progress
 from zoo.utils.errors import ZooError
-from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from zoo.cli.dispatch import Parser
     from zoo.runs.documents import Figures, Metrics
 
-HELP = "your own pictures: learn from a folder of good ones, calibrate, judge the bad ones"
+HELP = "your own images: learn from a folder of normal ones, calibrate, test on anomalous ones"
 EPILOG = (
     "Options of the recipe go on to it, such as --model.image_size 512 or --trainer.max_epochs 5. "
     "The folder that is written is a run: `zoo predict`, `zoo calibrate` and zoo.load take it."
@@ -29,28 +29,17 @@ def add_arguments(parser: Parser) -> None:
     parser.passes = ("--model.", "--data.", "--trainer.")
     recipes = "name or YAML file, see `zoo list --recipes`"
     parser.add_argument("recipe", metavar="RECIPE", help=recipes)
-    parser.add_argument(
-        "--good", type=expand_home, required=True, metavar="DIR", help="good pictures, any names"
-    )
-    parser.add_argument(
+    add_path(parser, "--good", required=True, help="normal images, any names")
+    add_path(
+        parser,
         "--bad",
-        type=expand_home,
-        metavar="DIR",
-        help="bad ones, only to measure with; 15 %% of the good ones are then held out to test "
-        "beside them, and not learnt from",
+        help="anomalous ones, only to measure with; 15 %% of the normal ones are then held out to "
+        "test beside them, and not learnt from",
     )
+    add_path(parser, "--masks", help="masks of the anomalous ones: 7.png marks 7.jpg")
+    add_path(parser, "--out", default=Path("detector"), help="default: detector")
     parser.add_argument(
-        "--masks", type=expand_home, metavar="DIR", help="masks of the bad ones: 7.png marks 7.jpg"
-    )
-    parser.add_argument(
-        "--out", type=expand_home, default=Path("detector"), metavar="DIR", help="default: detector"
-    )
-    parser.add_argument(
-        "--max-good",
-        type=int,
-        default=500,
-        metavar="N",
-        help="use N good ones at most; default: 500",
+        "--max-good", type=int, default=500, metavar="N", help="use N at most; default: 500"
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="decides who is drawn; default: 0"
@@ -61,17 +50,16 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit, and say what came out and how to use it."""
-    from zoo.cli.train import with_progress
+    """Fit, and print what came out and how to use it."""
     from zoo.recipes.files import find_recipe
-    from zoo.runs.fit_images import fit
+    from zoo.runs.api import fit
 
     # What would fail after minutes of fitting fails at once, before the seconds of the imports.
     recipe = find_recipe(args.recipe)
     settings = overrides(args.passed)
     made = with_progress(
         f"{recipe.name} · {args.good.resolve().name} · seed {args.seed}",
-        lambda say: fit(
+        lambda report: fit(
             recipe.path,
             normal=args.good,
             anomalous=args.bad,
@@ -83,11 +71,11 @@ def run(args: argparse.Namespace) -> int:
             overrides=settings,
             typed=typed_names(args.passed),
             command=_command(args),
-            say=say,
+            report=report,
             log=print,
         ),
     )
-    for line in report(made.metrics, made.folder):
+    for line in summary(made.metrics, made.folder):
         print(line)
     return 0
 
@@ -121,42 +109,42 @@ def overrides(words: list[str]) -> dict[str, Any]:
     return found
 
 
-def report(metrics: Metrics, folder: Path) -> list[str]:
-    """Return what a person wants to know about a run on pictures of their own."""
+def summary(metrics: Metrics, folder: Path) -> list[str]:
+    """Return what a person wants to know about a run on images of their own."""
     from zoo.postprocess.false_alarms import FalseAlarms
 
     run = shlex.quote(str(folder))
-    lines = [_judged(values) for values in metrics["splits"].values()]
-    lines = lines or ["no bad pictures were given: nothing tells how many defects it will find"]
+    lines = [_figures(values) for values in metrics["splits"].values()]
+    lines = lines or ["no anomalous images were given: nothing tells how many defects it will find"]
     expected = metrics["expected_false_alarms"]
     if expected is None:
-        lines.append("one picture for the threshold cannot tell how many false alarms to expect")
+        lines.append("one image for the threshold cannot tell how many false alarms to expect")
     else:
         lines.append(FalseAlarms.from_dict(dict(expected)).describe())
         if expected["per_1000"] > _MANY:
             lines.append(
                 f"that is many: zoo calibrate {run} --rule 'Quantile(q=1.0, factor=1.1)' marks "
-                "less; more good pictures help too"
+                "less; more normal images help too"
             )
     return [
         *lines,
-        f"look at {folder / 'cases'}: each picture, what the detector sees in it, what it marks",
-        f"written to {folder}; next: zoo predict {run} PICTURE_OR_FOLDER",
+        f"look at {folder / 'cases'}: each image, what the detector sees in it, what it marks",
+        f"written to {folder}; next: zoo predict {run} IMAGE_OR_FOLDER",
     ]
 
 
-def _judged(values: Figures) -> str:
-    n_good = values["n_good"] or 0
-    n_bad = (values["n_images"] or 0) - n_good
-    found = (values["detection_rate"] or 0) * n_bad
-    alarms = (values["false_alarm_rate"] or 0) * n_good
+def _figures(values: Figures) -> str:
+    n_normal = values["n_good"] or 0
+    n_anomalous = (values["n_images"] or 0) - n_normal
+    found = (values["detection_rate"] or 0) * n_anomalous
+    alarms = (values["false_alarm_rate"] or 0) * n_normal
     text = (
-        f"found {found:.0f} of {n_bad} bad pictures, false alarms on {alarms:.0f} of {n_good} good "
-        "ones"
+        f"found {found:.0f} of {n_anomalous} anomalous images, false alarms on {alarms:.0f} of "
+        f"{n_normal} normal ones"
     )
     known = {"image AUROC": values["image_auroc"], "SegF1": values["segf1"]}
-    said = ", ".join(f"{name} {value:.3f}" for name, value in known.items() if value is not None)
-    return f"{text} ({said})" if said else text
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in known.items() if value is not None)
+    return f"{text} ({scores})" if scores else text
 
 
 def _command(args: argparse.Namespace) -> str:

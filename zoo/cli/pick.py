@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.cli.shared import add_path, compare_graphs, images_of, log
 from zoo.utils.errors import ZooError
-from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,16 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from zoo.export.precision import PRECISIONS
 
     parser.epilog = EPILOG
-    parser.add_argument(
-        "--good", type=expand_home, required=True, metavar="DIR", help="normal images"
-    )
+    add_path(parser, "--good", required=True, help="normal images")
     parser.add_argument(
         "--budget", required=True, metavar="MAX", help="of one image, such as 50ms,2GB"
     )
     parser.add_argument(
         "--device", default="cpu", metavar="D", help="that it is for, as OpenVINO names it"
     )
-    parser.add_argument("--out", type=expand_home, default=Path("picked"), metavar="DIR")
+    add_path(parser, "--out", default=Path("picked"))
     parser.add_argument(
         "--recipes", nargs="+", metavar="RECIPE", help="default: every recipe called embedded"
     )
@@ -76,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     from zoo.benchmark.pick.candidates import candidates
     from zoo.benchmark.pick.choice import Budget
     from zoo.data.known_images import check_no_test_folder
-    from zoo.data.listing import find_images, without_copies
+    from zoo.data.listing import without_copies
     from zoo.predict.graph_files import require
 
     # Typing errors and missing packages show before the seconds that the imports take.
@@ -86,9 +83,8 @@ def run(args: argparse.Namespace) -> int:
     found = candidates(args.recipes, args.sizes)
     if args.out.resolve().is_relative_to(args.good.resolve()):
         raise ZooError(f"{args.out} lies among the normal images: give --out a folder elsewhere")
-    listed = find_images(args.good)
-    good, notices = without_copies(listed.images)
-    _print(*listed.notices(), *notices)
+    good, notices = without_copies(images_of(args.good).images)
+    log(*notices)
     check_no_test_folder(good)
     packages = ("onnx", "onnxscript", "openvino", *(["nncf"] if "int8" in args.precision else []))
     for package in packages:
@@ -101,25 +97,25 @@ def run(args: argparse.Namespace) -> int:
     precisions = list(dict.fromkeys(args.precision))
     device = args.device.upper()
     search = prepare(good, args.out, device, precisions, args.max_good, args.seed)
-    _print(
+    log(
         f"{len(found)} candidates in {' and '.join(precisions)}, fitted on "
         f"{len(list(search.fit_on.iterdir()))} normal images; the estimate takes others"
     )
     if load := _busy():
-        _print(load)
+        log(load)
     rows: list[Row] = []
     took: list[float] = []
     for number, candidate in enumerate(found, start=1):
         place, begin = f"[{number}/{len(found)}]", time.perf_counter()
-        made = search.rows(candidate, partial(_print_at, place))
+        made = search.rows(candidate, partial(_log_at, place))
         rows += made
         for row in made:
-            _print(f"{place} {_row_text(row)}")
+            log(f"{place} {_row_text(row)}")
         if (seconds := time.perf_counter() - begin) > _REMEMBERED_SECONDS:
             took.append(seconds)
         if took and (others := len(found) - number):
             left = duration(others * sum(took) / len(took))
-            _print(f"{place} about {left} left, if the others take as long on average")
+            log(f"{place} about {left} left, if the others take as long on average")
     rows = with_front(rows)
     for line in _table(rows):
         print(line)
@@ -127,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
         if (agreement := _agreement(args.out, best)) is not None:
             _finish(args.out, rows, best, agreement.difference)
             return 0
-        _print(f"{best.candidate} in {best.precision} is passed over: it does not agree with torch")
+        log(f"{best.candidate} in {best.precision} is passed over: it does not agree with torch")
     raise ZooError("no graph that fits the budget agrees with its run in torch: see above")
 
 
@@ -146,17 +142,13 @@ def _busy() -> str:
 
 def _agreement(out: Path, row: Row) -> Agreement | None:
     """Compare a graph with its run in torch, and print what differs; None if it is too much."""
-    from zoo.runs.agreement import check_graphs, standard_images
+    from zoo.runs.agreement import standard_images
     from zoo.runs.export import NormalImages
 
     graph = out / str(row.graph)
     folder = graph.parent.parent
     shown = standard_images(NormalImages(folder).for_limits)
-    checked = check_graphs(folder, [graph], shown, {})
-    for line in checked.table():
-        print(line)
-    for line in checked.complaints:
-        print(f"zoo: {line}", file=sys.stderr)
+    checked = compare_graphs(folder, [graph], shown)
     return None if checked.complaints else checked.agreements[0]
 
 
@@ -205,10 +197,5 @@ def _row_text(row: Row) -> str:
     return f"{row.candidate} in {row.precision}: {estimate}, {cost}"
 
 
-def _print_at(place: str, text: str) -> None:
-    _print(f"{place} {text}")
-
-
-def _print(*lines: str) -> None:
-    for line in lines:
-        print(line, file=sys.stderr, flush=True)
+def _log_at(place: str, text: str) -> None:
+    log(f"{place} {text}")

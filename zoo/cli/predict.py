@@ -1,42 +1,36 @@
-"""`zoo predict RUN PICTURE_OR_FOLDER`: masks, overlays, one JSON line per picture, a CSV."""
+"""`zoo predict RUN IMAGE_OR_FOLDER`: masks, overlays, one JSON line per image, a CSV."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from zoo.cli.shared import add_path
 from zoo.utils.errors import ZooError
-from zoo.utils.paths import expand_home
 
-if TYPE_CHECKING:
-    pass
-
-HELP = "judge pictures with a run or an exported graph: JSON lines, masks, overlays"
+HELP = "predict images with a run or an exported graph: JSON lines, masks, overlays"
 EPILOG = (
     "Standard output holds the JSON lines and nothing else; OUT/predictions.jsonl holds them too. "
     "OUT/blobs.csv has a row per blob: area, box, centroid, peak, mean and sum of its scores. "
-    "Masks are 0 and 255 at the picture's own size. Exit code 1: something was not judged, such as "
-    "a damaged image, a video or a named pipe; each has a line with the reason."
+    "Masks are 0 and 255 at the image's own size. Exit code 1: something was not predicted, such "
+    "as a damaged image, a video or a named pipe; each has a line with the reason."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument(
+    add_path(
+        parser,
         "predictor",
-        type=expand_home,
         metavar="RUN",
         help="folder of a run, see `zoo fit`; or a graph of `zoo export`, which needs no torch",
     )
+    add_path(parser, "images", nargs="+", metavar="IMAGE", help="images, or folders of them")
+    add_path(parser, "--out", default=Path("predictions"))
     parser.add_argument(
-        "images", type=expand_home, nargs="+", metavar="IMAGE", help="images, or folders of them"
-    )
-    parser.add_argument("--out", type=expand_home, default=Path("predictions"), metavar="DIR")
-    parser.add_argument(
-        "--watch", action="store_true", help="go on with new and overwritten pictures until Ctrl-C"
+        "--watch", action="store_true", help="go on with new and overwritten images until Ctrl-C"
     )
     parser.add_argument(
         "--interval", type=float, default=1.0, metavar="S", help="of --watch, in seconds; default 1"
@@ -51,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict images; 1 if one could not be judged."""
+    """Predict images; 1 if one could not be predicted."""
     from zoo.predict.sources import BLOBS, LINES, Sources
 
     # Typing errors show before the seconds that the imports take.
@@ -62,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     found = sources.images(may_be_empty=args.watch)
 
     from zoo.predict.writer import PredictionWriter, log
-    from zoo.runs.load import load
+    from zoo.runs.api import load
     from zoo.utils.atomic import RecordFile
     from zoo.utils.progress import counted
 
@@ -82,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
                     writer.report_unreadable(sources.unreadable)
                     writer.run(paths, args.batch_size)
             writer.report_unreadable(sources.unreadable)
-            quiet = sys.stdout.isatty()  # the lines themselves say how far it is
-            writer.run(found if quiet else counted(found, len(found), "judged"), args.batch_size)
+            quiet = sys.stdout.isatty()  # the lines themselves tell how far it is
+            writer.run(found if quiet else counted(found, len(found), "predicted"), args.batch_size)
         finally:
             log(writer.summary())
     return 1 if writer.n_failed else 0
@@ -91,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(path: Path) -> None:
     from zoo.predict.graph_files import check_graph
+    from zoo.runs.api import is_graph
     from zoo.runs.check import check_run, read_calibration
-    from zoo.runs.load import is_graph
 
     if is_graph(path):
         check_graph(path)

@@ -1,56 +1,44 @@
-"""`zoo relight`: how a run does under other lights; or copies of pictures under other lights."""
+"""`zoo relight`: how runs do under other lights."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.cli.shared import add_data_root, add_device, add_path, check_new
 from zoo.utils.atomic import atomic_path, write_text
 from zoo.utils.errors import ZooError
-from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
     import pandas as pd
 
-HELP = "SegF1 of a run under other lights, as table and plot; or relit copies of pictures"
+HELP = "SegF1 of runs under other lights, as table and plot"
 EPILOG = (
-    "SOURCE: a run, or a folder that holds several; table.md, rows.csv and a plot per recipe go to "
-    "SOURCE/robustness. Labelled images under the training light are used, without the private "
-    "sets. A picture, or a folder of pictures: relit copies go to --out."
+    "table.md, rows.csv and a plot per recipe go to SOURCE/robustness. Labelled images under the "
+    "training light are used, without the private sets."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument(
-        "source", type=expand_home, metavar="SOURCE", help="runs or pictures, see below"
-    )
-    parser.add_argument("--out", type=expand_home, metavar="DIR", help="a new folder")
+    add_path(parser, "source", metavar="SOURCE", help="a run, or a folder that holds several")
+    add_path(parser, "--out", help="a new folder")
     parser.add_argument("--families", nargs="+", metavar="NAME", help="default: all six")
     parser.add_argument("--severities", nargs="+", type=int, metavar="N", help="default: 1 to 5")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws the lamps")
-    parser.add_argument(
-        "--split", default="test_public", metavar="SPLIT", help="runs: which images"
-    )
-    parser.add_argument("--images", type=int, metavar="N", help="runs: at most N of each object")
-    parser.add_argument(
-        "--data.root",
-        dest="root",
-        type=expand_home,
-        metavar="DIR",
-        help="the data set, if it has moved",
-    )
-    parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
+    parser.add_argument("--split", default="test_public", metavar="SPLIT", help="which images")
+    parser.add_argument("--images", type=int, metavar="N", help="at most N of each object")
+    add_data_root(parser)
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure runs, or write copies of pictures."""
+    """Measure runs, write the results and print the table."""
     from zoo.data.relight.light import FAMILIES, SEVERITIES, check_family, check_severity
-    from zoo.runs.documents import METRICS
+    from zoo.runs.check import runs_below
+    from zoo.runs.folder import ROBUSTNESS, appearing_folder
 
     args.families = args.families or list(FAMILIES)
     args.severities = args.severities or list(SEVERITIES)
@@ -60,19 +48,9 @@ def run(args: argparse.Namespace) -> int:
         check_severity(severity)
     if args.images is not None and args.images < 1:
         raise ZooError(f"--images is {args.images}: use 1 or more")
-    if not args.source.exists():
-        raise ZooError(f"there is nothing at {args.source}: give a run, or pictures")
-    holds_runs = args.source.is_dir() and any(args.source.rglob(METRICS))
-    return _measure(args) if holds_runs else _copies(args)
-
-
-def _measure(args: argparse.Namespace) -> int:
-    from zoo.runs.check import runs_below
-    from zoo.runs.folder import ROBUSTNESS, appearing_folder
-
     runs = runs_below(args.source)
     out = args.out or args.source / ROBUSTNESS
-    _check_new(out)
+    check_new(out)
 
     import pandas as pd
 
@@ -116,46 +94,3 @@ def _plots(rows: pd.DataFrame, folder: Path) -> None:
     for recipe, part in rows.groupby("recipe"):
         with atomic_path(folder / f"{str(recipe).replace('/', '-')}.png") as aside:
             plot(part, aside)
-
-
-def _copies(args: argparse.Namespace) -> int:
-    """Write every picture under every light: `<out>/<family>_<severity>/<name>.png`."""
-    if args.out is None:
-        raise ZooError(f"{args.source} holds no run; for relit copies of pictures give --out DIR")
-    _check_new(args.out)
-
-    from PIL import Image
-
-    from zoo.data.images import find_bit_depth
-    from zoo.data.listing import find_images
-    from zoo.results.robustness import relit_copies
-    from zoo.runs.folder import appearing_folder
-    from zoo.utils.progress import counted
-
-    is_file = args.source.is_file()
-    images = [args.source]
-    if not is_file:
-        found = find_images(args.source)
-        images = found.images
-        for line in found.notices():
-            print(line, file=sys.stderr)
-    root = args.source.parent if is_file else args.source
-    bit_depth = find_bit_depth(images)
-    with appearing_folder(args.out) as folder:
-        for index, path in enumerate(counted(images, len(images), "pictures")):
-            seed = args.seed + index
-            for family, severity, pixels in relit_copies(
-                path, args.families, args.severities, seed, bit_depth
-            ):
-                place = folder / f"{family}_{severity}" / path.relative_to(root).with_suffix(".png")
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with atomic_path(place) as aside:
-                    Image.fromarray(pixels).save(aside)
-    n = len(images) * len(args.families) * len(args.severities)
-    print(f"{n} pictures written to {args.out}")
-    return 0
-
-
-def _check_new(out: Path) -> None:
-    if os.path.lexists(out):  # a link that leads nowhere, too
-        raise ZooError(f"{out} exists: move it, or give another folder with --out")

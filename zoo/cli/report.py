@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=MOST_CASES,
         metavar="N",
-        help=f"pictures of at most N cases of each run (default {MOST_CASES}); 0 for none",
+        help=f"images of at most N cases of each run (default {MOST_CASES}); 0 for none",
     )
 
 

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.cli.shared import add_data_root, add_path
 from zoo.utils.atomic import copy_file
 from zoo.utils.errors import ZooError
-from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from zoo.recipes.files import Recipe
@@ -27,16 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
     parser.add_argument("method", nargs="?", metavar="METHOD", help="a method, or a recipe file")
-    parser.add_argument(
-        "--data.root", dest="root", type=expand_home, metavar="DIR", help="the data set, to run"
-    )
-    parser.add_argument("--out", type=expand_home, default=Path("runs"), metavar="DIR")
-    parser.add_argument(
-        "--archive", type=expand_home, metavar="FILE", help="default: <out>/<recipe>.tar.gz"
-    )
-    parser.add_argument(
-        "--server", type=expand_home, metavar="FILE", help="the server's answer, as CSV"
-    )
+    add_data_root(parser, help="the data set, to run")
+    add_path(parser, "--out", default=Path("runs"))
+    add_path(parser, "--archive", metavar="FILE", help="default: <out>/<recipe>.tar.gz")
+    add_path(parser, "--server", metavar="FILE", help="the server's answer, as CSV")
     parser.add_argument("--row", metavar="NAME", help="the published row, if the name differs")
     parser.add_argument("--dry-run", action="store_true", help="print images and GB, and stop")
 
@@ -75,20 +69,15 @@ def _make(recipe: Recipe, row: Entry, args: argparse.Namespace) -> int:
         return 0
 
     from zoo.cli.bench import bench_and_tabulate
+    from zoo.cli.submit import hand_in
 
     options = {"data_root": args.root, "out": args.out, "debug": args.debug}
     if code := bench_and_tabulate(recipes=[str(recipe.path)], **options):
         return code
-    if code := _pack(args.out / recipe.slug, archive, args.root):
+    if code := hand_in([args.out / recipe.slug], archive, args.root):
         return code
     print(f"upload {archive}, then: zoo reproduce {args.method} --out {args.out} --server FILE")
     return 0
-
-
-def _pack(runs: Path, archive: Path, root: Path) -> int:
-    from zoo.cli.submit import hand_in
-
-    return hand_in([runs], archive, root)
 
 
 def _compare(recipe: Recipe, row: Entry, server: Path, out: Path) -> int:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.cli.shared import add_data_root, add_device, add_path
 from zoo.utils.errors import ZooError
-from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from zoo.vand.submission.expected import Expected
@@ -25,24 +25,14 @@ EPILOG = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument("runs", type=expand_home, nargs="*", metavar="RUN", help="runs, see below")
+    add_path(parser, "runs", nargs="*", metavar="RUN", help="runs, see below")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--out", type=expand_home, metavar="OUT", help="a new folder, or NAME.tar.gz")
-    what.add_argument(
-        "--check", type=expand_home, metavar="PATH", help="check a folder or an archive"
-    )
-    what.add_argument(
-        "--kit", type=expand_home, metavar="DIR", help="make a repository for VAND 4.0"
-    )
-    parser.add_argument(
-        "--data.root",
-        dest="root",
-        type=expand_home,
-        metavar="DIR",
-        help="the data set, if it has moved",
-    )
+    add_path(what, "--out", metavar="OUT", help="a new folder, or NAME.tar.gz")
+    add_path(what, "--check", metavar="PATH", help="check a folder or an archive")
+    add_path(what, "--kit", help="make a repository for VAND 4.0")
+    add_data_root(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="which runs, if there are several")
-    parser.add_argument("--device", metavar="D", help="such as cpu or cuda:1")
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,12 +12,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("directory", metavar="DIR", type=Path, help="new or empty folder to write")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
-    parser.add_argument(
-        "--size",
-        choices=("small", "real"),
-        default="small",
-        help="small: three objects, seconds; real: one object at 2448 x 2048 (default small)",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     from zoo.data.tiny import write_tiny
 
     start = time.perf_counter()
-    root = write_tiny(args.directory, seed=args.seed, size=args.size, progress=print)
+    root = write_tiny(args.directory, seed=args.seed, progress=print)
     seconds = time.perf_counter() - start
     files = [path for path in root.rglob("*") if path.is_file()]
     masks = sum(path.name.endswith("_mask.png") for path in files)

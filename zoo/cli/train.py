@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Literal
 
+from zoo.cli.shared import with_progress
 from zoo.utils.errors import ZooError
 
 if TYPE_CHECKING:
     from jsonargparse import Namespace
-
-    from zoo.runs.run import Run
 
 HELP = "anomalib's train: fit, calibrate and evaluate one method on one object, into a run folder"
 # Arguments of data that are texts, whatever they look like.
@@ -30,7 +28,7 @@ def run(words: Sequence[str]) -> int:
     from zoo.postprocess.false_alarms import FalseAlarms
     from zoo.recipes.experiment import experiment
     from zoo.recipes.files import find_recipe
-    from zoo.runs.result_text import result_text
+    from zoo.runs.documents import result_text
     from zoo.runs.run import run as run_experiment
 
     settings, typed = parse(words)
@@ -44,7 +42,9 @@ def run(words: Sequence[str]) -> int:
         keep=settings["keep"],
         typed=typed,
     )
-    made = with_progress(planned.label, lambda say: run_experiment(planned, say=say, log=print))
+    made = with_progress(
+        planned.label, lambda report: run_experiment(planned, report=report, log=print)
+    )
     metrics = made.metrics
     print(result_text(metrics))
     print(made.calibration.describe())
@@ -52,29 +52,6 @@ def run(words: Sequence[str]) -> int:
         print(FalseAlarms.from_dict(dict(metrics["expected_false_alarms"])).describe())
     print(f"written to {made.folder}")
     return 0
-
-
-def with_progress(label: str, work: Callable[[Callable[[str], None]], Run]) -> Run:
-    """Carry out one run with a display of its progress.
-
-    Args:
-        label: What the run is called.
-        work: Is given where to say what is being done.
-    """
-    from zoo.utils.progress import GridProgress, duration
-
-    progress = GridProgress(1)
-    progress.begin(0, label)
-    begin = time.perf_counter()
-    try:
-        made = work(progress.update)
-    except Exception:
-        progress.end("failed")  # the error has a line of its own, also on a terminal
-        raise
-    finally:
-        progress.close()
-    progress.end(f"done in {duration(time.perf_counter() - begin)}")
-    return made
 
 
 def parse(words: Sequence[str]) -> tuple[Namespace, frozenset[str]]:

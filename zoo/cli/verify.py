@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.utils.paths import expand_home
+from zoo.cli.shared import add_data_root, add_path, with_progress
 
 if TYPE_CHECKING:
     from zoo.benchmark.sealed.attestation import Check
@@ -21,14 +21,8 @@ EPILOG = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument("run", type=expand_home, metavar="RUN", help="see `zoo bench --sealed`")
-    parser.add_argument(
-        "--data.root",
-        dest="root",
-        type=expand_home,
-        metavar="DIR",
-        help="the data set, if it has moved",
-    )
+    add_path(parser, "run", metavar="RUN", help="see `zoo bench --sealed`")
+    add_data_root(parser)
     parser.add_argument("--object", metavar="NAME", help="which one, where RUN holds several")
     parser.add_argument("--no-repeat", action="store_true", help="compare hashes only")
     parser.add_argument(
@@ -77,14 +71,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _repeat(folder: Path, root: Path, tolerance: float) -> list[Check]:
     from zoo.benchmark.sealed.repeat import repeat
-    from zoo.utils.progress import GridProgress
 
-    progress = GridProgress(1)
-    progress.begin(0, "repeating")
-    try:
-        return repeat(folder, root, tolerance, progress.update)
-    finally:
-        progress.close()
+    return with_progress("repeating", lambda log: repeat(folder, root, tolerance, log), False)
 
 
 def _one_run(path: Path, name: str | None) -> Path:

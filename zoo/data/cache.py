@@ -1,10 +1,7 @@
 """One cache on disk of decoded and resized uint8 images, shared by all methods and processes.
 
-Decoding dominates: a 5-megapixel PNG costs 255 ms to read and resize, the cached 256-pixel array
-under a millisecond. An entry is keyed by path, file stamp and resize, so that an altered image or
-another input size is another entry. It holds key, shape and a checksum of itself: one that is torn,
-damaged or stands in another's place is made again. Entries are written aside and renamed: two
-processes may fill the same cache. When the budget is exceeded the oldest entries go.
+An entry is keyed by path, file stamp and resize, and holds key, shape and a checksum of itself.
+When the budget is exceeded the oldest entries go.
 """
 
 from __future__ import annotations

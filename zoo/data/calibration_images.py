@@ -1,8 +1,4 @@
-"""Which images calibrate: normal validation images that are not test images, or a share of train.
-
-Many of anomalib's datamodules put anomalous images, or the test images themselves, into validation,
-and a threshold must see neither.
-"""
+"""Which images calibrate: normal validation images that are in no test, or a share of train."""
 
 from __future__ import annotations
 

@@ -1,14 +1,11 @@
-"""Datamodules with named splits, one object and native sizes: the base, and the MVTec AD 2 layout.
-
-A subclass lists the images of a split; reading, caching, resizing and batching are here. Unlike
-anomalib's `MVTecAD2` the layout's works with pandas 3, keeps files sorted and normal test images in
-the test set, loads the private splits, carries native sizes and never downloads.
-"""
+"""Datamodules with named splits and native sizes: the base, and the MVTec AD 2 layout."""
 
 from __future__ import annotations
 
 import hashlib
+import warnings
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -22,15 +19,21 @@ from torchvision.transforms.v2 import Resize, Transform
 from zoo.data import layout as on_disk
 from zoo.data.cache import DEFAULT_BUDGET_MB, ImageCache
 from zoo.data.dataset import LayoutDataset, TileDataset
-from zoo.data.images import beyond_depth, check_bit_depth, find_bit_depth
+from zoo.data.images import (
+    beyond_depth,
+    check_bit_depth,
+    doubt_about,
+    find_bit_depth,
+    image_size,
+    read_pixels,
+)
 from zoo.data.known_images import check_no_test_folder
 from zoo.data.order import KeyedLoader
-from zoo.data.pre_processing import pre_processing_of
 from zoo.data.sample import Sample, split_fingerprint
 from zoo.data.splits import FIT_SPLITS, TEST_SPLITS, TRAIN, VALIDATION
 from zoo.data.tiling.grid import Layout
-from zoo.data.transforms import leading_resize
-from zoo.utils.errors import ZooError, nearest
+from zoo.data.transforms import leading_resize, pre_processing_of, size_at
+from zoo.utils.errors import ZooError, ZooWarning, nearest
 
 
 class NativeDataModule(AnomalibDataModule):
@@ -87,11 +90,6 @@ class NativeDataModule(AnomalibDataModule):
             with suppress(ZooError):  # a test split alone has the depth of its files
                 paths += [sample.image_path for sample in self.listed(split)]
         return find_bit_depth(paths, self.cache)
-
-    def doubtful_depths(self, split: str) -> list[Path]:
-        """Return the 16-bit images of a split that do not fit the bit depth."""
-        paths = (sample.image_path for sample in self.listed(split))
-        return beyond_depth(paths, self.bit_depth, self.cache)
 
     @property
     @abstractmethod
@@ -201,6 +199,42 @@ class NativeDataModule(AnomalibDataModule):
         pre_processing = pre_processing_of(model.pre_processor)
         self.follow(pre_processing.transform, pre_processing.layout)
 
+    def check_headers(self, splits: Sequence[str]) -> None:
+        """Read the header of every image of some splits; nothing is decoded.
+
+        Raises:
+            ZooError: An image cannot be read, or would be too large for the model.
+        """
+        for split in splits:
+            for sample in self.listed(split):
+                native_size = image_size(sample.image_path)
+                try:
+                    size_at(native_size, self._resize)
+                except ZooError as error:
+                    raise ZooError(f"{sample.image_path}: {error}, or remove it") from error
+
+    def check_images(self, splits: Sequence[str], report: Callable[[str], None]) -> None:
+        """Read every image and mask of some splits once, which fills the cache.
+
+        Raises:
+            ZooError: An image or a mask cannot be read, or does not fit the other.
+        """
+        for split in splits:
+            dataset = self.dataset(split)
+            dataset.augmentations, dataset.with_truth = None, False
+            for index, sample in enumerate(dataset.listed):
+                report(f"reading {split} {index}/{len(dataset)}")
+                dataset[index]
+                sample.truth(image_size(sample.image_path))
+
+    def warn_of_depths(self, split: str) -> None:
+        """Warn of the 16-bit images of a split that do not fit the bit depth, in one line."""
+        images = (sample.image_path for sample in self.listed(split))
+        if paths := beyond_depth(images, self.bit_depth, self.cache):
+            doubt = doubt_about(read_pixels(paths[0]), self.bit_depth)
+            more = f" and {len(paths) - 1} more: each" if len(paths) > 1 else ""
+            warnings.warn(f"{paths[0]}{more} {doubt}", ZooWarning, stacklevel=2)
+
     def _setup(self, _stage: str | None = None) -> None:
         self.train_data = self.dataset(TRAIN)
         self.val_data = self.dataset(VALIDATION)
@@ -237,15 +271,10 @@ class MVTecAD2Layout(NativeDataModule):
     Args:
         root: Folder that holds one folder per object.
         category: Name of the object (anomalib's word for it).
-        train_batch_size: Images per training batch.
-        eval_batch_size: Images per batch in validation, test and prediction.
-        num_workers: Processes that read images; 0 reads in the main process.
         test_split: What `test` and `predict` run on: test_public, test_private or
             test_private_mixed.
-        train_augmentations: Applied to training images at model size, after the resize.
-        cache_mb: Budget of the image cache on disk, in MB; 0 switches it off.
-        seed: Kept for anomalib's interface; nothing is drawn at random here.
-        bit_depth: Of 16-bit images; what those of train and validation hold by default.
+        **options: Those of `NativeDataModule`; no split is drawn, so that a seed decides the order
+            of training images alone.
 
     Raises:
         ZooError: Unknown test split.
@@ -255,28 +284,13 @@ class MVTecAD2Layout(NativeDataModule):
         self,
         root: str | Path = "./datasets/MVTec_AD_2",
         category: str = "",
-        train_batch_size: int = 8,
-        eval_batch_size: int = 8,
-        num_workers: int = 0,
         test_split: str = "test_public",
-        train_augmentations: Transform | None = None,
-        cache_mb: int = DEFAULT_BUDGET_MB,
-        seed: int | None = None,
-        bit_depth: int | None = None,
+        **options: Any,
     ) -> None:
         if test_split not in TEST_SPLITS:
             near = nearest(test_split, TEST_SPLITS)
             raise ZooError(f"unknown test_split '{test_split}'{near}")
-        super().__init__(
-            train_batch_size=train_batch_size,
-            eval_batch_size=eval_batch_size,
-            num_workers=num_workers,
-            train_augmentations=train_augmentations,
-            cache_mb=cache_mb,
-            seed=seed,
-            bit_depth=bit_depth,
-            test_split=test_split,
-        )
+        super().__init__(test_split=test_split, **options)
         self.root = Path(root)
         self.category = category
 

@@ -1,9 +1,4 @@
-"""SHA-256 of files, each read once for as long as it stays as it is.
-
-Digests are kept beside the image cache, one record per folder. A file counts as the same
-while size, times of modification and of change, inode and device are; a file that was written just
-now could be written again within one tick of the clock, and is hashed anew.
-"""
+"""SHA-256 of files, kept beside the image cache: each is read once for as long as it stays."""
 
 from __future__ import annotations
 

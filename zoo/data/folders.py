@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from torchvision.transforms.v2 import Transform
 
-from zoo.data.cache import DEFAULT_BUDGET_MB
 from zoo.data.datamodule import NativeDataModule
 from zoo.data.images import image_size
 from zoo.data.known_images import check_no_test_folder
@@ -50,13 +49,8 @@ class ImageFolders(NativeDataModule):
         bad: Folder of anomalous images, if there are any; it may lie inside the other one.
         masks: Folder with masks of the anomalous images; every value but 0 marks a defect.
         max_good: At most so many normal images are used, drawn by the seed.
-        train_batch_size: Images per training batch.
-        eval_batch_size: Images per batch in validation, test and prediction.
-        num_workers: Processes that read images; 0 reads in the main process.
-        train_augmentations: Applied to training images at model size, after the resize.
-        cache_mb: Budget of the image cache on disk, in MB; 0 switches it off.
         seed: Decides which image belongs to which split.
-        bit_depth: Of 16-bit images; what the normal ones hold by default.
+        **options: Others of `NativeDataModule`.
 
     Raises:
         ZooError: A folder is missing or empty, a file is damaged, an image is normal and anomalous,
@@ -69,23 +63,10 @@ class ImageFolders(NativeDataModule):
         bad: str | Path | None = None,
         masks: str | Path | None = None,
         max_good: int = DEFAULT_MAX_GOOD,
-        train_batch_size: int = 8,
-        eval_batch_size: int = 8,
-        num_workers: int = 0,
-        train_augmentations: Transform | None = None,
-        cache_mb: int = DEFAULT_BUDGET_MB,
         seed: int | None = 0,
-        bit_depth: int | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            train_batch_size=train_batch_size,
-            eval_batch_size=eval_batch_size,
-            num_workers=num_workers,
-            train_augmentations=train_augmentations,
-            cache_mb=cache_mb,
-            seed=seed,
-            bit_depth=bit_depth,
-        )
+        super().__init__(seed=seed, **options)
         self.good = Path(good).expanduser()
         self.bad = Path(bad).expanduser() if bad is not None else None
         self.masks = Path(masks).expanduser() if masks is not None else None

@@ -1,15 +1,10 @@
-"""Opens an image file, images and masks alike: few formats, regular files, bounded, one page.
-
-Whatever is wrong with a file becomes one line that names it. The content decides what a file is;
-its suffix does not.
-"""
+"""Opens an image file, images and masks alike: few formats, regular files, bounded, one page."""
 
 from __future__ import annotations
 
 import io
 import os
 import stat
-import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,10 +35,6 @@ _MAX_PIXELS = 2**28
 _MAX_HEADER_BYTES = 16 << 20
 _MAX_SURPLUS_BYTES, _MAX_BYTES_PER_PIXEL = 64 << 20, 16
 
-_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of TIFF and BigTIFF
-_MAX_ENTRIES = 1_000_000  # of all directories of a TIFF together
-_SUBFILE_TYPE, _DESCRIPTION = 254, 270
-_REDUCED, _TRANSPARENCY = 1, 4  # bits of the subfile type: a smaller copy, a mask of another page
 _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 258, 259, 262, 274
 _LOSSY_COMPRESSIONS = {6, 7, 33003, 33005, 34712, 34892, 50001, 50002}  # JPEG of all kinds, WebP
 # What Pillow did to a TIFF by its note of the orientation, undone.
@@ -68,12 +59,9 @@ class ImageFile:
 
     def __init__(self, path: Path, file: io.BufferedReader[_BoundedFile], n_bytes: int) -> None:
         self.path, self._file = path, file
-        head = file.read(16)
-        pages = _count_pages(file) if head[:4] in _TIFF_MARKS else 1
         self._image = Image.open(file, formats=FORMATS)
-        if self._image.format == "PNG":
-            pages = getattr(self._image, "n_frames", 1)
-        if pages > 1:
+        # A phone's photograph (MPO) has previews, which are no pages.
+        if self._image.format != "MPO" and (pages := getattr(self._image, "n_frames", 1)) > 1:
             raise ZooError(
                 f"image {path} has {pages} pages: save each as a file of its own, such as with "
                 "`magick FILE page-%03d.png`"
@@ -193,62 +181,6 @@ def _colours_of_tiff(file: BinaryIO) -> np.ndarray:
         page = tiff.pages[0]
         pixels = page.asarray(maxworkers=1)
         return np.moveaxis(pixels, 0, -1) if page.planarconfig == 2 else pixels
-
-
-def _count_pages(file: BinaryIO) -> int:
-    """Return the pages of a TIFF, read off its directories; smaller copies do not count."""
-    (_, description), *others = _directories(file)
-    pages = 1 + sum(not kind & (_REDUCED | _TRANSPARENCY) for kind, _ in others)
-    # ImageJ writes a stack of more than 4 GB with one directory.
-    return pages if pages > 1 else _images_of_imagej(description)
-
-
-def _directories(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield the subfile type and the beginning of the description of every directory."""
-    head = _read(file, 0, 16)
-    order = "<" if head[:2] == b"II" else ">"
-    is_big = 43 in head[2:4]  # 8 bytes for counts and places, where TIFF has 2 and 4
-    layout = ("Q", "HHQ8s", "Q") if is_big else ("H", "HHI4s", "I")
-    count, entry, place = (order + part for part in layout)
-    [offset] = struct.unpack_from(place, head, 8 if is_big else 4)
-    seen, total = {0}, 0
-    while True:
-        if offset in seen:
-            raise ValueError("its directories form a circle" if offset else "it has no directory")
-        seen.add(offset)
-        [n_entries] = struct.unpack(count, _read(file, offset, struct.calcsize(count)))
-        total += n_entries
-        if total > _MAX_ENTRIES:
-            raise ValueError("its directories are too large")
-        start = offset + struct.calcsize(count)
-        entries = _read(file, start, n_entries * struct.calcsize(entry))
-        kind, description = 0, b""
-        for tag, _, length, value in struct.iter_unpack(entry, entries):
-            if tag == _SUBFILE_TYPE:
-                [kind] = struct.unpack_from(order + "I", value)
-            elif tag == _DESCRIPTION and length > len(value):
-                [at] = struct.unpack(place, value)
-                description = _read(file, at, min(length, 200))
-        yield kind, description
-        [offset] = struct.unpack(place, _read(file, start + len(entries), struct.calcsize(place)))
-        if not offset:
-            return
-
-
-def _images_of_imagej(description: bytes) -> int:
-    lines = description.split(b"\n")
-    if not lines[0].startswith(b"ImageJ="):
-        return 1
-    count = next((line[7:] for line in lines if line.startswith(b"images=")), b"1")
-    return max(int(count), 1) if count.isdigit() else 1
-
-
-def _read(file: BinaryIO, offset: int, size: int) -> bytes:
-    file.seek(offset)
-    data = file.read(size)
-    if len(data) < size:
-        raise ValueError("it ends in a directory")
-    return data
 
 
 def _irregular(path: Path) -> str:

@@ -1,8 +1,6 @@
 """Images as arrays, at native size: 8-bit RGB, whatever a file or a camera holds.
 
-Cameras give 10 or 12 bits and save them in 16, where all they saw lies at the dark end. One bit
-depth scales the 16-bit images of a data set to 8 bits, also those that are predicted later, so that
-equal light stays equal; without one they are scaled as if all 16 were used.
+One bit depth scales the 16-bit images of a data set to 8 bits, so that equal light stays equal.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Which images are known already: by their file, their pixels, or the test folder they lie in.
-
-A threshold must see neither what the model learned from nor what it will be tested on, whatever
-name, place or format an image has.
-"""
+"""Which images are known already: by their pixels, or by the test folder that they lie in."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The folder layout of MVTec AD 2 as plain data: which objects and splits lie on disk, which files.
+"""The folder layout of MVTec AD 2 (arXiv 2503.21622): objects, splits and files on disk.
 
-Layout: `protocol` section of the data set, arXiv 2503.21622. Folder names below an object:
-`train/good`, `validation/good`, `test_public/{good,bad,ground_truth/bad}`, and the flat
-`test_private` and `test_private_mixed`. The benchmark withholds the ground truth of the last two;
+Below an object: `train/good`, `validation/good`, `test_public/{good,bad,ground_truth/bad}`, and the
+flat `test_private` and `test_private_mixed`. The benchmark withholds the truth of the last two;
 where somebody has it, it lies in `private_ground_truth/<split>/<stem>_mask.png`.
 """
 
@@ -13,10 +12,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from zoo.data.groups import manifest_groups
 from zoo.data.listing import by_reason, files_below, files_in, why_no_file
 from zoo.data.listing import notices as notices_of
-from zoo.data.sample import Sample, split_fingerprint
+from zoo.data.sample import Sample, manifest_groups, split_fingerprint
 from zoo.data.splits import FIT_SPLITS, TEST_SPLITS
 from zoo.utils.errors import ZooError, nearest
 

@@ -1,7 +1,4 @@
-"""Which images lie below a folder, what is left out and why, and which mask belongs to which image.
-
-Hidden files never count; what holds no data to read is named. Nothing is decoded.
-"""
+"""Which images lie below a folder, what is left out and why, and which mask belongs to which."""
 
 from __future__ import annotations
 
@@ -23,6 +20,7 @@ _FOREIGN = {".heic", ".heif", ".avif", ".webp", ".gif", ".svg", ".jp2", ".jfif",
 _FOREIGN |= {".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".npy"}
 _MASK_ENDINGS = ("_mask", "-mask", "_gt", "_label", "_ground_truth")
 _NORMAL_NAMES = {"good", "ok", "normal"}  # of folders, which do not name an object
+_FEW = 3  # names in a line
 _SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx"}  # hidden without a dot
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -74,13 +72,13 @@ def why_no_file(path: Path) -> str | None:
     return None if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no file")
 
 
-def files_in(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> Listing:
-    """List the files with certain suffixes in a folder itself; none if there is no folder."""
+def files_in(folder: Path) -> Listing:
+    """List the images in a folder itself; none if there is no folder."""
     listing = Listing()
     if folder.is_dir():
         for name in sorted(os.listdir(folder)):  # noqa: PTH208 - names, to sort them as text
             path = folder / name
-            if not is_hidden(name) and path.suffix.lower() in suffixes:
+            if not is_hidden(name) and path.suffix.lower() in IMAGE_SUFFIXES:
                 listing.add(path)
     return listing
 
@@ -135,10 +133,10 @@ def by_reason(reasons: dict[Path, str]) -> dict[str, list[Path]]:
     return paths
 
 
-def few(paths: Sequence[Path], most: int = 3) -> str:
+def few(paths: Sequence[Path]) -> str:
     """Return the names of a few files and how many more there are."""
-    names = ", ".join(printable(path.name) for path in paths[:most])
-    return f"{names} and {len(paths) - most} more" if len(paths) > most else names
+    names = ", ".join(printable(path.name) for path in paths[:_FEW])
+    return f"{names} and {len(paths) - _FEW} more" if len(paths) > _FEW else names
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,4 @@
-"""Reading ground-truth masks: black is normal, every other value is a defect, in every format.
-
-What a value looks like decides, before anything is converted: of a palette its colours, not their
-places in it. Transparency is a mask of its own where colour is the same everywhere; where both
-vary, a pixel that is wholly transparent is normal.
-"""
+"""Reading ground-truth masks: black is normal, every other value is a defect, in every format."""
 
 from __future__ import annotations
 

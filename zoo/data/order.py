@@ -1,8 +1,4 @@
-"""Training batches that depend on seed, epoch and index alone, and that can be resumed.
-
-The order of an epoch is drawn from (seed, epoch); whatever is drawn while an image is prepared,
-from (seed, epoch, index). So neither the number of workers nor an interruption changes a batch.
-"""
+"""Training batches that depend on seed, epoch and index alone, and that can be resumed."""
 
 from __future__ import annotations
 

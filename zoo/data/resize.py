@@ -1,8 +1,7 @@
 """8-bit images at another size, bit for bit as torch resizes them, in numpy and OpenCV.
 
-Exported graphs run where no torch is, and have to see what the run saw: one grey level may tip a
-decision, and Pillow's differ now and then. Torch resizes uint8 on CPUs with antialiasing in whole
-numbers: weights of at most 15 bits, columns first, rounded to 8 bits, then rows.
+Torch resizes uint8 on CPUs with antialiasing in whole numbers: weights of at most 15 bits, columns
+first, rounded to 8 bits, then rows.
 """
 
 from __future__ import annotations

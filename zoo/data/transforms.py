@@ -1,4 +1,4 @@
-"""From an image's native size to a model's: the resizes of pre-processors, and one of contrast."""
+"""What pre-processors do to an image: their contract, resizes to a model's size, one contrast."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from anomalib.pre_processing import PreProcessor
+from torch import Tensor, nn
 from torchvision.transforms.v2 import CenterCrop, Compose, Resize, Transform
 from torchvision.transforms.v2.functional import resize as resize_tensor
 from torchvision.tv_tensors import Image, Mask
 
-from zoo.data.tiling.grid import MAX_WHOLE_PIXELS, check_pixels, scaled_size
+from zoo.data.tiling.grid import MAX_WHOLE_PIXELS, Layout, check_pixels, scaled_size
 from zoo.utils.errors import ZooError
 
 _MEAN, _DEVIATION = 0.45, 0.15  # of most photographs, in [0, 1]
@@ -154,3 +155,34 @@ def to_model_size(pixels: np.ndarray, resize: Resize | None) -> np.ndarray:
     size_at(pixels.shape[:2], resize)
     channels_first = torch.from_numpy(pixels).permute(2, 0, 1)
     return np.ascontiguousarray(resize(Image(channels_first)).permute(1, 2, 0).numpy())
+
+
+class ZooPreProcessor(PreProcessor):
+    """Base class of pre-processors that say more than anomalib's.
+
+    Anomalib's `transform` is what happens to an image, and datamodules resize while they read if it
+    begins with a resize; its `export_transform` is the same as an exported graph does it. A
+    transform that anomalib cannot save needs both checkpoint hooks of `ScaledPreProcessor`.
+
+    Attributes:
+        layout: How images are cut into tiles, of which runs make the training items; None leaves
+            them whole.
+        map_reduction: By what runs divide the native size for score maps; 1 leaves maps as they
+            are.
+    """
+
+    layout: Layout | None = None
+    map_reduction: int = 1
+
+    @property
+    def tiling(self) -> dict[str, Any] | None:
+        """What an exported graph of single tiles carries along, as plain data; None by default."""
+        return None
+
+
+def pre_processing_of(pre_processor: nn.Module | None) -> ZooPreProcessor:
+    """Return where to ask for the hooks above: the pre-processor itself, or for others defaults."""
+    if isinstance(pre_processor, ZooPreProcessor):
+        return pre_processor
+    own = pre_processor.transform if isinstance(pre_processor, PreProcessor) else None
+    return ZooPreProcessor(own)

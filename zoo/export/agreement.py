@@ -1,10 +1,8 @@
-"""How far an exported graph may differ from the run that it was made from, and how far it does.
+"""How far an exported graph differs from the run that it was made from, and how far it may.
 
-Differences of scores are relative to the normal range, which lies between the 1st and the 99th
-percentile of all pixels of the run's maps; far above it, to the score's own height above the
-median. Masks are compared as shares of differing pixels, verdicts as shares of images. Normal
-images that set the limits lie on their very edge, where any rounding flips them: such close calls
-are counted apart. Numpy and OpenCV only.
+Differences of scores are relative to the normal range, between the 1st and the 99th percentile of
+all pixels of the run's maps; far above it, to the score's height above the median. Close calls are
+counted apart: normal images that set the limits lie on their very edge, where rounding flips them.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ import numpy as np
 
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import Finished, finish
-from zoo.utils.errors import ZooError, nearest
 
 
 @dataclass(frozen=True)
@@ -201,40 +198,6 @@ def normal_range(score_maps: Sequence[np.ndarray]) -> tuple[float, float]:
     pixels = np.concatenate([score_map.ravel() for score_map in score_maps])
     low, middle, high = np.quantile(pixels, (0.01, 0.5, 0.99))
     return float(middle), float(max(high - low, np.finfo(np.float32).tiny))
-
-
-def parse_tolerance(words: Sequence[str]) -> dict[str, float]:
-    """Return the numbers of `mask=0.01 verdict=0` by their keys.
-
-    Raises:
-        ZooError: Another key, or no number of 0 or more.
-    """
-    tolerances = {}
-    for word in words:
-        key, _, text = word.partition("=")
-        if key not in _KEYS:
-            raise ZooError(f"--tolerance {word}: no key '{key}'{nearest(key, _KEYS)}")
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if not value >= 0:
-            raise ZooError(f"--tolerance {word}: give a number of 0 or more, such as {key}=0.01")
-        tolerances[key] = value
-    return tolerances
-
-
-def allowed(precision: str, tolerances: Mapping[str, float]) -> Difference:
-    """Return what a graph of a precision may differ by; tolerances replace the defaults.
-
-    What is allowed without close calls is allowed with them, too.
-    """
-    limits = replace(ALLOWED[precision], **tolerances)
-    return replace(
-        limits,
-        mask_in_all=max(limits.mask, limits.mask_in_all),
-        verdict_in_all=max(limits.verdict, limits.verdict_in_all),
-    )
 
 
 def describe(limits: Mapping[str, Difference]) -> str:

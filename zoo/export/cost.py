@@ -1,7 +1,6 @@
-"""What a deployed graph costs, measured in a process that does nothing else.
+"""What a deployed graph costs: one random image at a time, in a process that does nothing else.
 
-One random image at a time, from memory to the finished mask, with the runtime's own number of
-threads; no torch is loaded. `python -m zoo.export.cost GRAPH HEIGHT WIDTH DEVICE` is that process.
+`python -m zoo.export.cost GRAPH HEIGHT WIDTH DEVICE` is that process.
 """
 
 from __future__ import annotations
@@ -55,9 +54,9 @@ def deployed_cost(path: Path, size: tuple[int, int], device: str = "CPU") -> Dep
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ZooError(f"{path} does not run on {device}: {last}")
-    name, mend = f"the cost of {path}", "measure again"
+    name, repair = f"the cost of {path}", "measure again"
     answer = (done.stdout.splitlines() or [""])[-1]
-    return validated(DeployedCost, parse_json(answer, name, mend), name, mend)
+    return validated(DeployedCost, parse_json(answer, name, repair), name, repair)
 
 
 def measure(path: Path, size: tuple[int, int], device: str) -> DeployedCost:

@@ -1,9 +1,7 @@
 """Exporting a fitted model: traced by anomalib's exporter; precision and metadata are ours.
 
-The graph begins after the resize, for two reasons: anomalib's exported resize has no antialiasing,
-so that its maps are not those of runs, and images can be resized once for several graphs. A graph
-has one input size: images that have several sizes for the model go through it in square tiles.
-Stretching them to one size cost PatchCore and SuperAD a third of their SegF1 (docs/exporting.md).
+The graph begins after the resize: anomalib's exported resize has no antialiasing. A graph has one
+input size: images that have several go through it in square tiles.
 """
 
 from __future__ import annotations
@@ -21,9 +19,8 @@ from anomalib.models import AnomalibModule
 from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transform
 
 from zoo.data.anomalib_internals import get_exportable_transform
-from zoo.data.pre_processing import pre_processing_of
 from zoo.data.tiling.grid import Layout
-from zoo.data.transforms import Scaled, leading_resize, size_at
+from zoo.data.transforms import Scaled, leading_resize, pre_processing_of, size_at
 from zoo.export.precision import Precision, convert
 from zoo.methods.post_processor import BlobPostProcessor
 from zoo.postprocess.calibration import Calibration

@@ -1,9 +1,4 @@
-"""The same graph in another number format: weights in half precision, or int8 by NNCF.
-
-fp16 keeps weights in half the space; they are widened before anything is computed, so that maps
-hardly change. int8 computes the network in 8-bit integers, in ranges that normal images show; what
-stays in float32 is in `zoo.export.scope`.
-"""
+"""The same graph in another number format: weights in half precision, or int8 by NNCF."""
 
 from __future__ import annotations
 
@@ -42,7 +37,7 @@ def convert(
             are read several times.
 
     Raises:
-        ZooError: A package is not installed, or the graph cannot be quantised.
+        ZooError: A package is not installed, or the graph cannot be quantised, or is too large.
     """
     if target.suffix != ONNX:
         openvino = require("openvino")
@@ -63,8 +58,9 @@ def convert(
         # Left alone, inputs of depthwise convolutions get a zero point for every channel, which
         # ONNX Runtime's QLinearConv refuses.
         model = _quantised(model, inputs, full_precision_onnx(model.graph), kinds, one_range=True)
-    is_large = model.ByteSize() > _MOST_BYTES
-    onnx.save(model, target, save_as_external_data=is_large, location=f"{target.name}.data")
+    if model.ByteSize() > _MOST_BYTES:
+        raise ZooError("the graph is too large for one ONNX file: export it with --format openvino")
+    onnx.save(model, target)
 
 
 def _quantised(

@@ -1,7 +1,5 @@
-"""Whether the rules of VAND 4.0's industrial track admit a run: its card, and what its recipe does.
+"""Whether VAND 4.0's industrial track admits a run, by its method's card and by its recipe.
 
-A card speaks for the method. A recipe may still use it in a way that the rules bar, and a run knows
-more than a card: which weights it read, what it went on from, what its thresholds were made of.
 What nobody has vouched for counts as no, so that a "yes" can be relied upon.
 """
 

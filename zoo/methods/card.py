@@ -1,8 +1,4 @@
-"""A method's `card.yaml`: where it comes from, what it needs, and what may be claimed for it.
-
-The dataclasses below are the format: a field without a default is required, `X | None` may be
-written as `null`, and nothing else may stand in the file. `plugins/README.md` has an example.
-"""
+"""A method's `card.yaml`: where it comes from, what it needs, and what may be claimed for it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Which images calibrate while anomalib's engine runs, and the scores of those it does not make.
-
-With a stock datamodule whose validation has no honest image, a share of train is held out for the
-time of the fit. Validation and test data stay as they are: others use them, such as early stopping.
-"""
+"""Which images calibrate while anomalib's engine runs, and the scores of those it does not make."""
 
 from __future__ import annotations
 
@@ -27,9 +23,8 @@ from zoo.data.cache import ImageCache
 from zoo.data.calibration_images import CalibrationImages, choose, without
 from zoo.data.datamodule import NativeDataModule
 from zoo.data.dataset import LayoutDataset
-from zoo.data.pre_processing import pre_processing_of
 from zoo.data.splits import TRAIN, VALIDATION
-from zoo.data.transforms import leading_resize
+from zoo.data.transforms import leading_resize, pre_processing_of
 from zoo.predict.predictor import Scored
 from zoo.predict.torch_predictor import score_batch
 

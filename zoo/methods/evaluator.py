@@ -1,8 +1,6 @@
 """Metrics that raw scores survive, for anomalib's own `test`; at model size, and named so.
 
-Anomalib's metrics come from torchmetrics, which squeezes scores outside [0, 1] through a sigmoid:
-raw distances of 10 and 20 both become 1 and every ranking is lost. These keep the order. They are
-torchmetrics on the outside and `zoo.metrics` on the inside.
+Torchmetrics squeezes scores outside [0, 1] through a sigmoid: distances of 10 and 20 become 1.
 """
 
 from __future__ import annotations

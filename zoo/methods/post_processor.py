@@ -1,21 +1,16 @@
 """The anomalib post-processor of the zoo: wiring around a calibration rule and `finish`.
 
-Raw scores stay raw: nothing is normalised or clamped, neither here nor in an exported model. In
-anomalib's own flow the calibration is derived after each validation epoch, `pred_mask` is a preview
-of the finished mask at model size, and `pred_label` tells whether the finished mask keeps a blob.
-
-Without validation (limit_val_batches=0, say) only images held out of train can calibrate. They do
-before a checkpoint is saved and at the end of the fit. One checkpoint lacks the calibration all the
-same: a `ModelCheckpoint` with save_weights_only, for which lightning asks no callback.
+Raw scores stay raw. In anomalib's own flow the calibration is derived after each validation epoch,
+`pred_mask` is a preview of the finished mask at model size, and `pred_label` tells whether the
+finished mask keeps a blob.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, floor
-from typing import Any, Literal, get_args
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,9 +26,7 @@ from zoo.postprocess.finish import Finished, finish
 from zoo.postprocess.rules import Adaptive, Rule
 from zoo.postprocess.score_maps import ScoreMapSpool
 from zoo.predict.torch_predictor import scored_images
-from zoo.utils.errors import ZooError, ZooWarning, nearest
-
-LabelFrom = Literal["blobs", "image_score"]
+from zoo.utils.errors import ZooError, ZooWarning
 
 
 class BlobPostProcessor(PostProcessor):
@@ -41,23 +34,15 @@ class BlobPostProcessor(PostProcessor):
 
     Args:
         rule: How score maps of normal images become thresholds; `Adaptive()` by default.
-        label_from: With "blobs" an image is anomalous if and only if its mask keeps a blob; with
-            "image_score" if it scores above all normal images, as anomalib has it.
 
     Attributes:
         calibration: What the rule derived, or None before it ran. It travels in checkpoints.
     """
 
-    def __init__(self, rule: Rule | None = None, label_from: LabelFrom = "blobs") -> None:
-        choices = get_args(LabelFrom)
-        if label_from not in choices:
-            raise ZooError(
-                f"label_from '{label_from}' is unknown{nearest(str(label_from), choices)}"
-            )
+    def __init__(self, rule: Rule | None = None) -> None:
         # No statistics of the parent are wanted. Its buffers stay (as NaN): a checkpoint is loaded
         # into whatever post-processor the model builds by default, and must fit that one too.
         super().__init__(enable_normalization=False, enable_thresholding=False)
-        self.label_from = label_from
         self.rule = rule if rule is not None else Adaptive()
         self.calibration: Calibration | None = None
         self._spool: ScoreMapSpool | None = None
@@ -154,20 +139,7 @@ class BlobPostProcessor(PostProcessor):
         calibration = replace(rule(spool, self._images.source), bit_depth=self._bit_depth)
         if line := doubt(calibration, spool):
             warnings.warn(line, ZooWarning, stacklevel=2)
-        self.calibration = self.with_image_threshold(calibration, spool.scores)
-
-    def with_image_threshold(
-        self, calibration: Calibration, scores: Sequence[float]
-    ) -> Calibration:
-        """Return a calibration with a threshold for image scores, if labels come from these.
-
-        Args:
-            calibration: What a rule derived.
-            scores: The method's own scores of the normal images it was derived from.
-        """
-        if self.label_from == "blobs":
-            return calibration
-        return calibration.with_image_threshold(scores)
+        self.calibration = calibration
 
     def post_process_batch(self, batch: Batch) -> None:
         """Set labels and preview masks of a batch; score map and score stay raw."""

@@ -1,11 +1,7 @@
 """The methods that are installed, found through their entry points without importing one of them.
 
-A distribution offers a method with one line, and the bundled methods use the same door::
-
-    [project.entry-points."anomalib_zoo.methods"]
-    my_method = "my_package:MyMethod"
-
-Listing reads metadata and cards only, so that it is quick and a broken method cannot break it.
+[project.entry-points."anomalib_zoo.methods"]
+my_method = "my_package:MyMethod"
 """
 
 from __future__ import annotations
@@ -178,7 +174,7 @@ def _module_file(module: str) -> Path:
         spec = None
     if spec is None or not spec.has_location or spec.origin is None:
         raise ZooError(
-            f"there is no module '{module}'; reinstall the package or mend its entry point"
+            f"there is no module '{module}'; reinstall the package or repair its entry point"
         )
     return Path(spec.origin)
 

@@ -11,8 +11,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from zoo.data.anomalib_internals import split_dataset
-from zoo.data.pre_processing import pre_processing_of
 from zoo.data.splits import TRAIN
+from zoo.data.transforms import pre_processing_of
 from zoo.methods.method import ZooMethod
 from zoo.utils.progress import duration
 

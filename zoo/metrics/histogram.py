@@ -83,7 +83,7 @@ def finite_scores(scores: np.ndarray, name: str = "scores") -> np.ndarray:
         infinite = int(np.count_nonzero(np.isinf(converted)))
         raise ZooError(
             f"{name} of shape {converted.shape} holds {nan} NaN and {infinite} infinite values "
-            f"(float32) among {converted.size}; mend the model or the input that produced them"
+            f"(float32) among {converted.size}; repair the model or the input that produced them"
         )
     return converted
 

@@ -1,8 +1,6 @@
 """Metadata inside the files of exported graphs: `metadata_props` of ONNX, `rt_info` of OpenVINO.
 
-It is written after the graph, so that new thresholds can be put into an existing one. It holds the
-SHA-256 of the graph and its weights, since damage would change masks without an error. The digest
-is a part of the file that it is of, and so it is computed with zeros in its own place.
+It holds the SHA-256 of the graph and its weights, computed with zeros in its own place.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from zoo.predict.metadata import KEY, MEND, UNSIGNED, ExportMetadata
+from zoo.predict.metadata import KEY, REPAIR, UNSIGNED, ExportMetadata
 from zoo.predict.openvino_core import openvino_core
 from zoo.utils.atomic import atomic_path
 from zoo.utils.errors import ZooError, one_line
@@ -42,7 +40,7 @@ def read_metadata(path: str | Path) -> ExportMetadata:
     path = check_graph(path)
     with unreadable_as_error(path):
         if path.suffix == ONNX:
-            model = require("onnx").load(path, load_external_data=False)
+            model = require("onnx").load(path)
             text = {entry.key: entry.value for entry in model.metadata_props}.get(KEY)
         else:
             require("openvino")
@@ -61,7 +59,7 @@ def write_metadata(path: str | Path, metadata: ExportMetadata) -> None:
         ZooError: No such graph, another kind of file, or its package is not installed.
     """
     path = check_graph(path)
-    metadata = replace(metadata, sha256=UNSIGNED, weights=None)
+    metadata = replace(metadata, sha256=UNSIGNED)
     with unreadable_as_error(path):
         if path.suffix == ONNX:
             _write_onnx(path, metadata)
@@ -78,12 +76,12 @@ def parse_metadata(text: str | None, path: Path) -> ExportMetadata:
     if text is None:
         raise ZooError(f"{path} carries no calibration: export the run again with `zoo export`")
     metadata = ExportMetadata.from_text(text, str(path))
-    weights = _weights_of(path, metadata)
+    weights = _weights_of(path)
     data = path.read_bytes()
     place = _digest_place(data)
     if place is None or _digest(data, place, weights) != metadata.sha256:
         beside = f" or {weights.name}" if weights else ""
-        raise ZooError(f"{path}{beside} is damaged, the SHA-256 is another one: {MEND}")
+        raise ZooError(f"{path}{beside} is damaged, the SHA-256 is another one: {REPAIR}")
     return metadata
 
 
@@ -136,15 +134,12 @@ def unreadable_as_error(path: Path) -> Iterator[None]:
 
 def _write_onnx(path: Path, metadata: ExportMetadata) -> None:
     onnx = require("onnx")
-    model = onnx.load(path, load_external_data=False)
+    model = onnx.load(path)
     entries = {entry.key: entry.value for entry in model.metadata_props}
-    external = [entry for tensor in model.graph.initializer for entry in tensor.external_data]
-    weights = min((entry.value for entry in external if entry.key == "location"), default=None)
-    metadata = replace(metadata, weights=weights)
     onnx.helper.set_model_props(model, {**entries, KEY: metadata.to_text()})
     with atomic_path(path) as aside:
         onnx.save(model, aside)
-        _sign(aside, metadata)
+        _sign(aside)
 
 
 def _write_openvino(path: Path, metadata: ExportMetadata) -> None:
@@ -157,26 +152,26 @@ def _write_openvino(path: Path, metadata: ExportMetadata) -> None:
         aside = Path(folder, path.name)
         # Weights keep the precision that they have.
         openvino.save_model(model, aside, compress_to_fp16=False)
-        _sign(aside, metadata)
+        _sign(aside)
         for new in (aside.with_suffix(".bin"), aside):
             new.replace(path.with_name(new.name))
 
 
-def _sign(path: Path, metadata: ExportMetadata) -> None:
+def _sign(path: Path) -> None:
     """Write the digest into a graph whose metadata was just written, unsigned."""
     data = bytearray(path.read_bytes())
     place = _digest_place(data)
     assert place is not None
-    data[place] = _digest(data, place, _weights_of(path, metadata)).encode()
+    data[place] = _digest(data, place, _weights_of(path)).encode()
     path.write_bytes(data)
 
 
-def _weights_of(path: Path, metadata: ExportMetadata | None = None) -> Path | None:
-    """Return the file of weights beside a graph, if it has one; raise where it is missing."""
-    weights = path.with_suffix(".bin") if path.suffix == OPENVINO else None
-    if metadata is not None and metadata.weights is not None:
-        weights = path.with_name(metadata.weights)
-    if weights is not None and not weights.is_file():
+def _weights_of(path: Path) -> Path | None:
+    """Return the file of weights beside an OpenVINO graph; raise where it is missing."""
+    if path.suffix != OPENVINO:
+        return None
+    weights = path.with_suffix(".bin")
+    if not weights.is_file():
         raise ZooError(f"{weights} is missing, the weights of {path.name}: copy both files")
     return weights
 

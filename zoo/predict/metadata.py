@@ -1,7 +1,4 @@
-"""What an exported graph carries along: calibration, the resizes before and after it, tiling.
-
-It is one JSON text under one key, the same in every format of graph.
-"""
+"""What an exported graph carries along, as one JSON text: calibration, resizes, tiling."""
 
 from __future__ import annotations
 
@@ -16,11 +13,11 @@ from zoo.data.tiling.grid import Layout, Remainder, scaled_size
 from zoo.data.tiling.stitch import Seams
 from zoo.postprocess.calibration import Calibration
 from zoo.utils.errors import ZooError
-from zoo.utils.schema import Count, Digest, Flag, Length, Name, Number, Text, parse_json, validated
+from zoo.utils.schema import Count, Digest, Flag, Length, Number, Text, parse_json, validated
 
 KEY = "anomalib_zoo"  # in `metadata_props` of ONNX and in `rt_info` of OpenVINO
-FORMAT_VERSION = 4  # also stands for the way of `zoo.postprocess.to_native`
-MEND = "export again with `zoo export`"
+FORMAT_VERSION = 5  # also stands for the way of `zoo.postprocess.to_native`
+REPAIR = "export again with `zoo export`"
 UNSIGNED = "0" * 64  # in the place of a graph's SHA-256 while it is computed
 
 Side = Annotated[Count, Field(ge=1, le=1 << 14)]  # of what a network sees, in pixels
@@ -126,7 +123,6 @@ class ExportMetadata:
         is_cut: Images of several sizes are cut into tiles, where the run sees them whole.
         method: Name of the model's class.
         versions: {package: version} that the graph was made with.
-        weights: Name of the file of weights beside an ONNX graph that is too large for one file.
         sha256: Of the graph's files, see `zoo.predict.graph_files`.
         version: Version of this format.
 
@@ -147,7 +143,6 @@ class ExportMetadata:
     is_cut: Flag = False
     method: Text = ""
     versions: dict[Text, Text] = field(default_factory=dict)
-    weights: Name | None = None
     sha256: Digest = field(default=UNSIGNED, compare=False)
     version: Count = FORMAT_VERSION
 
@@ -162,16 +157,18 @@ class ExportMetadata:
         Raises:
             ZooError: The text is damaged, or another version wrote it.
         """
-        data = parse_json(text, source, MEND)
+        data = parse_json(text, source, REPAIR)
         if not isinstance(data, dict):
-            raise ZooError(f"{source}: its metadata is damaged: {MEND}")
+            raise ZooError(f"{source}: its metadata is damaged: {REPAIR}")
         if (version := data.get("version")) != FORMAT_VERSION:
             raise ZooError(
                 f"{source}: metadata of format {version}, this version reads {FORMAT_VERSION}: "
-                f"{MEND}"
+                f"{REPAIR}"
             )
-        calibration = Calibration.from_dict(data.get("calibration"), f"{source}: calibration", MEND)
-        made = validated(cls, {**data, "calibration": calibration}, source, MEND)
+        calibration = Calibration.from_dict(
+            data.get("calibration"), f"{source}: calibration", REPAIR
+        )
+        made = validated(cls, {**data, "calibration": calibration}, source, REPAIR)
         made._check(source)
         return made
 
@@ -182,13 +179,13 @@ class ExportMetadata:
             (aspect.scale is None) == (aspect.shorter_side is None)
             or (aspect.multiple is None and aspect.shorter_side is None)
         ):
-            raise ZooError(f"{source}: resize.aspect needs a scale or a shorter_side: {MEND}")
+            raise ZooError(f"{source}: resize.aspect needs a scale or a shorter_side: {REPAIR}")
         if self.tiling is None:
             return
         scale = self.tiling["resize"]
         if (scale["scale"] is None) == (scale["shorter_side"] is None):
-            raise ZooError(f"{source}: tiling.resize needs a scale or a shorter_side: {MEND}")
+            raise ZooError(f"{source}: tiling.resize needs a scale or a shorter_side: {REPAIR}")
         try:
             Layout(**self.tiling["layout"])
         except ZooError as error:
-            raise ZooError(f"{source}: {error}; {MEND}") from error
+            raise ZooError(f"{source}: {error}; {REPAIR}") from error

@@ -1,8 +1,4 @@
-"""The interface to torch models and exported graphs: images in, predictions at native size out.
-
-Subclasses resize an image to the network's size and compute its score map; reading, batches and
-masks are the same for all. Nothing here imports torch.
-"""
+"""The interface to torch models and exported graphs: images in, predictions at native size out."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """The score maps that a calibration rule reads: of normal images, the same relit or with defects.
 
-Each image is read once. Lights are applied at model size, where they cost little and look the same;
-synthetic defects at native size, where small ones are small. Both are drawn by a fixed seed and the
-number of the image, so that a calibration can be repeated.
+Lights are applied at model size, synthetic defects at native size. Both are drawn by a fixed seed
+and the number of the image.
 """
 
 from __future__ import annotations
@@ -31,8 +30,6 @@ def scenes(
     paths: Sequence[Path],
     clean: ScoreMaps,
     needs: Set[str],
-    families: Sequence[str] = FAMILIES,
-    seed: int = _SEED,
 ) -> Iterator[Scenes]:
     """Give the scenes that a rule needs; their maps lie on disk until the block ends.
 
@@ -41,8 +38,6 @@ def scenes(
         paths: The normal images.
         clean: Their score maps, in the same order.
         needs: "relit", "defects", both or none, see `Rule.needs`.
-        families: Kinds of light.
-        seed: Draws lights and defects.
     """
     chosen = evenly(len(paths), MOST_IMAGES)
     with ExitStack() as stack:
@@ -56,11 +51,11 @@ def scenes(
             if relit is not None:
                 small = predictor.at_model_size(pixels)
                 lights = [
-                    Light(name, each, seed + index) for name in families for each in SEVERITIES
+                    Light(name, each, _SEED + index) for name in FAMILIES for each in SEVERITIES
                 ]
                 _score(predictor, [relight_image(small, light) for light in lights], size, relit)
             if painted is not None:
-                drawn = defects(seed + index, DEFECTS_PER_IMAGE, KINDS)
+                drawn = defects(_SEED + index, DEFECTS_PER_IMAGE, KINDS)
                 pairs = [put_defect(pixels, defect) for defect in drawn]
                 images = [predictor.at_model_size(image) for image, _ in pairs]
                 _score(predictor, images, size, painted)

@@ -1,8 +1,4 @@
-"""A fitted torch model as a predictor, and raw score maps from any anomalib model.
-
-Threads may share a model: they take turns, since what a method keeps on itself while it computes
-(features of hooks, say) belongs to one batch. Torch spreads each batch over its own threads.
-"""
+"""A fitted torch model as a predictor, and raw score maps from any anomalib model."""
 
 from __future__ import annotations
 
@@ -22,9 +18,8 @@ from torch import nn
 from torchvision.tv_tensors import Image
 
 from zoo.data.dataset import NativeBatch, native_sizes
-from zoo.data.pre_processing import pre_processing_of
 from zoo.data.tiling.pre_processor import ScaledPreProcessor
-from zoo.data.transforms import leading_resize, to_model_size
+from zoo.data.transforms import leading_resize, pre_processing_of, to_model_size
 from zoo.postprocess.calibration import Calibration
 from zoo.predict.predictor import FROM_MEMORY, Predictor, Scored
 from zoo.utils.errors import ZooError

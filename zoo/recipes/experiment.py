@@ -1,8 +1,4 @@
-"""An experiment: one recipe on one object with one seed, typed, frozen, and ready to be built.
-
-YAML and what a person adds to it are read once, here; from then on an experiment is plain data that
-is hashed, sent to other processes, and written as `config.yaml`, which makes the same experiment.
-"""
+"""An experiment: one recipe on one object with one seed, typed, frozen, and ready to be built."""
 
 from __future__ import annotations
 
@@ -131,10 +127,6 @@ class Experiment:
             init_args={**self.data.get("init_args", {}), **arguments},
         )
         return replace(self, data=data)
-
-    def with_trainer(self, **arguments: Any) -> Experiment:
-        """Return the experiment with other arguments of its trainer."""
-        return replace(self, trainer={**self.trainer, **arguments})
 
     def build(self) -> tuple[AnomalibModule, dict[str, Any]]:
         """Build the model, under the seed, and the arguments of its trainer.

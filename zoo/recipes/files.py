@@ -1,8 +1,7 @@
 """Recipes: YAML files that run one method on any object, found by name or by path.
 
-They are packaged inside `zoo` (wheel) or stand beside it (checkout). Only the folder that belongs
-to the `zoo` that was really imported is read: an editable install also drops an unused copy into
-site-packages, which would go stale. Other packages have theirs beside the class of the method.
+Only those that belong to the `zoo` that was imported are read: an editable install also drops an
+unused copy into site-packages. Other packages have theirs beside the class of the method.
 """
 
 from __future__ import annotations

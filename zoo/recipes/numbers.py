@@ -1,8 +1,4 @@
-"""Ranges of the numbers in recipes, by the name of the setting, wherever it stands.
-
-So a number that cannot be meant is refused in every method, rule, datamodule and trainer alike,
-before anything is built with it.
-"""
+"""Ranges of the numbers in recipes, by the name of the setting, wherever it stands."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from anomalib.pre_processing import PreProcessor
 from jsonargparse import ArgumentParser
 
 from zoo.postprocess.rules import Rule
-from zoo.recipes.trust.allowed import MEND, Refused, resolve
+from zoo.recipes.trust.allowed import REPAIR, Refused, resolve
 from zoo.utils.errors import nearest
 
 _CLASS_FAMILIES = (AnomalibModule, AnomalibDataModule, Rule, PostProcessor, PreProcessor)
@@ -31,7 +31,7 @@ def readable(error: Exception, parser: ArgumentParser | None) -> str:
     where = f"{key}: " if key else ""
     options = _options(parser)
 
-    if found := re.search(rf"'[\w.]+'(?: of package '\w+')?, which [^\n]*?: {MEND}", text):
+    if found := re.search(rf"'[\w.]+'(?: of package '\w+')?, which [^\n]*?: {REPAIR}", text):
         return f"{where}the recipe names {found[0]}"
     if found := re.search(r"there is no '([\w.]+)'", text):
         near = nearest(found[1].rpartition(".")[2], _class_names())
@@ -41,7 +41,7 @@ def readable(error: Exception, parser: ArgumentParser | None) -> str:
     if found := re.search(r"class_path '[^']+':\s+Option '(\w+)' is required", text):
         return f"{where}no {found[1]} given: add --{key or 'data'}.{found[1]} VALUE"
     if re.search(r"Problem with given class_path '([^']+)':\s+Option '([^']+)'", text):
-        # Nested problems come outermost first; the last one is the one to mend.
+        # Nested problems come outermost first; the last one is the one to repair.
         path, option = re.findall(
             r"Problem with given class_path '([^']+)':\s+Option '([^']+)'", text
         )[-1]
@@ -66,8 +66,8 @@ def readable(error: Exception, parser: ArgumentParser | None) -> str:
         given = re.findall(r"(?:Given|Got) value: (.*)", text)
         got = f", got '{given[0].strip()}'" if given else ""
         is_number = "str" in wanted and given and re.fullmatch(r"[\d.e+-]+|True|False", given[0])
-        mend = ": in a file, put quotes around it" if is_number else ""
-        return f"{where}expected {' or '.join(wanted)}{got}{mend}"
+        repair = ": in a file, put quotes around it" if is_number else ""
+        return f"{where}expected {' or '.join(wanted)}{got}{repair}"
     return " ".join(text.replace('Parser key "config": ', "").split())
 
 

@@ -15,20 +15,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision.transforms.v2 import Compose
 
-from zoo.data.pre_processing import pre_processing_of
-from zoo.data.tiling import Scaled, ScaledPreProcessor
-from zoo.data.transforms import leading_resize, parts_of, size_at
+from zoo.data.transforms import leading_resize, pre_processing_of, size_at
 from zoo.predict.torch_predictor import TorchPredictor
 from zoo.runs.check import check_run
 from zoo.runs.rebuild import load_run
-from zoo.utils.errors import ZooError
 from zoo.utils.timing import PeakMemory, measure_latency, processor_name, versions
 
 SIZES = ((256, 256), (512, 512), (1024, 1224))  # (H, W) as in the runtime script
 PASSES, SECONDS = 20, 30.0
-_MULTIPLES = (1, 14, 16, 32)  # patches of vision transformers, strides of pyramids
 
 
 def measure(
@@ -37,7 +32,6 @@ def measure(
     passes: int = PASSES,
     seconds: float = SECONDS,
     device: str | None = None,
-    full_size: bool = False,
 ) -> dict[str, Any]:
     """Return one row: what a fitted run costs on random images of one size, one at a time.
 
@@ -53,16 +47,12 @@ def measure(
         passes: Passes that are timed, at least.
         seconds: Time that is measured, at least.
         device: Where to run; a GPU by default if there is one.
-        full_size: The network sees the image at its own size, whatever the recipe resizes to, or
-            at the nearest one that it takes.
 
     Raises:
-        ZooError: No run, one without a model, or a network that takes no such size.
+        ZooError: No run, or one without a model.
     """
     facts = check_run(folder)
     predictor = load_run(folder, device)
-    if full_size:
-        predictor = unscaled(predictor, size)
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     is_on_gpu = predictor.model.device.type == "cuda"
     if is_on_gpu:
@@ -98,38 +88,6 @@ def measure(
         "torch": installed["torch"],
         "zoo": installed["anomalib-zoo"],
     }
-
-
-def unscaled(predictor: TorchPredictor, size: tuple[int, int]) -> TorchPredictor:
-    """Return a predictor whose network sees images of a size as they are.
-
-    Where the network takes no such size, images are scaled to the nearest multiples of a patch or
-    a stride that it takes.
-
-    Args:
-        predictor: The pre-processor of its model is replaced.
-        size: (H, W) of the images in pixels.
-
-    Raises:
-        ZooError: Its pre-processor cuts tiles, or resizes nothing; or the network takes no size
-            near this one.
-    """
-    model, own = predictor.model, pre_processing_of(predictor.model.pre_processor)
-    if leading_resize(own.transform) is None or own.layout is not None:
-        raise ZooError("this run's pre-processor resizes no whole images: leave out --full-size")
-    rest = parts_of(own.transform)[1:]
-    then, reduction = Compose(rest) if rest else None, own.map_reduction
-    blank = np.zeros((*size, 3), np.uint8)
-    for multiple in _MULTIPLES:
-        model.pre_processor = ScaledPreProcessor(Scaled(1.0, multiple=multiple), then, reduction)
-        changed = TorchPredictor(model, predictor.calibration)
-        try:
-            changed.score(blank)
-        except (RuntimeError, ValueError, AssertionError) as error:
-            reason = error
-        else:
-            return changed
-    raise ZooError(f"the network takes no image of {size[0]}x{size[1]}: {reason}")
 
 
 def operations(predictor: TorchPredictor, image: np.ndarray) -> int:

@@ -18,7 +18,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zoo.data.datamodule import NativeDataModule
-from zoo.data.images import read_image
 from zoo.data.relight import FAMILIES, Light, relight_image
 from zoo.data.sample import Sample
 from zoo.methods.method import hooks_of
@@ -39,12 +38,8 @@ CALIBRATION, TRAINING = "calibration", "training"
 LightScores = dict[tuple[str, int], float | None]  # SegF1 by family and severity
 _TRAINING_LIGHT = "_regular"  # how MVTec AD 2 names images under the light of train
 _MAX_PIXELS = 2_000_000  # of one batch of relit images
-# What of our families the published presets and the usual augmentations come close to.
-_PRESETS = {
-    "robis": ("gain",),
-    "isvl": ("gain", "gradient", "spot"),
-    "filter_former": ("gain", "gradient", "colour_cast"),
-}
+# What of our families a published preset and the usual augmentations come close to.
+_PRESETS = {"superadd": ("gain",)}
 _AUGMENTATIONS = {
     "ColorJitter": ("gain", "gamma", "colour_cast"),
     "RandomPhotometricDistort": ("gain", "gamma", "colour_cast"),
@@ -272,17 +267,3 @@ def _panel(axes: Axes, rows: pd.DataFrame, family: str) -> None:
     if seen.strip():
         axes.set_facecolor(_SEEN_COLOUR)
     axes.set_xticks(list(scores.index))
-
-
-def relit_copies(
-    path: Path,
-    families: Sequence[str],
-    severities: Sequence[int],
-    seed: int,
-    bit_depth: int | None = None,
-) -> Iterator[tuple[str, int, np.ndarray]]:
-    """Yield (family, severity, pixels) of one image at its own size, uint8 (H, W, 3)."""
-    pixels = read_image(path, bit_depth)
-    for family in families:
-        for severity in severities:
-            yield family, severity, relight_image(pixels, Light(family, severity, seed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 from anomalib.models import AnomalibModule
 
 from zoo.data.synthetic import KINDS, defects, put_defect
-from zoo.export.agreement import Agreement, ImageResult, allowed, compare, table
+from zoo.export.agreement import ALLOWED, Agreement, ImageResult, compare, table
 from zoo.export.graph import after_resize
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import finish
@@ -81,7 +81,6 @@ def check_graphs(
     folder: Path,
     graphs: Sequence[Path],
     images: Sequence[Path | ComparedImage],
-    tolerances: Mapping[str, float],
 ) -> Comparison:
     """Predict images by a run and by its graphs, and compare.
 
@@ -89,7 +88,6 @@ def check_graphs(
         folder: The run.
         graphs: Exported graphs of it.
         images: What to predict.
-        tolerances: In the place of the defaults, see `parse_tolerance`.
     """
     tests = [
         image if isinstance(image, ComparedImage) else ComparedImage(image) for image in images
@@ -115,7 +113,7 @@ def check_graphs(
             known[key] = _results(reference, calibration, tests, "images in torch")
         results = _results(graph, graph.calibration, tests, f"images in {path.name}")
         agreements.append(compare(path.name, metadata.precision, known[key], results))
-        complaints += agreements[-1].complaints(allowed(metadata.precision, tolerances))
+        complaints += agreements[-1].complaints(ALLOWED[metadata.precision])
     return Comparison(agreements, complaints, notes)
 
 

@@ -16,7 +16,7 @@ from zoo.postprocess.calibration import Calibration, doubt
 from zoo.postprocess.false_alarms import FalseAlarms, count_false_alarms, expected_false_alarms
 from zoo.postprocess.rules import Rule
 from zoo.postprocess.rules.text import parse_rule, rule_of
-from zoo.postprocess.score_maps import Scenes, ScoreMaps, ScoreMapSpool
+from zoo.postprocess.score_maps import Scenes, ScoreMaps
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checksums import keep_copy, put_file, remove_file
 from zoo.runs.documents import METRICS
@@ -73,12 +73,12 @@ def undo_calibration(folder: Path) -> None:
 
 
 def _note_admissible(folder: Path, calibration: Calibration) -> None:
-    """Let the run's metrics say whether VAND 4.0 admits it with this calibration."""
+    """Note in the run's metrics whether VAND 4.0 admits it with this calibration."""
     metrics = read_json(folder / METRICS)  # as it is: only this one value changes
     noted = metrics.get("vand4_admissible")
-    said = noted and with_calibration(noted, calibration.given)
-    if said != noted:
-        text = json_text({**metrics, "vand4_admissible": said})
+    present = noted and with_calibration(noted, calibration.given)
+    if present != noted:
+        text = json_text({**metrics, "vand4_admissible": present})
         put_file(folder, METRICS, text.encode())
 
 
@@ -98,7 +98,7 @@ class Assessed:
     doubt: str | None = None
 
     def lines(self, name: str) -> Iterator[str]:
-        """Say both for people, one line each."""
+        """Describe both for people, one line each."""
         yield f"{name}: {self.calibration.describe()}"
         if self.false_alarms is not None:
             yield f"{' ' * len(name)}  {self.false_alarms.describe()}"
@@ -139,19 +139,19 @@ class CalibrationSource:
 
 
 def source_of(
-    folder: Path, good: Sequence[Path] | None = None, name: str = ""
+    folder: Path, normal: Sequence[Path] | None = None, name: str = ""
 ) -> CalibrationSource:
     """Return where images come from: given ones, or those that the run itself held out of its fit.
 
     Args:
         folder: Folder of the run.
-        good: The images that a person gave, if any; the run's own count as its own.
+        normal: The images that a person gave, if any; the run's own count as its own.
         name: What to call those given.
     """
     own = _own_source(folder)
-    if good is None:
+    if normal is None:
         return own
-    in_order = tuple(image_digest(path) for path in good)
+    in_order = tuple(image_digest(path) for path in normal)
     images = tuple(sorted(set(in_order)))
     if images == own.images:
         return replace(own, in_order=in_order)
@@ -169,19 +169,19 @@ def _own_source(folder: Path) -> CalibrationSource:
     return CalibrationSource(fitted.split, fitted.images)
 
 
-def given_pictures(folder: Path) -> tuple[list[Path], list[str]]:
-    """Return the pictures of a folder, each once and enough for a threshold, and what to say.
+def given_images(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the images of a folder, each once and enough for a threshold, and notices.
 
     Raises:
         ZooError: There are fewer than two.
     """
     found = find_images(folder)
-    images, said = without_copies(found.images)
+    images, copies = without_copies(found.images)
     if len(images) < 2:
         raise ZooError(
-            f"1 picture in {folder}: a threshold needs 2 good ones at least, and 30 to hold"
+            f"1 image in {folder}: a threshold needs 2 normal ones at least, and 30 to hold"
         )
-    return images, [*found.notices(), *said]
+    return images, [*found.notices(), *copies]
 
 
 def recalibrated(
@@ -210,7 +210,7 @@ def recalibrated(
     if rule is None:
         assert old is not None
         rule = rule_of(old)
-    given, notices = given_pictures(Path(normal)) if normal is not None else (None, [])
+    given, notices = given_images(Path(normal)) if normal is not None else (None, [])
     for notice in notices:
         log(notice)
     source = source_of(folder, given, str(normal))
@@ -231,7 +231,7 @@ def recalibrate(
     old: Calibration | None,
     bit_depth: int | None = None,
 ) -> tuple[Assessed | None, Assessed]:
-    """Derive a calibration, and judge the old one by the same maps.
+    """Derive a calibration, and assess the old one by the same maps.
 
     Args:
         rule: The rule.
@@ -241,7 +241,7 @@ def recalibrate(
         bit_depth: Of the run: what a model learned by is no matter of thresholds.
 
     Returns:
-        The old calibration, if any, and the new one; none is judged by images that set it.
+        The old calibration, if any, and the new one; none is assessed by images that set it.
     """
     scenes = Scenes.of(score_maps)
     calibration = rule(scenes, source.split)
@@ -249,25 +249,14 @@ def recalibrate(
         calibration, images=source.images, given=source.given, bit_depth=bit_depth
     )
     doubted = doubt(calibration, scenes.clean)
-    if old is not None and old.image_threshold is not None:
-        # Verdicts stay with the image score, of which blobs say nothing.
-        return Assessed(old, None), Assessed(
-            calibration.with_image_threshold(_scores(scenes.clean)), None, doubted
-        )
     new = Assessed(calibration, expected_false_alarms(rule, scenes), doubted)
     if old is None:
         return None, new
     return Assessed(old, _expected(old, source, scenes)), new
 
 
-def _scores(maps: ScoreMaps) -> list[float]:
-    """Return the method's own image scores, which came with the maps."""
-    assert isinstance(maps, ScoreMapSpool | SavedMaps)
-    return maps.scores
-
-
 def _expected(old: Calibration, source: CalibrationSource, scenes: Scenes) -> FalseAlarms | None:
-    """Judge the old calibration by images that it has not seen, or by cross-fitting its rule."""
+    """Assess the old calibration by images that it has not seen, or by cross-fitting its rule."""
     digests = source.in_order or source.images
     seen = np.array([digest in old.images for digest in digests], bool)
     if old.images and not seen.any():

@@ -31,10 +31,10 @@ class Case:
     Attributes:
         path: The image.
         value: What its kind is ranked by: SegF1 of this image alone, or the flagged share where
-            there is no mask to compare; the largest score of a good image without alarm.
+            there is no mask to compare; the largest score of a normal image without alarm.
         score_map: Raw scores, float32 (h, w) with a long side of at most 400 px.
         mask: bool, same shape; a speck of the mask is never shrunk away.
-        truth: bool, same shape, all False for a good image; None where it is not known.
+        truth: bool, same shape, all False for a normal image; None where it is not known.
         native_size: (H, W) of the image.
         blobs: The first of the mask's blobs, in native pixels.
         n_blobs: How many the mask has.
@@ -72,7 +72,7 @@ class Case:
 class CaseCollector:
     """Keeps the few worst and best anomalous images and the highest-scoring normal ones of a split.
 
-    A good image is a false alarm if a blob was kept; of the others those with the largest scores
+    A normal image is a false alarm if a blob was kept; of the others those with the largest scores
     show what the method finds suspicious.
 
     Args:
@@ -110,7 +110,7 @@ class CaseCollector:
             self._offer(self.best, path, value, finished, truth, smallest=False)
 
     def save(self, folder: Path, calibration: Calibration) -> None:
-        """Write each case as one picture, and `cases.json` with boxes, which lists them."""
+        """Write each case as one image, and `cases.json` with boxes, which lists them."""
         folder = Path(folder)
         listed = []
         for kind, rank, case in self._all():
@@ -118,9 +118,9 @@ class CaseCollector:
             image = f"{case.path.parent.name}_{case.path.stem}"[-_LONGEST_NAME:]
             image = "".join(letter if letter.isprintable() else "_" for letter in image)
             name = f"{kind}_{rank}_{image}_{case.value:.3f}.png"
-            encoded = cv2.imencode(".png", _picture(case, calibration)[..., ::-1])[1]
+            encoded = cv2.imencode(".png", _drawn(case, calibration)[..., ::-1])[1]
             write_bytes(folder / name, encoded.tobytes())  # imwrite fails on some umlauts
-            listed.append({"kind": kind, "rank": rank, "picture": name, **case.facts()})
+            listed.append({"kind": kind, "rank": rank, "file": name, **case.facts()})
         if listed:
             write_json(folder / CASES_LIST, listed)
 
@@ -185,7 +185,7 @@ def _missed(mask: np.ndarray, truth: np.ndarray) -> list[tuple[int, int, int, in
     ]
 
 
-def _picture(case: Case, calibration: Calibration) -> np.ndarray:
+def _drawn(case: Case, calibration: Calibration) -> np.ndarray:
     """Return image, heat map and mask against truth side by side, uint8 (h, 3w, 3) RGB."""
     height, width = case.score_map.shape
     pixels = read_image(case.path, calibration.bit_depth)

@@ -5,10 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo import __version__
-from zoo.postprocess.calibration import MEND as MEND_CALIBRATION
+from zoo.postprocess.calibration import MEND as CALIBRATION_REPAIR
 from zoo.postprocess.calibration import Calibration
 from zoo.runs.checksums import CHECKSUMS, has_checksums, verify, verify_all
-from zoo.runs.documents import COST, MEND, METRICS, Metrics, check_metrics, read_cost, read_metrics
+from zoo.runs.documents import (
+    COST,
+    METRICS,
+    REPAIR,
+    Metrics,
+    check_metrics,
+    read_cost,
+    read_metrics,
+)
 from zoo.runs.folder import (
     CALIBRATION,
     CONFIG,
@@ -73,7 +81,7 @@ def read_calibration(folder: Path, name: str | Path = CALIBRATION) -> Calibratio
         ZooError: It is missing, damaged or of another version.
     """
     calibration = Calibration.load(Path(folder) / name)
-    verify(folder, name, MEND_CALIBRATION)
+    verify(folder, name, CALIBRATION_REPAIR)
     return calibration
 
 
@@ -112,6 +120,6 @@ def check_sound(folder: Path, with_model: bool = True) -> None:
     check_metrics(folder)
     read_cost(folder)
     if with_model and not has_checksums(folder):
-        raise ZooError(f"run {folder} has no {CHECKSUMS}, so that nobody can tell damage: {MEND}")
+        raise ZooError(f"run {folder} has no {CHECKSUMS}, so that nobody can tell damage: {REPAIR}")
     for name in (METRICS, COST, *((HISTOGRAMS, RULE_HISTOGRAMS, MODEL) * with_model)):
         verify(folder, name)

@@ -1,8 +1,4 @@
-"""The SHA-256 of every file that decides results, in `checksums.json` beside them.
-
-It is written when a run is finished, and who reads one of the files compares: a flipped byte in a
-model gives other masks, and no error.
-"""
+"""The SHA-256 of every file that decides results, in `checksums.json` beside them."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from zoo.runs.documents import MEND
+from zoo.runs.documents import REPAIR
 from zoo.utils.atomic import write_bytes
 from zoo.utils.errors import ZooError
 from zoo.utils.paths import file_sha256, file_stamp
@@ -26,7 +22,7 @@ _Record = dict[Text, Annotated[list[Digest], Field(min_length=1, max_length=2)]]
 
 
 def write_checksums(folder: Path) -> None:
-    """Write down the files of a run: all but pictures and score maps, which have lists."""
+    """Write down the files of a run: all but images and score maps, which have lists."""
     paths = [path for path in folder.iterdir() if path.is_file() and path.name != CHECKSUMS]
     paths += folder.glob("maps/*/index.json")
     names = sorted(path.relative_to(folder).as_posix() for path in paths)
@@ -38,18 +34,20 @@ def has_checksums(folder: Path) -> bool:
     return (folder / CHECKSUMS).is_file()
 
 
-def verify(folder: Path, name: str | Path, mend: str = MEND) -> None:
+def verify(folder: Path, name: str | Path, repair: str = REPAIR) -> None:
     """Raise where a file of a run is another one than was written down.
 
     Args:
         folder: Of the run.
         name: Of the file, below the folder; one that is missing or was not written down passes.
-        mend: What a person can do about it.
+        repair: What a person can do about it.
     """
     path = Path(folder) / name
     known = _read(folder).get(Path(name).as_posix())
     if known and path.is_file() and _digest(path) not in known:
-        raise ZooError(f"{path} is not the file that the run wrote, its SHA-256 is another: {mend}")
+        raise ZooError(
+            f"{path} is not the file that the run wrote, its SHA-256 is another: {repair}"
+        )
 
 
 def verify_all(folder: Path) -> None:
@@ -87,7 +85,7 @@ def remove_file(folder: Path, name: str) -> None:
 
 def _read(folder: Path) -> _Record:
     path = Path(folder) / CHECKSUMS
-    return validated(_Record, read_json(path, MEND), path, MEND) if path.is_file() else {}
+    return validated(_Record, read_json(path, REPAIR), path, REPAIR) if path.is_file() else {}
 
 
 def _write(folder: Path, record: _Record) -> None:

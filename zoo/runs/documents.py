@@ -1,17 +1,19 @@
-"""What the JSON files of a run say, as types that are checked when they are read.
+"""What the JSON files of a run hold, as types that are checked when they are read.
 
-They are plain data on the way out and on the way in, so each is a `TypedDict`: of a key that stands
-here the value holds what its type says. Keys that do not stand here are nobody's business.
+They are plain data on the way out and on the way in, so each is a `TypedDict`. Keys that do not
+stand here are not checked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
+from zoo.data.splits import PRIVATE_SPLITS
 from zoo.utils.errors import ZooError
 from zoo.utils.schema import (
     Area,
@@ -32,11 +34,12 @@ from zoo.utils.schema import (
 METRICS = "metrics.json"
 COST = "cost.json"
 FAILED = "failed.json"
-CASES_LIST = "cases.json"  # in each folder of pictures
-# Why a figure is not known here; any other reason for a null says that it has no value.
+CASES_LIST = "cases.json"  # in each folder of cases
+# Why a figure is not known here; any other reason for a null is that it has no value.
 NO_TRUTH = "no ground truth on this machine"
 NO_MASKS = "defective images without masks"
-MEND = "copy the run again, or repeat the command that made it, which makes it anew"
+SERVER = "server"  # who alone can score a split whose truth is withheld
+REPAIR = "copy the run again, or repeat the command that made it, which makes it anew"
 
 # An area under a curve is a sum of many floats, and may end an ulp above one.
 Share = Annotated[Number, Field(ge=0, le=1 + 1e-9)]
@@ -174,7 +177,7 @@ class CaseFacts(TypedDict):
 
     kind: Literal["worst", "best", "false_alarm", "highest_normal_score"]
     rank: Count
-    picture: Name
+    file: Name
     image: Text
     value: Number
     width: ImageSide
@@ -250,10 +253,27 @@ def read_maps_index(path: Path) -> list[MapEntry]:
 
 
 def _read(kind: Any, path: Path) -> Any:
-    return validated(kind, read_json(path, MEND), path, MEND)
+    return validated(kind, read_json(path, REPAIR), path, REPAIR)
 
 
 def is_scored(figures: Figures) -> bool:
     """Whether SegF1 of a split is known, or is known to have no value there."""
     reason = (figures.get("reasons") or {}).get("segf1", NO_TRUTH)
     return figures.get("segf1") is not None or reason not in (NO_TRUTH, NO_MASKS)
+
+
+def result_text(metrics: Metrics, splits: Sequence[str] | None = None) -> str:
+    """Return `private SegF1 0.530, ...; VAND 4 yes`, or image AUROC where no mask is known."""
+    parts = []
+    for split in metrics["splits"] if splits is None else splits:
+        values = metrics["splits"][split]
+        name, segf1 = split.removeprefix("test_"), values["segf1"]
+        if segf1 is None and values["image_auroc"] is not None:
+            parts.append(f"{name} image AUROC {values['image_auroc']:.3f}")
+        else:
+            is_withheld = split in PRIVATE_SPLITS and not is_scored(values)
+            unknown = SERVER if is_withheld else "-"
+            parts.append(f"{name} SegF1 {unknown if segf1 is None else f'{segf1:.3f}'}")
+    text = ", ".join(parts) or "no test images"
+    admissible = metrics.get("vand4_admissible")
+    return f"{text}; VAND 4 {admissible}" if admissible else text

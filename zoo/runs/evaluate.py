@@ -2,179 +2,44 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import warnings
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
 from anomalib.models import AnomalibModule
 
 from zoo.data.datamodule import NativeDataModule
 from zoo.data.dataset import NativeBatch
 from zoo.data.masks import looks_inverted
+from zoo.data.sample import Sample
 from zoo.data.splits import VALIDATION
 from zoo.methods.method import score_split
-from zoo.metrics import PixelCounts, PixelScores, image_auroc, image_f1_max
-from zoo.metrics.bootstrap import interval, resampled_auroc, resampled_f1
+from zoo.metrics import PixelScores, add_splits
 from zoo.postprocess.calibration import Calibration
-from zoo.postprocess.finish import Finished, finish
+from zoo.postprocess.finish import finish
 from zoo.predict.predictor import Scored
 from zoo.predict.torch_predictor import score_batch
 from zoo.recipes.experiment import Keep
 from zoo.runs.cases import CaseCollector
-from zoo.runs.check_data import warn_of_depths
+from zoo.runs.check import check_run, read_calibration
 from zoo.runs.checkpoint import calibration_of
-from zoo.runs.documents import NO_MASKS, NO_TRUTH
-from zoo.runs.fit import Say
-from zoo.runs.folder import CASES
-from zoo.runs.maps import MapWriter
-from zoo.runs.rule_scores import RuleScores
-from zoo.utils.errors import ZooWarning
+from zoo.runs.checksums import put_file
+from zoo.runs.documents import METRICS, Figures, Metrics
+from zoo.runs.figures import RuleScores, SplitEvaluation
+from zoo.runs.folder import CASES, HISTOGRAMS, RULE_HISTOGRAMS, json_text, own_folder
+from zoo.runs.maps import MapWriter, SavedMaps
+from zoo.runs.normal_images import datamodule_of
+from zoo.runs.rebuild import read_config
+from zoo.runs.training import Report, silent
+from zoo.utils.errors import ZooError, ZooWarning
 from zoo.utils.timing import PeakMemory, Stopwatch, measure_latency, processor_name, versions
 
-ONE_CLASS = "needs good and defective images"
-NO_DEFECT = "no defective pixel in the ground truth"
-NO_NORMAL = "no normal pixel in the ground truth"
-NO_GOOD = "no good image in the split"
-NO_BAD = "no defective image in the split"
-NO_PIXEL = "no pixel is marked, and none is to be"
-
 _LATENCY_IMAGES = 4
-_OF_ANY_IMAGE = {"flagged_fraction", "n_images"}
-_OF_LABELS = {
-    "image_auroc",
-    "image_auroc_low",
-    "image_auroc_high",
-    "image_f1_max",
-    "false_blobs_per_good_image",
-    "false_alarm_rate",
-    "detection_rate",
-    "n_good",
-}
-
-
-@dataclass
-class SplitEvaluation:
-    """Counters of one object and split; constant memory but for one score per image.
-
-    Attributes:
-        counts: Pixels by mask and truth.
-        pixels: Histograms of raw scores by truth.
-    """
-
-    counts: PixelCounts = field(default_factory=PixelCounts)
-    pixels: PixelScores = field(default_factory=PixelScores)
-    n_images: int = 0
-    n_with_truth: int = 0
-    n_with_label: int = 0
-    flagged_px: int = 0
-    total_px: int = 0
-    false_blobs: int = 0
-    false_alarms: int = 0
-    found: int = 0
-    _pixels: list[tuple[int, int, int]] = field(default_factory=list)  # of images with truth
-    _groups: list[Hashable] = field(default_factory=list)  # of the same images
-    _scores: list[float] = field(default_factory=list)
-    _label_groups: list[Hashable] = field(default_factory=list)
-    _labels: list[int] = field(default_factory=list)
-
-    def update(
-        self,
-        finished: Finished,
-        score: float,
-        truth: np.ndarray | None,
-        label: int | None = None,
-        group: str | None = None,
-    ) -> None:
-        """Count one image.
-
-        Args:
-            finished: Mask, blobs and raw score map at native size (H, W).
-            score: The method's image score.
-            truth: bool (H, W), all False for a good image; None where it is not known.
-            label: 0 good, 1 defective; None to read it off the truth, if that is known.
-            group: The physical item that the image shows; None for one of its own.
-        """
-        self.n_images += 1
-        item = group or self.n_images
-        self.flagged_px += int(np.count_nonzero(finished.mask))
-        self.total_px += finished.mask.size
-        if truth is not None:
-            self.n_with_truth += 1
-            one = PixelCounts()
-            one.update(finished.mask, truth)
-            self.counts += one
-            self._pixels.append((one.tp, one.fp, one.fn))
-            self._groups.append(item)
-            self.pixels.update(finished.score_map, truth)
-            label = int(truth.any()) if label is None else label
-        if label is None:
-            return
-        self.n_with_label += 1
-        self._scores.append(score)
-        self._labels.append(label)
-        self._label_groups.append(item)
-        if label:
-            self.found += int(finished.is_anomalous)
-        else:
-            self.false_blobs += len(finished.blobs)
-            self.false_alarms += int(finished.is_anomalous)
-
-    @property
-    def n_good(self) -> int:
-        """Number of images known to be good."""
-        return self._labels.count(0)
-
-    def result(self) -> dict[str, Any]:
-        """Return the split's entry in `metrics.json`; beside null values stands the reason."""
-        n_good, n_bad = self.n_good, self.n_with_label - self.n_good
-        nothing = np.empty(0)
-        pixels, scores, labels = map(np.array, (self._pixels, self._scores, self._labels))
-        segf1s = resampled_f1(self._groups, pixels) if self._pixels else nothing
-        aurocs = resampled_auroc(self._label_groups, scores, labels) if self._labels else nothing
-        values: dict[str, Any] = {
-            "segf1": self.counts.segf1,
-            **_bounds("segf1", segf1s),
-            "precision": self.counts.precision,
-            "recall": self.counts.recall,
-            "oracle_segf1": self.pixels.oracle_segf1,
-            "segf1_all_positive": self.counts.segf1_all_positive,
-            "flagged_fraction": self.flagged_px / self.total_px if self.total_px else None,
-            "image_auroc": image_auroc(scores, labels),
-            **_bounds("image_auroc", aurocs),
-            "image_f1_max": image_f1_max(scores, labels),
-            "pixel_auroc": self.pixels.pixel_auroc,
-            "au_pro_005": self.pixels.au_pro(0.05),
-            "au_pro_030": self.pixels.au_pro(0.30),
-            "false_blobs_per_good_image": self.false_blobs / n_good if n_good else None,
-            "false_alarm_rate": self.false_alarms / n_good if n_good else None,
-            "detection_rate": self.found / n_bad if n_bad else None,
-            "n_images": self.n_images,
-            "n_good": n_good,
-        }
-        reasons = dict.fromkeys(("false_blobs_per_good_image", "false_alarm_rate"), NO_GOOD)
-        reasons |= dict.fromkeys(("segf1", "segf1_low", "segf1_high", "precision"), NO_PIXEL)
-        reasons |= dict.fromkeys(("image_auroc", "image_auroc_low", "image_auroc_high"), ONE_CLASS)
-        reasons |= {"image_f1_max": NO_BAD, "detection_rate": NO_BAD}
-        if self.n_with_truth < self.n_images:
-            labelled = self.n_with_label == self.n_images
-            known = _OF_ANY_IMAGE | (_OF_LABELS if labelled else set())
-            reason = NO_MASKS if labelled else NO_TRUTH
-            reasons |= {key: reason for key in values if key not in known}
-            values = {key: value if key in known else None for key, value in values.items()}
-        one_kind = NO_NORMAL if self.counts.tp + self.counts.fn else NO_DEFECT
-        missing = {
-            key: reasons.get(key, one_kind) for key, value in values.items() if value is None
-        }
-        return {**values, "reasons": missing}
-
-
-def _bounds(name: str, resampled: np.ndarray) -> dict[str, float | None]:
-    low, high = interval(resampled) or (None, None)
-    return {f"{name}_low": low, f"{name}_high": high}
 
 
 @dataclass(frozen=True)
@@ -192,7 +57,7 @@ def evaluate(
     splits: Sequence[str],
     folder: Path,
     stopwatch: Stopwatch,
-    say: Say,
+    report: Report,
     keep: Keep = "model",
 ) -> Evaluation:
     """Score every test split with a model that is fitted and calibrated.
@@ -203,14 +68,14 @@ def evaluate(
         splits: Names of test splits.
         folder: Of the run; cases are written there, and maps if they are kept.
         stopwatch: Gets one phase per split.
-        say: Receives what is being done.
+        report: Receives what is being done.
         keep: See `Experiment`.
     """
     datamodule.follow_model(model)
     calibration = calibration_of(model)
     evaluations, rule_scores = {}, {}
     for split in splits:
-        warn_of_depths(datamodule, split)
+        datamodule.warn_of_depths(split)
         writer = MapWriter(folder, split) if keep == "maps" else None
         with stopwatch.phase(split):
             evaluations[split], rule_scores[split] = evaluate_split(
@@ -219,10 +84,10 @@ def evaluate(
                 split,
                 calibration,
                 folder,
-                say,
+                report,
                 writer,
             )
-    say("latency")
+    report("latency")
     return Evaluation(evaluations, rule_scores, _latency(model, datamodule, splits))
 
 
@@ -232,7 +97,7 @@ def evaluate_split(
     split: str,
     calibration: Calibration,
     folder: Path,
-    say: Say,
+    report: Report,
     writer: MapWriter | None = None,
 ) -> tuple[SplitEvaluation, PixelScores]:
     """Evaluate raw maps of one split, wherever they come from, and keep a few cases.
@@ -243,7 +108,7 @@ def evaluate_split(
         split: Name of the split.
         calibration: Makes masks of maps.
         folder: Of the run; cases are written there.
-        say: Receives how far it is.
+        report: Receives how far it is.
         writer: Keeps the maps, if they shall be kept.
 
     Returns:
@@ -252,7 +117,7 @@ def evaluate_split(
     listed, n_inverted = datamodule.listed(split), 0
     evaluation, cases, rule_scores = SplitEvaluation(), CaseCollector(), RuleScores(calibration)
     for index, (sample, scored) in enumerate(zip(listed, scored_images, strict=True)):
-        say(f"{split} {index}/{len(listed)}")
+        report(f"{split} {index}/{len(listed)}")
         finished = finish(scored.score_map, scored.native_size, calibration, scored.score)
         truth = sample.truth(scored.native_size)
         n_inverted += truth is not None and looks_inverted(truth)
@@ -314,3 +179,47 @@ def measure_cost(
         "threads": torch.get_num_threads(),
         "versions": versions(),
     }
+
+
+def reevaluate(folder: Path) -> Metrics:
+    """Evaluate every test split of a run by the calibration that holds now.
+
+    Args:
+        folder: Of a run that kept its maps (`--keep maps`).
+
+    Returns:
+        The metrics that were written.
+
+    Raises:
+        ZooError: The run kept no maps, or its images are gone or changed.
+    """
+    metrics, calibration = check_run(folder, with_model=False), read_calibration(folder)
+    datamodule = datamodule_of(read_config(folder))
+    if datamodule.fingerprint() != metrics.get("data_fingerprint"):
+        raise ZooError(f"the images of run {folder} have changed since it was fitted: fit again")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".evaluation-") as name:
+        aside = Path(name)
+        for names in (HISTOGRAMS, RULE_HISTOGRAMS):
+            shutil.copy2(folder / names, aside / names)  # validation's stay
+        for split in list(metrics["splits"]):
+            maps = SavedMaps(folder, split)
+            scored = _scored(maps, datamodule.listed(split))
+            found, rules = evaluate_split(scored, datamodule, split, calibration, aside, silent)
+            metrics["splits"][split] = cast("Figures", found.result())
+            add_splits(aside / HISTOGRAMS, {split: found.pixels})
+            add_splits(aside / RULE_HISTOGRAMS, {split: rules})
+            place = own_folder(folder, CASES) / split
+            shutil.rmtree(place, ignore_errors=True)
+            if (aside / CASES / split).is_dir():
+                (aside / CASES / split).replace(place)
+        for names in (HISTOGRAMS, RULE_HISTOGRAMS):
+            put_file(folder, names, (aside / names).read_bytes())
+    put_file(folder, METRICS, json_text(metrics).encode())
+    return metrics
+
+
+def _scored(maps: SavedMaps, samples: list[Sample]) -> Iterator[Scored]:
+    """Yield the maps of a split as the method gave them."""
+    for index, (sample, entry) in enumerate(zip(samples, maps.entries, strict=True)):
+        height, width = entry["native_size"]
+        yield Scored(sample.image_path, (height, width), maps.read(index), entry["score"])

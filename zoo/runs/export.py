@@ -1,8 +1,4 @@
-"""Graphs of a run: traced once, written in each format and precision, limits set anew for int8.
-
-The maps of a graph in int8 are not those of the run, and so its limits are not either: the run's
-own rule derives them from the graph's maps of normal images, by the code of `zoo calibrate`.
-"""
+"""Graphs of a run: traced once, written in each format and precision, limits set anew for int8."""
 
 from __future__ import annotations
 
@@ -41,7 +37,7 @@ from zoo.predict.torch_predictor import TorchPredictor
 from zoo.runs.calibrations import recalibrate, source_of
 from zoo.runs.check import read_calibration
 from zoo.runs.folder import CALIBRATION, MODEL
-from zoo.runs.normal_images import datamodule_of, maps_of, normal_pictures
+from zoo.runs.normal_images import datamodule_of, maps_of, threshold_images
 from zoo.runs.rebuild import load_run, read_config
 from zoo.utils.errors import ZooError
 from zoo.utils.paths import file_sha256
@@ -56,23 +52,23 @@ class NormalImages:
     Attributes:
         folder: The run.
         root: Where its data set lies now; by default where it lay when the run was fitted.
-        good: Images to take instead, which the run has not learned from.
+        normal: Images to take instead, which the run has not learned from.
     """
 
     folder: Path
     root: Path | None = None
-    good: Sequence[Path] | None = None
+    normal: Sequence[Path] | None = None
 
     @cached_property
     def for_limits(self) -> list[Path]:
         """Images that may set thresholds."""
-        given = list(self.good) if self.good is not None else None
-        return normal_pictures(self.folder, self.config(), given)
+        given = list(self.normal) if self.normal is not None else None
+        return threshold_images(self.folder, self.config(), given)
 
     def learned(self) -> list[Path]:
-        """Return all training images, or those of `good`."""
+        """Return all training images, or those of `normal`."""
         images = self.for_limits  # raises if images are gone, changed or known to the run
-        if self.good is not None:
+        if self.normal is not None:
             return images
         return [sample.image_path for sample in datamodule_of(self.config()).listed(TRAIN)]
 
@@ -121,7 +117,7 @@ def export_run(
     Raises:
         ZooError: A package or images are missing, or the model takes no such size.
     """
-    made_from = _made_from(folder, input_size, normal.good)
+    made_from = _made_from(folder, input_size, normal.normal)
     paths = [path for path in paths if not (reuse and _is_made_from(path, made_from))]
     if not paths:
         return []
@@ -209,7 +205,7 @@ def _set_limits(made: Path, metadata: ExportMetadata, normal: NormalImages) -> N
     predictor = GraphPredictor(made, threads=torch.get_num_threads())
     predictor.calibration = replace(NO_THRESHOLD, bit_depth=old.bit_depth)
     rule = rule_of(old)
-    source = source_of(normal.folder, normal.good, "given good pictures")
+    source = source_of(normal.folder, normal.normal, "given normal images")
     with maps_of(predictor, normal.for_limits, rule.needs) as scenes:
         _, new = recalibrate(rule, scenes, source, old, old.bit_depth)
     write_metadata(made, replace(metadata, calibration=new.calibration))
@@ -236,9 +232,9 @@ def graph_input_size(
     return (side, side), True
 
 
-def _made_from(folder: Path, size: tuple[int, int] | None, good: Sequence[Path] | None) -> str:
+def _made_from(folder: Path, size: tuple[int, int] | None, given: Sequence[Path] | None) -> str:
     """Return 16 hex digits of what decides a run's graphs."""
-    names = [str(path.resolve()) for path in good] if good is not None else None
+    names = [str(path.resolve()) for path in given] if given is not None else None
     calibration = read_calibration(folder, CALIBRATION)
     facts = (__version__, file_sha256(folder / MODEL), calibration, size, names)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

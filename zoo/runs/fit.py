@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,19 +24,21 @@ from zoo.predict.scenes import scenes
 from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.experiment import Keep
 from zoo.runs.cases import CaseCollector
-from zoo.runs.check_data import check_data, check_headers, warn_of_depths
 from zoo.runs.checkpoint import calibration_of
-from zoo.runs.engine import RunEngine
+from zoo.runs.figures import RuleScores
 from zoo.runs.folder import CALIBRATION, CASES, HISTOGRAMS, MODEL, RULE_HISTOGRAMS
 from zoo.runs.maps import MapWriter
 from zoo.runs.resume import ResumePoint
-from zoo.runs.rule_scores import RuleScores
-from zoo.runs.training import learns_long, training_callbacks, with_precision
+from zoo.runs.training import (
+    Report,
+    RunEngine,
+    learns_long,
+    training_callbacks,
+    with_precision,
+)
 from zoo.utils.errors import ZooWarning
 from zoo.utils.process import quiet_libraries
 from zoo.utils.timing import Stopwatch
-
-Say = Callable[[str], None]
 
 
 def fit_and_calibrate(
@@ -46,7 +47,7 @@ def fit_and_calibrate(
     trainer_settings: dict[str, Any],
     folder: Path,
     watch: Stopwatch,
-    say: Say = lambda text: None,
+    report: Report = lambda text: None,
     ckpt_path: str | None = None,
     keep: Keep = "model",
     resume: ResumePoint | None = None,
@@ -64,14 +65,14 @@ def fit_and_calibrate(
         post_processor = BlobPostProcessor()
     datamodule.follow_model(model)
     for split in (TRAIN, VALIDATION):
-        check_headers(datamodule, [split])
-        warn_of_depths(datamodule, split)
-    say("fit")
+        datamodule.check_headers([split])
+        datamodule.warn_of_depths(split)
+    report("fit")
     with watch.phase("fit"):
         if learns_long(model, trainer_settings):
-            check_data(datamodule, (TRAIN, VALIDATION), say)
-        engine = _fit(model, datamodule, trainer_settings, folder, say, ckpt_path, resume)
-    say("calibrate")
+            datamodule.check_images((TRAIN, VALIDATION), report)
+        engine = _fit(model, datamodule, trainer_settings, folder, report, ckpt_path, resume)
+    report("calibrate")
     with watch.phase("calibrate"):
         false_alarms = _calibrate(model, datamodule, post_processor, folder, keep)
     model.post_processor = post_processor
@@ -86,15 +87,15 @@ def _fit(
     datamodule: NativeDataModule,
     settings: dict[str, Any],
     folder: Path,
-    say: Say,
+    report: Report,
     ckpt_path: str | None,
     resume: ResumePoint | None,
 ) -> RunEngine:
-    callbacks = training_callbacks(say, resume)
+    callbacks = training_callbacks(report, resume)
     engine = RunEngine(with_precision(settings, model), folder, callbacks)
     # A single pass over the images, as memory banks make, has nothing to go on from.
     if resume is not None and learns_long(model, settings) and (found := resume.found()):
-        say("fit: going on where it was interrupted")
+        report("fit: going on where it was interrupted")
         ckpt_path = str(found)
     # Calibration comes after the last step, once, on the final weights: not in every epoch.
     model.post_processor = None
@@ -131,14 +132,11 @@ def _calibrate(
         detector = TorchPredictor(model, replace(NO_THRESHOLD, bit_depth=depth))
         with scenes(detector, paths, spool, rule.needs) as made:
             calibration = rule(made, datamodule.source(VALIDATION))
-            calibration = post_processor.with_image_threshold(calibration, spool.scores)
             calibration = replace(calibration, images=image_digests(paths), bit_depth=depth)
             post_processor.calibration = calibration
             if line := doubt(calibration, spool):
                 warnings.warn(f"{datamodule.object_name}: {line}", ZooWarning, stacklevel=2)
-            false_alarms = None
-            if calibration.image_threshold is None:  # otherwise blobs say nothing of verdicts
-                false_alarms = expected_false_alarms(rule, made)
+            false_alarms = expected_false_alarms(rule, made)
         cases, rule_scores, pixels = CaseCollector(), RuleScores(calibration), PixelScores()
         for sample, score_map, score in zip(listed, spool, spool.scores, strict=True):
             finished = finish(score_map, score_map.shape, calibration, score)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from zoo.runs.documents import COST, FAILED, METRICS, read_metrics
 from zoo.utils.atomic import write_text
 from zoo.utils.errors import ZooError
 
-FORMAT_VERSION = 1  # of the folder: raised when an older run could be misread
+FORMAT_VERSION = 2  # of the folder: raised when an older run could be misread
 CONFIG = "config.yaml"
 MODEL = "model.ckpt"
 CALIBRATION = "calibration.json"
@@ -32,13 +32,6 @@ _OURS += [RULE_HISTOGRAMS, ATTESTATION, ROBUSTNESS, CHECKSUMS]
 _OURS += ["calibrations"]  # older ones, see `zoo.runs.calibrations`: they are of that run's model
 UNFINISHED = ".unfinished"
 _HEADER = b"# anomalib-zoo=="  # what our configurations begin with
-
-
-def is_finished(folder: Path, wanted_hash: str, wanted_files: Iterable[str] = ()) -> bool:
-    """Whether the folder holds a finished run of exactly this configuration, and these files."""
-    metrics = read_metrics(folder)
-    same = metrics is not None and metrics.get("config_hash") == wanted_hash
-    return same and all((Path(folder) / name).exists() for name in wanted_files)
 
 
 def has_metrics_of_ours(folder: Path) -> bool:
@@ -114,6 +107,19 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def no_empty_folders(folder: Path) -> Iterator[None]:
+    """Remove the folders that the block made above a run, if it fails with nothing in them."""
+    made = [parent for parent in Path(folder).resolve().parents if not parent.exists()]
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # something lies there
+            for parent in made:
+                parent.rmdir()
+        raise
+
+
+@contextmanager
 def appearing_folder(folder: Path) -> Iterator[Path]:
     """Give a folder to write into that takes its name, where nothing may be, when all is well."""
     aside = folder.with_name(folder.name + UNFINISHED)
@@ -127,9 +133,9 @@ def appearing_folder(folder: Path) -> Iterator[Path]:
 
 
 def _replace(folder: Path, aside: Path) -> None:
-    """Move a run into a folder that exists; the metrics come last, they say that it is whole.
+    """Move a run into a folder that exists; the metrics come last, they tell that it is whole.
 
-    Until then a mark says that the folder is ours: a kill here is not in the next one's way.
+    Until then a mark tells that the folder is ours: a kill here is not in the next one's way.
     """
     _remove(folder / UNFINISHED)
     (folder / UNFINISHED).touch()

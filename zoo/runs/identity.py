@@ -1,8 +1,4 @@
-"""What a run is recognised by: hashes of everything that decides its numbers.
-
-Files that a setting names count by their content, wherever they lie. Which splits are judged does
-not count: a run that was judged on more than is wanted need not be made again.
-"""
+"""What a run is recognised by: hashes of everything that decides its numbers."""
 
 from __future__ import annotations
 
@@ -13,11 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zoo import __version__
 from zoo.data.file_hashes import file_digests, folder_digest
-from zoo.runs.code import code_facts
+from zoo.methods import admissibility
+from zoo.methods.registry import Method, methods
+from zoo.runs.code import code_facts, zoo_commit
 from zoo.utils.paths import expand_path
 
 if TYPE_CHECKING:
+    from anomalib.models import AnomalibModule
+
     from zoo.recipes.experiment import Experiment
 
 # Where something is read from, written to, cached or shown never changes a number.
@@ -111,6 +112,51 @@ def identity(experiment: Experiment, data_fingerprint: str) -> Identity:
     )
 
 
+def facts_of(experiment: Experiment, which: Identity, model: AnomalibModule) -> dict[str, Any]:
+    """Return what stands first in `metrics.json`: which run this is, and who admits it."""
+    return {
+        "recipe": experiment.recipe,
+        "method": method_name(type(model)),
+        "object": experiment.object_name,
+        "seed": experiment.seed,
+        "data_fingerprint": which.data_fingerprint,
+        "config_hash": which.config_hash,
+        "settings_hash": which.settings_hash,
+        "code_hash": which.code_hash,
+        "vand4_admissible": admissible(experiment, model),
+        "command": experiment.command,
+        "zoo_version": __version__,
+        "zoo_commit": zoo_commit(),
+    }
+
+
+def method_name(model_class: type) -> str:
+    """Return the registered name of a class, or the class name of a stock anomalib model."""
+    method = _method(model_class)
+    return method.name if method else model_class.__name__
+
+
+def admissible(experiment: Experiment, model: AnomalibModule) -> str:
+    """Return whether VAND 4.0 admits what an experiment does with its model."""
+    from zoo.methods.method import hooks_of  # needs torch, which hashes do not
+
+    method, hooks = _method(type(model)), hooks_of(model)
+    return admissibility.admissible(
+        method.card if method else None,
+        dict(experiment.model),
+        hooks.transductive,
+        experiment.ckpt_path,
+        hooks.outside_images,
+        data=dict(experiment.data),
+        trainer=experiment.trainer,
+    )
+
+
+def _method(model_class: type) -> Method | None:
+    found = (method for method in methods().values() if method.class_name == model_class.__name__)
+    return next(found, None)
+
+
 def settings_hash(config: dict[str, Any]) -> str:
     """Return 16 hex digits of the settings alone: equal for all objects and seeds of one recipe.
 
@@ -156,7 +202,7 @@ def _content(text: str | os.PathLike[str], key: str) -> str | None:
     """Return the hash of the file or folder that a setting names, or None if it names none.
 
     A bare word such as `normal` may also be the name of somebody's folder: it counts as one only
-    where the setting's name says so.
+    where the setting's name tells so.
     """
     path = expand_path(str(text))
     try:

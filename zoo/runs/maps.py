@@ -1,7 +1,4 @@
-"""Raw score maps of a run kept on disk: `maps/<split>/`, one file per image and one index.
-
-They make thresholds cheap to try: another rule needs no model and no images.
-"""
+"""Raw score maps of a run kept on disk: `maps/<split>/`, one file per image and one index."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ import numpy as np
 
 from zoo.postprocess.score_maps import to_native
 from zoo.runs.checksums import verify
-from zoo.runs.documents import MEND, MapEntry, read_maps_index
+from zoo.runs.documents import REPAIR, MapEntry, read_maps_index
 from zoo.runs.folder import MAPS as FOLDER
 from zoo.utils.atomic import atomic_path, write_text
 from zoo.utils.errors import ZooError, one_line
@@ -106,16 +103,18 @@ class SavedMaps:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise ZooError(f"{path} cannot be read ({error.strerror}): {MEND}") from error
+            raise ZooError(f"{path} cannot be read ({error.strerror}): {REPAIR}") from error
         if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-            raise ZooError(f"{path} is damaged, its SHA-256 is another one: {MEND}")
+            raise ZooError(f"{path} is damaged, its SHA-256 is another one: {REPAIR}")
         try:
             score_map = np.load(io.BytesIO(data), allow_pickle=False)
         except (ValueError, EOFError, OSError, MemoryError) as error:
-            raise ZooError(f"{path} holds no score map ({one_line(error, 80)}): {MEND}") from error
+            raise ZooError(
+                f"{path} holds no score map ({one_line(error, 80)}): {REPAIR}"
+            ) from error
         if score_map.dtype != np.float32 or score_map.ndim != 2:
             raise ZooError(
-                f"{path} holds {score_map.dtype} of shape {score_map.shape}, no score map: {MEND}"
+                f"{path} holds {score_map.dtype} of shape {score_map.shape}, no score map: {REPAIR}"
             )
         return score_map
 

@@ -1,4 +1,4 @@
-"""Score maps of normal images, made anew by a finished run: its own images, or given pictures."""
+"""Score maps of normal images, made anew by a finished run: its own images, or given ones."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from zoo.runs.rebuild import load_model, read_config, reason
 from zoo.utils.errors import ZooError
 from zoo.utils.progress import counted
 
-_MEND = "give pictures with --good DIR"
+_REPAIR = "give images with --good DIR"
 
 
 @contextmanager
 def normal_maps(
     folder: Path,
-    good: list[Path] | None = None,
+    normal: list[Path] | None = None,
     device: str | None = None,
     needs: Set[str] = frozenset(),
 ) -> Iterator[Scenes]:
@@ -39,14 +39,14 @@ def normal_maps(
 
     Args:
         folder: Folder of a run.
-        good: Pictures to score; by default the images that the run was calibrated on.
+        normal: Images to score; by default the images that the run was calibrated on.
         device: Where the model runs.
         needs: Whether they are relit or painted on too, see `Rule.needs`.
 
     Raises:
         ZooError: The images are gone or changed, or those given were learned from or are for tests.
     """
-    paths = normal_pictures(folder, read_config(folder), good)
+    paths = threshold_images(folder, read_config(folder), normal)
     no_threshold = replace(NO_THRESHOLD, bit_depth=check_run(folder).get("bit_depth"))
     with maps_of(TorchPredictor(load_model(folder, device), no_threshold), paths, needs) as made:
         yield made
@@ -54,34 +54,34 @@ def normal_maps(
 
 @contextmanager
 def maps_of(
-    judge: Predictor, paths: Sequence[Path], needs: Set[str] = frozenset()
+    predictor: Predictor, paths: Sequence[Path], needs: Set[str] = frozenset()
 ) -> Iterator[Scenes]:
-    """Give what a judge says about normal pictures: raw maps, as in `normal_maps`.
+    """Give raw maps of normal images, as in `normal_maps`.
 
     Args:
-        judge: A fitted model, or a graph that was exported from one.
-        paths: The pictures.
+        predictor: A fitted model, or a graph that was exported from one.
+        paths: The images.
         needs: Whether they are relit or painted on too, see `Rule.needs`.
     """
     with ScoreMapSpool() as spool:
-        for scored in counted(judge.scored(paths), len(paths), "normal pictures"):
+        for scored in counted(predictor.scored(paths), len(paths), "normal images"):
             spool.append(scored.score_map, scored.native_size, scored.score)
-        with scenes(judge, paths, spool, needs) as made:
+        with scenes(predictor, paths, spool, needs) as made:
             yield made
 
 
-def normal_pictures(
-    folder: Path, config: dict[str, Any], good: list[Path] | None = None
+def threshold_images(
+    folder: Path, config: dict[str, Any], normal: list[Path] | None = None
 ) -> list[Path]:
-    """Return pictures that may set thresholds: those given, or the run's own.
+    """Return images that may set thresholds: those given, or the run's own.
 
     Raises:
         ZooError: The images are gone or changed, or those given were learned from or are for tests.
     """
-    if good is None:
+    if normal is None:
         return own_images(folder, config)
-    _check_unknown(folder, config, good)
-    return good
+    _check_unknown(folder, config, normal)
+    return normal
 
 
 def own_images(folder: Path, config: dict[str, Any]) -> list[Path]:
@@ -95,35 +95,35 @@ def own_images(folder: Path, config: dict[str, Any]) -> list[Path]:
         listed = datamodule.listed(VALIDATION)
         fingerprint = datamodule.fingerprint()
     except ZooError as error:
-        raise ZooError(f"the images of run {folder} are not there ({error}): {_MEND}") from error
+        raise ZooError(f"the images of run {folder} are not there ({error}): {_REPAIR}") from error
     if check_run(folder).get("data_fingerprint", fingerprint) != fingerprint:
         raise ZooError(
             f"the images of run {folder} have changed since it was fitted, so that some it learned "
-            f"from could be among those for the threshold: {_MEND}"
+            f"from could be among those for the threshold: {_REPAIR}"
         )
     return [sample.image_path for sample in listed]
 
 
-def _check_unknown(folder: Path, config: dict[str, Any], good: list[Path]) -> None:
+def _check_unknown(folder: Path, config: dict[str, Any], normal: list[Path]) -> None:
     """Refuse training images, which a method knows too well, and test images, which decide nothing.
 
     The same pixels are the same image, wherever they lie and whatever their file is called.
     """
-    check_no_test_folder(good)
+    check_no_test_folder(normal)
     learned, tested = _learned_and_tested(config)
-    known = find_known(good, [*learned, *tested])
+    known = find_known(normal, [*learned, *tested])
     if not known:
         return
     found = next((path for path in known if known[path] in learned), None)
     if found is not None:
         n_known = sum(path in learned for path in known.values())
         raise ZooError(
-            f"{n_known} of {len(good)} pictures are some that run {folder} learned from, such "
-            f"as {found}: they say nothing about new ones; give others, or leave --good out"
+            f"{n_known} of {len(normal)} images are some that run {folder} learned from, such "
+            f"as {found}: they tell nothing about new ones; give others, or leave --good out"
         )
     found = next(iter(known))
     raise ZooError(
-        f"{len(known)} of {len(good)} pictures are test images, such as {found}, which is "
+        f"{len(known)} of {len(normal)} images are test images, such as {found}, which is "
         f"{known[found]}: test images set no threshold; give others, or leave --good out"
     )
 

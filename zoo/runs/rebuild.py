@@ -1,8 +1,4 @@
-"""A run folder back into a predictor: its configuration builds the model, its checkpoint fills it.
-
-The checkpoint is read as numbers and plain data only, so that a stranger's file runs no code; class
-paths of its configuration are checked before anything is imported (see `zoo.recipes.trust`).
-"""
+"""A run folder becomes a predictor: its configuration builds the model, its checkpoint fills it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """A checkpoint of a training now and then, from which the same command goes on after a kill.
 
-Whether and where a training was interrupted does not change its result: the checkpoint holds the
-states of all generators beside weights, optimizer and schedule, and is only ever taken when no
-gradient is half gathered. It lies beside the run's folder and goes when the run is complete.
+It holds the states of all generators beside weights, optimizer and schedule, and is only taken when
+no gradient is half gathered, so that an interruption does not change the result.
 """
 
 from __future__ import annotations
@@ -139,7 +138,7 @@ class KeepState(Callback):
     def _save(self, trainer: Trainer, module: LightningModule) -> None:
         if not _learns(trainer, module):  # what a memory bank has gathered is in no checkpoint
             return
-        if not is_finite(module):  # the next loss will say so
+        if not is_finite(module):  # the next loss will tell
             return
         begin = self.clock()
         # Not `trainer.save_checkpoint`: a transform unknown to anomalib would come back as none.

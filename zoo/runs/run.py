@@ -21,12 +21,10 @@ from zoo.recipes.experiment import Experiment
 from zoo.recipes.language import dump_header
 from zoo.runs.calibrations import recalibrated
 from zoo.runs.check import check_run, damage, read_calibration
-from zoo.runs.check_data import check_data, check_headers
 from zoo.runs.checkpoint import calibration_of
 from zoo.runs.documents import COST, METRICS, Cost, Metrics, read_cost, read_metrics
 from zoo.runs.evaluate import Evaluation, evaluate, measure_cost
-from zoo.runs.facts import facts_of
-from zoo.runs.fit import Say, fit_and_calibrate
+from zoo.runs.fit import fit_and_calibrate
 from zoo.runs.folder import (
     CONFIG,
     FORMAT_VERSION,
@@ -35,22 +33,19 @@ from zoo.runs.folder import (
     MODEL,
     RULE_HISTOGRAMS,
     atomic_folder,
+    no_empty_folders,
     own_folder,
     write_json,
 )
-from zoo.runs.identity import Identity, identity
+from zoo.runs.identity import Identity, facts_of, identity
 from zoo.runs.rebuild import load_run
 from zoo.runs.resume import ResumePoint
-from zoo.runs.training import learns_long
+from zoo.runs.training import Report, learns_long, silent
 from zoo.utils.lock import locked
 from zoo.utils.plain_yaml import dump_yaml
 from zoo.utils.timing import PeakMemory, Stopwatch
 
 _KEPT = {"model": (MODEL,), "maps": (MODEL, MAPS), "none": ()}
-
-
-def silent(text: str) -> None:
-    """Receive a message and do nothing with it."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +110,7 @@ class Run:
         Raises:
             ZooError: The run kept no maps (`keep="maps"`), or its images are gone or changed.
         """
-        from zoo.runs.reevaluate import reevaluate
+        from zoo.runs.evaluate import reevaluate
 
         return reevaluate(self.folder)
 
@@ -171,7 +166,7 @@ class Fitted:
     conclude: Callable[[dict[str, Any], Path], None] = lambda facts, folder: None
 
 
-Fit = Callable[[Experiment, NativeDataModule, Path, ResumePoint, Say], Fitted]
+Fit = Callable[[Experiment, NativeDataModule, Path, ResumePoint, Report], Fitted]
 
 
 def fit_here(
@@ -179,7 +174,7 @@ def fit_here(
     datamodule: NativeDataModule,
     folder: Path,
     point: ResumePoint,
-    say: Say = silent,
+    report: Report = silent,
 ) -> Fitted:
     """Fit and calibrate in this process; others may take its place, see `run`."""
     model, trainer = experiment.build()
@@ -187,16 +182,16 @@ def fit_here(
     # What would end the run after the fit ends it before: images of the test splits, too.
     splits = experiment.splits or ()
     datamodule.follow_model(model)
-    check_headers(datamodule, splits)
+    datamodule.check_headers(splits)
     if learns_long(model, trainer):
-        check_data(datamodule, splits, say)
+        datamodule.check_images(splits, report)
     false_alarms = fit_and_calibrate(
         model,
         datamodule,
         trainer,
         folder,
         stopwatch,
-        say,
+        report,
         ckpt_path=experiment.ckpt_path,
         keep=experiment.keep,
         resume=point,
@@ -209,8 +204,8 @@ def run(
     *,
     resume: bool = True,
     fit: Fit = fit_here,
-    say: Say = silent,
-    log: Say = silent,
+    report: Report = silent,
+    log: Report = silent,
 ) -> Run:
     """Fit on train, calibrate on validation, evaluate the test splits, and write the run's folder.
 
@@ -219,9 +214,9 @@ def run(
     Args:
         experiment: What to run.
         resume: Go on from the state that an interrupted training left beside the folder.
-        fit: A named function that fits and calibrates; whatever wraps it (a sealed process, say)
+        fit: A named function that fits and calibrates; whatever wraps it (such as a sealed process)
             takes its place. Its experiment has the splits that will be evaluated.
-        say: Receives what is being done, again and again.
+        report: Receives what is being done, again and again.
         log: Receives what a person should know, once.
 
     Returns:
@@ -239,8 +234,8 @@ def run(
     for notice in data.notices:
         log(notice)
     which = identity(experiment, data.fingerprint())
-    with locked(experiment.folder):
-        return make_run(experiment, data, which, resume=resume, fit=fit, say=say)
+    with no_empty_folders(experiment.folder), locked(experiment.folder):
+        return make_run(experiment, data, which, resume=resume, fit=fit, report=report)
 
 
 def make_run(
@@ -250,7 +245,7 @@ def make_run(
     *,
     resume: bool = True,
     fit: Fit = fit_here,
-    say: Say = silent,
+    report: Report = silent,
 ) -> Run:
     """Do what `run` does, for somebody who holds the lock of the run's folder.
 
@@ -260,7 +255,7 @@ def make_run(
         which: What the run is recognised by.
         resume: See `run`, like the others.
         fit: The same.
-        say: The same.
+        report: The same.
     """
     splits = experiment.splits
     experiment = replace(
@@ -272,7 +267,7 @@ def make_run(
     with atomic_folder(experiment.folder) as folder:
         (folder / CONFIG).write_text(config_text(experiment), encoding="utf-8")
         with PeakMemory() as memory:
-            fitted = fit(experiment, datamodule, folder, point, say)
+            fitted = fit(experiment, datamodule, folder, point, report)
             facts = facts_of(experiment, which, fitted.model)
             found = evaluate(
                 fitted.model,
@@ -280,7 +275,7 @@ def make_run(
                 experiment.splits or (),
                 folder,
                 fitted.stopwatch,
-                say,
+                report,
                 experiment.keep,
             )
         if fitted.start_rss_mb is not None:

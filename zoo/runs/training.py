@@ -1,33 +1,68 @@
-"""What watches over a run's training: progress, divergence, and half precision where it pays."""
+"""A run's training: anomalib's engine, progress, divergence, half precision where it pays."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from anomalib.engine import Engine
 from anomalib.models import AnomalibModule
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.cli import SaveConfigCallback
 
 from zoo.methods.method import hooks_of
 from zoo.methods.training import FitProgress, loss_of
 from zoo.runs.resume import KeepState, ResumePoint
 from zoo.utils.errors import ZooError
 
+Report = Callable[[str], None]
 
-def training_callbacks(
-    say: Callable[[str], None], resume: ResumePoint | None = None
-) -> list[Callback]:
+
+def silent(text: str) -> None:
+    """Receive a message and do nothing with it."""
+
+
+class RunEngine(Engine):
+    """An `Engine` without versioned folders, symbolic links and checkpoints of its own.
+
+    Args:
+        settings: Trainer settings as anomalib's command line made them.
+        folder: Where the trainer may write.
+        callbacks: Ours, besides those of the settings.
+    """
+
+    def __init__(
+        self, settings: dict[str, Any], folder: Path, callbacks: Sequence[Callback] = ()
+    ) -> None:
+        settings = dict(settings)
+        given = settings.pop("callbacks", None) or []
+        given = [c for c in given if not isinstance(c, SaveConfigCallback)]
+        settings["callbacks"] = [*given, *callbacks]
+        settings["default_root_dir"] = Path(folder)
+        settings["enable_checkpointing"] = False  # the run saves its model once it is calibrated
+        settings.setdefault("logger", False)
+        for quiet in ("enable_progress_bar", "enable_model_summary"):
+            if settings.get(quiet) is None:
+                settings[quiet] = False
+        super().__init__(**settings)
+
+    def _setup_workspace(self, *args: Any, **kwargs: Any) -> None: ...
+
+    def _setup_anomalib_callbacks(self) -> None: ...
+
+
+def training_callbacks(report: Report, resume: ResumePoint | None = None) -> list[Callback]:
     """Return what watches over a training: progress, divergence and, if wanted, its state.
 
     Args:
-        say: Receives what is being done.
+        report: Receives what is being done.
         resume: Where the state is kept.
     """
     callbacks: list[Callback] = [
-        FitProgress(say),
+        FitProgress(report),
         StopAtDivergence(resume.path if resume else None),  # before a state with NaN is kept
     ]
     return [*callbacks, KeepState(resume)] if resume else callbacks

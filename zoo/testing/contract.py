@@ -1,9 +1,4 @@
-"""The contract that every method of the zoo keeps, as one call.
-
-Checks run in the order of `CHECKS` on images that are made on the spot, with a handful of fits: a
-quick build of the method is worth its `arguments`. Methods that learn by epochs get twenty steps.
-Nothing is printed, nothing stays on disk.
-"""
+"""The contract that every method of the zoo keeps, as one call."""
 
 from __future__ import annotations
 
@@ -13,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.testing.checks import construction, identity, literals, maps, saved, stock
+from zoo.testing.checks import construction, identity, maps, runs
 from zoo.testing.isolation import quiet
 from zoo.testing.method_under_test import MethodUnderTest
 from zoo.utils.errors import ZooError, nearest, one_line
@@ -28,7 +23,7 @@ class Violation:
     error: BaseException | None = None
 
     def __str__(self) -> str:
-        """Return `check name: what is wrong; how to mend`."""
+        """Return `check name: what is wrong; how to repair`."""
         return f"{self.check}: {' '.join(self.text.split())}"
 
 
@@ -38,23 +33,23 @@ class Check:
 
     Attributes:
         name: Names it in reports.
-        find: Yields one text per fault, `what is wrong; how to mend`.
-        mend: How to mend what `find` itself stumbles over.
+        find: Yields one text per fault, `what is wrong; how to repair`.
+        repair: How to repair what `find` itself stumbles over.
         needs: Checks that must hold, or this one would only repeat the fault.
     """
 
     name: str
     find: Callable[[MethodUnderTest], Iterable[str]]
-    mend: str
+    repair: str
     needs: tuple[str, ...] = ()
 
-    def __call__(self, subject: MethodUnderTest) -> list[Violation]:
+    def __call__(self, under_test: MethodUnderTest) -> list[Violation]:
         """Return the faults of a method; what it raises is a fault too."""
         violations: list[Violation] = []
         try:
-            violations.extend(Violation(self.name, text) for text in self.find(subject))
+            violations.extend(Violation(self.name, text) for text in self.find(under_test))
         except (Exception, SystemExit) as error:
-            text = f"{one_line(error)}; {self.mend}"
+            text = f"{one_line(error)}; {self.repair}"
             violations.append(Violation(self.name, text, error))
         return violations
 
@@ -63,7 +58,7 @@ _ALL = (
     Check("class", identity.is_a_model, "make `module:Class` of the entry point importable"),
     Check("class name", identity.has_its_own_name, "rename the class", ("class",)),
     Check("card", identity.has_a_card, "see plugins/README.md"),
-    Check("object names", literals.names_no_object, "mend that file", ("class",)),
+    Check("object names", identity.names_no_object, "repair that file", ("class",)),
     Check(
         "constructor",
         construction.downloads_nothing,
@@ -94,33 +89,33 @@ _ALL = (
         "annotate the constructor with types that a recipe can hold, such as int or nn.Module",
         ("constructor",),
     ),
-    Check("fit", maps.fits, "mend training_step and fit", ("recipe",)),
-    Check("score map", maps.gives_score_maps, "mend what the model returns", ("fit",)),
-    Check("sign", maps.scores_defects_higher, "mend the score map", ("score map",)),
+    Check("fit", maps.fits, "repair training_step and fit", ("recipe",)),
+    Check("score map", maps.gives_score_maps, "repair what the model returns", ("fit",)),
+    Check("sign", maps.scores_defects_higher, "repair the score map", ("score map",)),
     Check("batch", maps.ignores_the_batch, "score any number of images", ("score map",)),
-    Check("run", saved.writes_a_run, "`zoo train` shows where", ("score map", "post-processor")),
-    Check("seed", maps.follows_the_seed, "mend the second fit in one process", ("run",)),
+    Check("run", runs.writes_a_run, "`zoo train` shows where", ("score map", "post-processor")),
+    Check("seed", maps.follows_the_seed, "repair the second fit in one process", ("run",)),
     Check(
         "saved run",
-        saved.comes_back_as_a_run,
+        runs.comes_back_as_a_run,
         "keep what was learned in parameters and buffers, and let the constructor make them all",
         ("run", "pre-processor"),
     ),
     Check(
         "checkpoint",
-        saved.comes_back_as_a_checkpoint,
+        runs.comes_back_as_a_checkpoint,
         "keep constructor arguments and state plain: weights and numbers",
         ("run", "pre-processor"),
     ),
     Check(
         "stock engine",
-        stock.runs_in_the_engine,
+        runs.runs_in_the_engine,
         "use nothing of a batch or a trainer that anomalib's own do not have",
         ("constructor", "post-processor"),
     ),
     Check(
         "stock command line",
-        stock.runs_from_the_command_line,
+        runs.runs_from_the_command_line,
         "use nothing of a batch or a trainer that anomalib's own do not have",
         ("recipe", "stock engine"),
     ),
@@ -164,7 +159,7 @@ def check_method(
         only: Names of `CHECKS` to make, with those that they need; all by default.
 
     Raises:
-        ContractError: One line per fault, `check name: what is wrong; how to mend`.
+        ContractError: One line per fault, `check name: what is wrong; how to repair`.
         ZooError: There is no method or no check of that name.
     """
     __tracebackhide__ = True  # pytest then shows the lines, not this function
@@ -173,16 +168,16 @@ def check_method(
     failed: set[str] = set()
     skipped: dict[str, tuple[str, ...]] = {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, quiet():
-        subject = MethodUnderTest(method, arguments, trainer, data, Path(folder))
+        under_test = MethodUnderTest(method, arguments, trainer, data, Path(folder))
         for check in checks:
             if unmet := tuple(need for need in check.needs if need in failed or need in skipped):
                 skipped[check.name] = unmet
-            elif faults := check(subject):
+            elif faults := check(under_test):
                 failed.add(check.name)
                 violations += faults
     if violations:
         causes = [violation.error for violation in violations if violation.error]
-        raise ContractError(subject.name, violations, skipped) from next(iter(causes), None)
+        raise ContractError(under_test.name, violations, skipped) from next(iter(causes), None)
 
 
 def _with_needs(names: Iterable[str]) -> list[Check]:

@@ -1,8 +1,7 @@
 """The small data set of the contract: textures, of which some have a bright chequered square.
 
-One folder serves both worlds: it has the layout of MVTec AD 2, and anomalib's `Folder` finds normal
-images, anomalous ones and masks in it. Images are small, not square and of no model's input size;
-the defect is nobody's mirror image, so that a map that is turned, flipped or shifted misses it.
+It has the layout of MVTec AD 2, and anomalib's `Folder` can read it. The defect is nobody's mirror
+image, so that a map that is turned, flipped or shifted misses it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,4 @@
-"""The GPU self-check: one method fitted on two devices, and how far their score maps are apart.
-
-Two differences are measured. *Scoring*: the model fitted on the first device scores the test images
-there and on the second one, so that only arithmetic differs. *Fitting*: each device scores with the
-model that it fitted itself; generators of two devices draw other numbers from one seed, so that
-it only tells a fit that went wrong from a sound one.
-"""
+"""The GPU self-check: one method fitted on two devices, and how far their score maps are apart."""
 
 from __future__ import annotations
 
@@ -63,8 +57,6 @@ def compare_devices(
     method: str | type,
     devices: tuple[str, str] = ("cpu", "cuda"),
     arguments: dict[str, Any] | None = None,
-    trainer: dict[str, Any] | None = None,
-    data: dict[str, Any] | None = None,
 ) -> DeviceComparison:
     """Fit a method on two small images on each of two devices, and compare the score maps.
 
@@ -72,8 +64,6 @@ def compare_devices(
         method: Entry name, class name, or the class itself.
         devices: As torch names them; the second one is compared with the first.
         arguments: Constructor arguments, plain values as in a recipe.
-        trainer: Trainer settings.
-        data: Data settings, such as {"train_batch_size": 1}.
 
     Raises:
         ZooError: There is no method of that name, or its maps are not usable.
@@ -82,14 +72,14 @@ def compare_devices(
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root, quiet():
 
         def fit(device: str, folder: Path) -> tuple[MethodUnderTest, AnomalibModule]:
-            settings = {**(trainer or {}), **_accelerator(device)}
-            subject = MethodUnderTest(method, arguments, settings, data, folder, N_TRAIN)
-            return subject, subject.fitted.to(device)
+            settings = _accelerator(device)
+            under_test = MethodUnderTest(method, arguments, settings, None, folder, N_TRAIN)
+            return under_test, under_test.fitted.to(device)
 
-        subject, fitted = fit(first, Path(root) / "first")
-        here = _maps(subject, fitted)
-        there = _maps(subject, fitted.to(second))
-        del subject, fitted
+        under_test, fitted = fit(first, Path(root) / "first")
+        here = _maps(under_test, fitted)
+        there = _maps(under_test, fitted.to(second))
+        del under_test, fitted
         _forget_peak(second)
         refitted = _maps(*fit(second, Path(root) / "second"))
         peak_mb = _peak_mb(second)
@@ -102,9 +92,9 @@ def compare_devices(
     )
 
 
-def _maps(subject: MethodUnderTest, model: AnomalibModule) -> np.ndarray:
+def _maps(under_test: MethodUnderTest, model: AnomalibModule) -> np.ndarray:
     """Return the maps of the test images, one image at a time, (images, h, w) float32."""
-    return np.stack([score(model, [item])[0].score_map for item in subject.items(model)])
+    return np.stack([score(model, [item])[0].score_map for item in under_test.items(model)])
 
 
 def _accelerator(device: str) -> dict[str, Any]:

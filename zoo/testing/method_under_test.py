@@ -20,8 +20,8 @@ from zoo.predict.torch_predictor import score_batch
 from zoo.recipes.experiment import Experiment
 from zoo.recipes.experiment import experiment as experiment_of
 from zoo.recipes.language import parse
-from zoo.runs.engine import RunEngine
 from zoo.runs.run import Fitted, fit_here, run
+from zoo.runs.training import RunEngine
 from zoo.testing.data import N_TRAIN, folder_settings, layout_settings, write_part
 from zoo.testing.isolation import no_network
 from zoo.utils.seeding import apply_seed

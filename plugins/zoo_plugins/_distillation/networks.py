@@ -1,10 +1,6 @@
-"""The student of reverse distillation: one-class bottleneck, and decoder mirroring the teacher.
+"""The student of reverse distillation (arXiv 2201.10703): a bottleneck and a mirrored decoder.
 
-Paper: Anomaly Detection via Reverse Distillation from One-Class Embedding, arXiv 2201.10703.
-Reference: hq-deng/RD4AD, MIT (its commit: card.yaml of `rd`).
-Differences: channels and strides follow any pyramid of feature maps instead of a ResNet's, and maps
-with negative values are rebuilt without a last activation, which would make them unreachable. With
-layers 1 to 3 of WideResNet-50-2 every tensor has the shape and order of the reference's.
+With layers 1 to 3 of WideResNet-50-2 every tensor has the shape and order of the reference's.
 """
 
 from __future__ import annotations

@@ -1,10 +1,4 @@
-"""Reverse distillation: a frozen teacher, and a student that rebuilds its maps from a compact code.
-
-Paper: Anomaly Detection via Reverse Distillation from One-Class Embedding, arXiv 2201.10703.
-Reference: hq-deng/RD4AD, MIT (its commit: card.yaml of `rd`).
-Differences: the blur is separable, equal to SciPy's to 1e-5; layers behind the last one that is
-used are not computed; the decoder gives negative values where the teacher does.
-"""
+"""Reverse distillation (arXiv 2201.10703): a student rebuilds a teacher's maps from a code."""
 
 from __future__ import annotations
 
@@ -19,6 +13,7 @@ from zoo.methods.weights import FrozenBackbone
 from zoo.utils.errors import ZooError
 from zoo_plugins._distillation.networks import MirroredDecoder, OneClassBottleneck
 
+_SIGMA = 4.0  # of the blur, in pixels of the input
 _TRUNCATE = 4  # standard deviations, as SciPy cuts its kernel
 _LEAST = 1e-8  # length of a vector, as in torch's cosine
 
@@ -84,19 +79,15 @@ class ReverseDistillationModel(nn.Module):
 
 
 class CosineDistanceMap(nn.Module):
-    """Sum over the scales of 1 - cosine per position, bilinear with aligned corners, blurred.
-
-    Args:
-        sigma: Of the Gaussian blur, in pixels of the input.
-    """
+    """Sum over the scales of 1 - cosine per position, bilinear with aligned corners, blurred."""
 
     kernel: Tensor
 
-    def __init__(self, sigma: float = 4.0) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.radius = int(_TRUNCATE * sigma + 0.5)
+        self.radius = int(_TRUNCATE * _SIGMA + 0.5)
         at = torch.arange(-self.radius, self.radius + 1, dtype=torch.float64)
-        kernel = torch.exp(-0.5 * (at / sigma) ** 2)
+        kernel = torch.exp(-0.5 * (at / _SIGMA) ** 2)
         kernel = (kernel / kernel.sum()).float()
         self.register_buffer("kernel", kernel[None, None, None], persistent=False)  # (1, 1, 1, K)
 

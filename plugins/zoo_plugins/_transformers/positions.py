@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import torch
 from timm.models import VisionTransformer
 from torch import Tensor, nn
-
-from zoo.utils.errors import ZooError, nearest
-
-Resampling = Literal["scale_factor", "size"]
 
 # DINOv2 adds it to the number of patches before it divides, against rounding; the scale that
 # bicubic interpolation then works with differs a little from the ratio of the two sizes.
 _OFFSET = 0.1
 
 
-def check_resampling(how: str) -> None:
-    """Raise when there is no such way."""
-    if how not in get_args(Resampling):
-        choices = get_args(Resampling)
-        raise ZooError(f"unknown position_resampling '{how}'{nearest(how, choices)}")
-
-
-def resample_positions(table: Tensor, grid: tuple[int, int], how: Resampling) -> Tensor:
-    """Return the embeddings of every patch of a grid.
+def resample_positions(table: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Return the embeddings of every patch of a grid, by (h + 0.1) / n as DINOv2 does.
 
     Args:
         table: (1, n * n, C), one row per patch of the square grid of the pretraining.
         grid: (h, w) patches.
-        how: "scale_factor" interpolates by (h + 0.1) / n as DINOv2 and the reference do, "size" to
-            exactly h x w as anomalib and timm do, here without antialiasing as well.
 
     Returns:
         (1, h * w, C).
@@ -41,9 +26,9 @@ def resample_positions(table: Tensor, grid: tuple[int, int], how: Resampling) ->
         return table
     square = table.to(torch.promote_types(table.dtype, torch.float32))  # half precision rounds
     square = square.reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, C, n, n)
-    scale = [(count + _OFFSET) / side for count in grid] if how == "scale_factor" else None
+    scale = [(count + _OFFSET) / side for count in grid]
     moved = torch.nn.functional.interpolate(
-        square, grid if scale is None else None, scale, mode="bicubic", antialias=False
+        square, scale_factor=scale, mode="bicubic", antialias=False
     )
     return moved.flatten(2).transpose(1, 2).to(table.dtype)
 
@@ -80,4 +65,4 @@ def positions_of(network: VisionTransformer, grid: tuple[int, int]) -> Tensor:
     assert table is not None  # `ScaledPositions` has one
     n_prefix = 0 if network.no_embed_class else network.num_prefix_tokens
     prefix, patches = table[:, :n_prefix], table[:, n_prefix:]
-    return torch.cat([prefix, resample_positions(patches, grid, "scale_factor")], dim=1)
+    return torch.cat([prefix, resample_positions(patches, grid)], dim=1)

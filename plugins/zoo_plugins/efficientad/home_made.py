@@ -1,14 +1,7 @@
 """A home-made teacher: a patch description network distilled from a timm backbone, offline.
 
-The published teachers took 60,000 steps of ImageNet on a graphics card. A home-made one is smaller
-in every respect and is never called by the other's name. It is seeded, can be interrupted, and is
-kept under the hash of everything that decides it.
-
-Paper: arXiv 2303.14535, section 3.1 and algorithm 3. Reference: pretraining.py of
-nelson1425/EfficientAD, Apache-2.0 (its commit: card.yaml).
-Differences: any backbone, any images, a batch keyed by seed and step; layers of stride 4 as well as
-8; Muon (K. Jordan et al., 2024; timm's) in the place of Adam, with which a few hundred steps
-suffice: Adam at the published rate has hardly begun by then.
+Seeded, resumable, and kept under the hash of everything that decides it. After arXiv 2303.14535,
+section 3.1 and algorithm 3; by Muon instead of Adam, with which a few hundred steps suffice.
 """
 
 from __future__ import annotations

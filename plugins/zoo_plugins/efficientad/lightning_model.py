@@ -1,11 +1,4 @@
-"""EfficientAD without a network: a teacher from a file or made at home, and no download.
-
-Paper: EfficientAD: Accurate Visual Anomaly Detection at Millisecond-Level Latencies, arXiv
-2303.14535; its authors published no code.
-Reference: nelson1425/EfficientAD, Apache-2.0 (its commit: card.yaml).
-Differences from anomalib, whose networks these are: the reference's quantiles, order of padding and
-loss; nothing is ever downloaded. The rest, with reasons: card.yaml.
-"""
+"""EfficientAD (arXiv 2303.14535) without a network: a teacher from a file or made at home."""
 
 from __future__ import annotations
 
@@ -22,9 +15,8 @@ from torchvision.transforms.v2 import Compose, Resize
 from torchvision.transforms.v2 import functional as colours
 
 from zoo.data.anomalib_internals import split_dataset
-from zoo.data.pre_processing import pre_processing_of
 from zoo.data.splits import TRAIN
-from zoo.data.transforms import SameContrast
+from zoo.data.transforms import SameContrast, pre_processing_of
 from zoo.methods.training import TrainedMethod, progress_of
 from zoo.utils.errors import ZooError
 from zoo.utils.seeding import isolated_rng

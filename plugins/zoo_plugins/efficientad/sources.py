@@ -1,10 +1,4 @@
-"""Images of anything: a folder, or generated textures; nothing is downloaded.
-
-Textures are leaves of random shapes and sizes that cover one another, each with a random colour,
-gradient and noise ("dead leaves", as in Baradad et al., Learning to See by Looking at Noise,
-NeurIPS 2021). Their edges, scales and colours vary as those of photographs do; what is trained with
-them is worth less than what is trained with ImageNet.
-"""
+"""Images of anything: a folder, or generated "dead leaves" (Baradad et al., NeurIPS 2021)."""
 
 from __future__ import annotations
 

@@ -1,12 +1,4 @@
-"""EfficientAD: anomalib's networks, with the reference's loss, quantiles and order of padding.
-
-Paper: EfficientAD: Accurate Visual Anomaly Detection at Millisecond-Level Latencies, arXiv
-2303.14535; its authors published no code.
-Reference: nelson1425/EfficientAD, Apache-2.0 (its commit: card.yaml).
-Differences: plain, jittered and penalty images go through the student as one batch; the hardest
-elements come from a top-k instead of a sorted quantile, which are the same ones; the map has the
-size of the network's input and is resized to native size later.
-"""
+"""EfficientAD: anomalib's networks, with the reference's loss, quantiles and order of padding."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Frozen encoders: an image becomes a few maps of tokens, from shallow to deep.
-
-Paper: section 3; each map is the mean over a group of neighbouring layers, and the mean of the
-maps is what the prototypes are drawn from. A vision transformer gives tokens as it is. A
-convolutional network gives a pyramid, whose levels are brought to one grid and one width first;
-that encoder is the zoo's, so that the method runs with weights that need no network.
-"""
+"""Frozen encoders: an image becomes a few maps of tokens, each the mean of neighbouring layers."""
 
 from __future__ import annotations
 
@@ -19,7 +13,7 @@ from torch import Tensor, nn
 
 from zoo.methods.weights import create_backbone, feature_layers
 from zoo.utils.errors import ZooError
-from zoo_plugins._transformers.positions import Resampling, check_resampling, resample_positions
+from zoo_plugins._transformers.positions import resample_positions
 
 _PROJECTION_SEED = 2025
 _HEAD_WIDTH = 32
@@ -77,10 +71,8 @@ class TransformerEncoder(Encoder):
         weights: str,
         blocks: Sequence[int] | Sequence[str] | None,
         n_groups: int,
-        resampling: Resampling,
     ) -> None:
         super().__init__(n_groups)
-        check_resampling(resampling)
         network = create_backbone(backbone, weights, dynamic_img_size=True)
         if network.pos_embed is None:
             raise ZooError(f"backbone '{backbone}' has no table of positions: use a DINOv2 one")
@@ -89,7 +81,6 @@ class TransformerEncoder(Encoder):
         network.blocks = network.blocks[: self.blocks[-1] + 1]  # the later ones would never run
         network.norm = network.fc_norm = network.head = nn.Identity()
         self.network = network.eval().requires_grad_(False)
-        self.resampling = resampling
         self.width = network.embed_dim
         self.n_heads = network.blocks[0].attn.num_heads
         self.stride = self.multiple = network.patch_embed.patch_size[0]
@@ -116,7 +107,7 @@ class TransformerEncoder(Encoder):
             n_prefix = network.num_prefix_tokens
             prefix, table = prefix + table[:, :n_prefix], table[:, n_prefix:]
         patches = network.patch_embed(images).flatten(1, 2)  # (B, h * w, C)
-        patches = patches + resample_positions(table, grid, self.resampling)
+        patches = patches + resample_positions(table, grid)
         return torch.cat([prefix.expand(images.shape[0], -1, -1), patches], dim=1)
 
 
@@ -180,7 +171,6 @@ def create_encoder(
     weights: str,
     layers: Sequence[int] | Sequence[str] | None,
     n_groups: int,
-    resampling: Resampling,
     width: int,
     stride: int,
 ) -> Encoder:
@@ -192,7 +182,7 @@ def create_encoder(
     """
     encoder: Encoder
     if is_transformer(backbone):
-        encoder = TransformerEncoder(backbone, weights, layers, n_groups, resampling)
+        encoder = TransformerEncoder(backbone, weights, layers, n_groups)
     else:
         encoder = PyramidEncoder(backbone, weights, layers, n_groups, width, stride)
     if n_groups < 1 or encoder.n_layers % n_groups:

@@ -1,10 +1,4 @@
-"""INP-Former for whole images of any shape, trained with the reference's schedule per step.
-
-Paper: Exploring Intrinsic Normal Prototypes within a Single Image for Universal Anomaly Detection,
-CVPR 2025, arXiv 2503.02424. Reference: luow23/INP-Former, MIT (its commit: card.yaml).
-Differences: no centre crop, maps at the size of the image, any backbone. The rest, with reasons:
-card.yaml.
-"""
+"""INP-Former (arXiv 2503.02424) for whole images of any shape, with the reference's schedule."""
 
 from __future__ import annotations
 
@@ -21,8 +15,9 @@ from zoo.data.tiling import Scaled, ScaledPreProcessor
 from zoo.methods.method import whole_image
 from zoo.methods.training import TrainedMethod
 from zoo.utils.errors import ZooError
-from zoo_plugins._transformers.positions import Resampling
 from zoo_plugins.inpformer.torch_model import BlurPadding, InpFormerModel
+
+_FINAL = 0.1  # of the learning rate, where the cosine ends
 
 
 class ZooInpFormer(TrainedMethod, AnomalibModule):  # type: ignore[misc]  # to_onnx of anomalib and lightning differ
@@ -43,7 +38,6 @@ class ZooInpFormer(TrainedMethod, AnomalibModule):  # type: ignore[misc]  # to_o
         n_groups: Groups of neighbouring layers that are compared.
         decoder_depth: Blocks of the decoder; one for each layer by default, as in the reference.
         biases: Biases in the perceptrons of extractor and decoder, as the reference has them.
-        position_resampling: scale_factor as the reference, or size as anomalib.
         output_size: Side or (height, width) of the score map; the reference's is 256. By default
             that of the network's input.
         blur_padding: reflect, or zeros as the reference, which darkens a frame of 2 pixels.
@@ -74,7 +68,6 @@ class ZooInpFormer(TrainedMethod, AnomalibModule):  # type: ignore[misc]  # to_o
         n_groups: int = 2,
         decoder_depth: int | None = None,
         biases: bool = True,
-        position_resampling: Resampling = "scale_factor",
         output_size: int | tuple[int, int] | None = None,
         blur_padding: BlurPadding = "reflect",
         token_width: int = 128,
@@ -92,7 +85,6 @@ class ZooInpFormer(TrainedMethod, AnomalibModule):  # type: ignore[misc]  # to_o
             n_prototypes,
             decoder_depth,
             biases,
-            position_resampling,
             output_size,
             blur_padding,
             token_width,
@@ -158,19 +150,16 @@ def _scaled(square: Any, shorter_side: int | tuple[int, int], multiple: int) -> 
     return ScaledPreProcessor(resize, square.transform.transforms[-1])
 
 
-def learning_rate_factor(
-    total_steps: int, warmup_steps: int = 100, final: float = 0.1
-) -> Callable[[int], float]:
+def learning_rate_factor(total_steps: int, warmup_steps: int = 100) -> Callable[[int], float]:
     """Return the factor of the peak learning rate as a function of the step, counted from 0.
 
     The reference's curve: `warmup_steps` values evenly spaced from 0 to 1 inclusive, then
-    final + (1 - final) * (1 + cos(pi * i / n)) / 2 over the n steps that are left. A warm-up longer
+    0.1 + 0.9 * (1 + cos(pi * i / n)) / 2 over the n steps that are left. A warm-up longer
     than half of the training, for which the reference has no curve, is shortened to that.
 
     Args:
         total_steps: Optimizer steps of the whole training.
         warmup_steps: Steps of the warm-up.
-        final: Factor that the cosine ends at.
     """
     warmup = min(warmup_steps, total_steps // 2)
     rest = max(total_steps - warmup, 1)
@@ -179,7 +168,7 @@ def learning_rate_factor(
         if step < warmup:
             return step / max(warmup - 1, 1)
         along = min((step - warmup) / rest, 1.0)
-        return final + (1 - final) * (1 + math.cos(math.pi * along)) / 2
+        return _FINAL + (1 - _FINAL) * (1 + math.cos(math.pi * along)) / 2
 
     return factor
 

@@ -1,9 +1,4 @@
-"""INP-Former in plain torch: prototypes of an image, a decoder that knows nothing else, a map.
-
-Paper: Exploring Intrinsic Normal Prototypes within a Single Image for Universal Anomaly Detection,
-CVPR 2025, arXiv 2503.02424, section 3. Reference: luow23/INP-Former, MIT (its commit: card.yaml).
-Differences: card.yaml.
-"""
+"""INP-Former: prototypes of an image, a decoder that knows nothing else, a map."""
 
 from __future__ import annotations
 
@@ -23,7 +18,6 @@ from zoo.data.anomalib_internals import (
     PrototypeBlock,
 )
 from zoo.utils.errors import ZooError, nearest
-from zoo_plugins._transformers.positions import Resampling
 from zoo_plugins.inpformer.encoder import create_encoder
 
 BlurPadding = Literal["zeros", "reflect"]
@@ -93,7 +87,6 @@ class InpFormerModel(nn.Module):
         n_prototypes: int = 6,
         decoder_depth: int | None = None,
         biases: bool = True,
-        position_resampling: Resampling = "scale_factor",
         output_size: int | tuple[int, int] | None = None,
         blur_padding: BlurPadding = "reflect",
         token_width: int = 128,
@@ -101,7 +94,7 @@ class InpFormerModel(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = create_encoder(
-            backbone, weights, layers, n_groups, position_resampling, token_width, token_stride
+            backbone, weights, layers, n_groups, token_width, token_stride
         )
         width, n_heads = self.encoder.width, self.encoder.n_heads
         decoder_depth = self.encoder.n_layers if decoder_depth is None else decoder_depth

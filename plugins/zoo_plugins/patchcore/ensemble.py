@@ -1,13 +1,9 @@
-"""Several PatchCores together: their maps are brought to one scale and averaged.
-
-The reference's script divides every member by the extremes of the whole test split, so that the
-result of one image depends on the others. `normal` takes the scale from normal validation images.
-"""
+"""Several PatchCores together: their maps are brought to one scale and averaged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from anomalib.data import InferenceBatch
@@ -16,29 +12,21 @@ from torch import Tensor, nn
 from zoo.utils.errors import ZooError
 from zoo_plugins.patchcore.torch_model import PatchcoreModel
 
-Fusion = Literal["normal", "per_split_minmax"]
-
 
 class PatchcoreEnsemble(nn.Module):
     """One or more members; a single one is passed through as it is.
 
     Args:
         members: PatchCores with different backbones.
-        fusion: `normal`: the mean and the deviation of each member's map over normal validation
-            images are 0 and 1. `per_split_minmax`: each member's extremes over the split are 0 and
-            1, as in the reference's script, for scores and for maps.
     """
 
-    map_scale: Tensor
-    score_scale: Tensor
+    scale: Tensor
 
-    def __init__(self, members: Sequence[PatchcoreModel], fusion: Fusion = "normal") -> None:
+    def __init__(self, members: Sequence[PatchcoreModel]) -> None:
         super().__init__()
         self.members: Any = nn.ModuleList(members)  # PatchcoreModel each
-        self.fusion = fusion
-        # Offset and divisor of each member; NaN until they are measured.
-        self.register_buffer("map_scale", torch.full((len(members), 2), torch.nan))
-        self.register_buffer("score_scale", torch.full((len(members), 2), torch.nan))
+        # Mean and deviation of each member's map on normal images; NaN until they are measured.
+        self.register_buffer("scale", torch.full((len(members), 2), torch.nan))
 
     @property
     def needs_scales(self) -> bool:
@@ -61,36 +49,22 @@ class PatchcoreEnsemble(nn.Module):
         return notes
 
     def measure_scales(self, batches: Iterable[Tensor]) -> None:
-        """Set the members' scales from images.
-
-        Args:
-            batches: Normalised images (B, 3, H, W): normal validation images for `normal`, the
-                whole split for `per_split_minmax`.
+        """Set the members' scales from normal validation images, (B, 3, H, W) normalised.
 
         Raises:
             ZooError: There are no images.
         """
         maps = [_Moments() for _ in self.members]
-        scores = [_Moments() for _ in self.members]
         with torch.no_grad():
             for images in batches:
-                for index, member in enumerate(self.members):
-                    score, score_map = member(images)
-                    scores[index].update(score)
-                    maps[index].update(score_map)
+                for moments, member in zip(maps, self.members, strict=True):
+                    moments.update(member(images)[1])
         if not maps[0].count:
             raise ZooError(
-                f"fusion '{self.fusion}' of {len(self.members)} backbones needs validation images: "
-                "their scales are measured on them"
+                f"{len(self.members)} backbones need validation images: their scales are measured "
+                "on them"
             )
-        if self.fusion == "normal":
-            # An image score is one patch's distance, in the units of the map.
-            measured = torch.tensor([moments.mean_and_deviation for moments in maps])
-            self.map_scale.copy_(measured)
-            self.score_scale.copy_(measured)
-        else:
-            self.map_scale.copy_(torch.tensor([moments.low_and_range for moments in maps]))
-            self.score_scale.copy_(torch.tensor([moments.low_and_range for moments in scores]))
+        self.scale.copy_(torch.tensor([moments.mean_and_deviation for moments in maps]))
 
     def forward(self, images: Tensor) -> InferenceBatch:
         """Score normalised images (B, 3, H, W): image scores (B,) and score maps (B, 1, H, W)."""
@@ -98,16 +72,16 @@ class PatchcoreEnsemble(nn.Module):
         if not self.needs_scales:
             [(score, score_map)] = results
             return InferenceBatch(pred_score=score, anomaly_map=score_map)
-        if not torch.compiler.is_exporting() and self.map_scale.isnan().any():
+        if not torch.compiler.is_exporting() and self.scale.isnan().any():
             raise ZooError(
                 f"the {len(self.members)} backbones have no common scale yet: fit with normal "
                 "validation images"
             )
         scores = torch.stack([score for score, _ in results], dim=1)  # (B, members)
         maps = torch.cat([score_map for _, score_map in results], dim=1)  # (B, members, H, W)
-        offset, divisor = self.map_scale.unbind(1)
+        offset, divisor = self.scale.unbind(1)
         maps = (maps - offset[:, None, None]) / divisor[:, None, None]
-        offset, divisor = self.score_scale.unbind(1)
+        # An image score is one patch's distance, in the units of the map.
         return InferenceBatch(
             pred_score=((scores - offset) / divisor).mean(dim=1),
             anomaly_map=maps.mean(dim=1, keepdim=True),
@@ -115,11 +89,10 @@ class PatchcoreEnsemble(nn.Module):
 
 
 class _Moments:
-    """Mean, deviation and extremes of a stream of numbers."""
+    """Mean and deviation of a stream of numbers."""
 
     def __init__(self) -> None:
         self.count, self.total, self.squares = 0, 0.0, 0.0
-        self.low, self.high = float("inf"), float("-inf")
 
     def update(self, values: Tensor) -> None:
         """Add numbers of any shape."""
@@ -127,15 +100,9 @@ class _Moments:
         self.count += values.numel()
         self.total += float(values.sum())
         self.squares += float(values.square().sum())
-        self.low = min(self.low, float(values.min()))
-        self.high = max(self.high, float(values.max()))
 
     @property
     def mean_and_deviation(self) -> tuple[float, float]:
         mean = self.total / self.count
         variance = max(self.squares / self.count - mean**2, 0.0)
         return mean, variance**0.5 or 1.0
-
-    @property
-    def low_and_range(self) -> tuple[float, float]:
-        return self.low, (self.high - self.low) or 1.0

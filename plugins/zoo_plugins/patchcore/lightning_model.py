@@ -1,13 +1,8 @@
-"""PatchCore as an anomalib model: named weights, one or several backbones, the zoo's finish.
-
-Paper: Towards Total Recall in Industrial Anomaly Detection, arXiv 2106.08265.
-Reference: amazon-science/patchcore-inspection at fcaa92f1, Apache-2.0.
-Differences from the reference and from anomalib's Patchcore: card.yaml.
-"""
+"""PatchCore (arXiv 2106.08265) as an anomalib model: one or several backbones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import torch
@@ -20,7 +15,7 @@ from zoo.methods.method import ZooMethod, whole_image
 from zoo.methods.training import progress_of
 from zoo.methods.weights import FrozenBackbone, normalization
 from zoo.utils.errors import ZooError
-from zoo_plugins.patchcore.ensemble import Fusion, PatchcoreEnsemble
+from zoo_plugins.patchcore.ensemble import PatchcoreEnsemble
 from zoo_plugins.patchcore.member import Member
 from zoo_plugins.patchcore.torch_model import BankSettings, PatchcoreModel
 
@@ -34,10 +29,8 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):  # type: ignore[
         layers: Modules whose feature maps are joined, as timm's feature_info names them, in any
             order; the first in the network sets the resolution.
         members: Several backbones, each with its layers, instead of `backbone` and `layers`, with
-            the same weights and settings; their maps are brought to one scale and averaged.
-        fusion: Where that scale comes from: `normal` validation images, or `per_split_minmax`, the
-            extremes of the split that is scored, as in the reference's script. With the latter
-            test images decide each other's scores, which is not admissible.
+            the same weights and settings; their maps are averaged on one scale, that of normal
+            validation images.
         image_size: Side of the square, or (height, width), that images are resized to, in pixels.
         keep_aspect: Keep the aspect ratio; `image_size` is then the shorter side. Images of several
             shapes need batch sizes of 1.
@@ -73,7 +66,6 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):  # type: ignore[
         weights: str = "embedded",
         layers: Sequence[str] = ("blocks.2", "blocks.4"),
         members: list[Member] | None = None,
-        fusion: Fusion = "normal",
         image_size: int | tuple[int, int] = 256,
         keep_aspect: bool = False,
         coreset_sampling_ratio: float = 0.01,
@@ -109,14 +101,7 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):  # type: ignore[
                     network, bank, embedding, num_neighbors, squared, sigma, weight_neighbors
                 )
             )
-        self.model = PatchcoreEnsemble(models, fusion)
-
-    @property
-    def transductive(self) -> str | bool:
-        """How the result of a test image depends on others, or False."""
-        if self.model.needs_scales and self.model.fusion == "per_split_minmax":
-            return "members are scaled by the extremes of the split that is scored"
-        return False
+        self.model = PatchcoreEnsemble(models)
 
     def training_step(self, batch: Any, *args: Any, **kwargs: Any) -> Tensor:
         """Collect the patches of a batch; there is no loss."""
@@ -129,45 +114,29 @@ class ZooPatchcore(ZooMethod, MemoryBankMixin, AnomalibModule):  # type: ignore[
             print(f"memory bank: {text}")
 
     def on_validation_start(self) -> None:
-        """Fit, and measure the members' scales on the validation images."""
+        """Fit, and measure the members' scales on the normal validation images."""
         super().on_validation_start()
         if self.model.needs_scales:
-            self.see_split(_flat(self.trainer.val_dataloaders))
+            self.model.measure_scales(self._normal_images())
 
-    def on_test_start(self) -> None:
-        """See the whole split first, if the fusion is transductive."""
-        if self.transductive:
-            self.see_split(_flat(self.trainer.test_dataloaders))
-
-    def on_predict_start(self) -> None:
-        """See the whole split first, if the fusion is transductive."""
-        if self.transductive:
-            self.see_split(_flat(self.trainer.predict_dataloaders))
-
-    def see_split(self, batches: Iterable[Any]) -> None:
-        """Measure the members' scales: on normal images, or on all of a transductive split.
-
-        Args:
-            batches: As a datamodule gives them, before any pre-processing.
-        """
-        self.model.measure_scales(self._prepared(batches))
-
-    def _prepared(self, batches: Iterable[Any]) -> Iterator[Tensor]:
-        """Yield normalised images, of normal ones where labels are known, unless transductive."""
-        for batch in batches:
-            images, sizes = batch.image, native_sizes(batch)
-            if not self.transductive and batch.gt_label is not None:
-                normal = (~batch.gt_label.bool()).nonzero().flatten().tolist()
-                images, sizes = images[normal], [sizes[index] for index in normal]
-            if not len(images):
-                continue
-            # Chosen before the pre-processor, which may make several tiles of an image.
-            part = NativeBatch(image=images.to(self.device), native_size=sizes)
-            hooks: Any = self.pre_processor
-            if hooks is not None:
-                hooks.on_validation_batch_start(None, self, part, 0)
-            assert part.image is not None
-            yield part.image
+    def _normal_images(self) -> Iterator[Tensor]:
+        """Yield the normal validation images, prepared for the network."""
+        loaders: Any = self.trainer.val_dataloaders
+        for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
+            for batch in loader:
+                images, sizes = batch.image, native_sizes(batch)
+                if batch.gt_label is not None:
+                    normal = (~batch.gt_label.bool()).nonzero().flatten().tolist()
+                    images, sizes = images[normal], [sizes[index] for index in normal]
+                if not len(images):
+                    continue
+                # Chosen before the pre-processor, which may make several tiles of an image.
+                part = NativeBatch(image=images.to(self.device), native_size=sizes)
+                hooks: Any = self.pre_processor
+                if hooks is not None:
+                    hooks.on_validation_batch_start(None, self, part, 0)
+                assert part.image is not None
+                yield part.image
 
 
 def _embedding(
@@ -193,10 +162,3 @@ def _check_statistics(members: Sequence[Member], weights: str) -> None:
             f"backbones {names} were trained on differently normalised images: choose others, or "
             "give the model a pre_processor"
         )
-
-
-def _flat(loaders: Any) -> Iterator[Any]:
-    """Yield the batches of one loader or of several."""
-    for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
-        if loader is not None:
-            yield from loader

@@ -1,8 +1,7 @@
 """Patch scores on their grid to a smooth map at the size of the image, as two matrix products.
 
-Bilinear upsampling (align_corners False) and a Gaussian that mirrors at the edge of the border
-pixel, cut at four standard deviations (SciPy's `gaussian_filter`, which the reference uses), are
-both linear and work on rows and columns separately: together they are one matrix per axis.
+Bilinear upsampling and a Gaussian that mirrors at the border, cut at four standard deviations as
+SciPy's, are linear and work on rows and columns separately: together one matrix per axis.
 """
 
 from __future__ import annotations

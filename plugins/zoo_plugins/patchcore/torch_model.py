@@ -1,10 +1,4 @@
-"""PatchCore in plain torch: a bank of patch embeddings of normal images, and distances to it.
-
-Paper: Roth et al., Towards Total Recall in Industrial Anomaly Detection, arXiv 2106.08265.
-Reference: amazon-science/patchcore-inspection at fcaa92f1, Apache-2.0; nothing of it is copied.
-Differences, all named in card.yaml: no centre crop, a concatenated embedding and plain distances
-unless asked otherwise, an embedding and a map in closed form, a bank of bounded memory.
-"""
+"""PatchCore in plain torch: a bank of patch embeddings of normal images, and distances to it."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Reverse Distillation for any convolutional teacher, trained as published.
-
-Paper: Anomaly Detection via Reverse Distillation from One-Class Embedding, arXiv 2201.10703.
-Reference: hq-deng/RD4AD, MIT (its commit: card.yaml).
-Differences: any timm teacher; its features are computed once where images are not augmented. The
-rest, with reasons: card.yaml.
-"""
+"""Reverse Distillation (arXiv 2201.10703) for any convolutional teacher, trained as published."""
 
 from __future__ import annotations
 

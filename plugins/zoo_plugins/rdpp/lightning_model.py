@@ -1,11 +1,4 @@
-"""RD++ as its released code behaves, for any convolutional teacher.
-
-Paper: Revisiting Reverse Distillation for Anomaly Detection, CVPR 2023 (Tien et al.).
-Reference: tientrandinh/Revisiting-Reverse-Distillation, MIT (its commit: card.yaml).
-Differences: any timm teacher; every object is trained for as long, where the reference has epochs
-per class, and keeps its last weights, where the reference keeps those that are best on the test
-set; the teacher is not differentiated through. The rest, with reasons: card.yaml.
-"""
+"""RD++ (Tien et al., CVPR 2023) as its released code behaves, for any convolutional teacher."""
 
 from __future__ import annotations
 
@@ -18,7 +11,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import Normalize
 
 from zoo.data.anomalib_internals import extract_transforms_by_type
-from zoo.data.pre_processing import pre_processing_of
+from zoo.data.transforms import pre_processing_of
 from zoo_plugins._distillation.lightning_model import Distillation
 from zoo_plugins._distillation.torch_model import distillation_loss
 from zoo_plugins.rdpp.noise import NoiseBlocks
@@ -33,8 +26,6 @@ class ReverseDistillationPlusPlus(Distillation, AnomalibModule):  # type: ignore
     Args:
         projection_learning_rate: Of the student's Adam for the projections.
         accumulate_batches: Batches whose gradients are added up, not averaged, for one step.
-        fresh_noise: A new noise pattern for every image. The released code cuts all its blocks from
-            one pattern.
         **options: Those of `Distillation`.
     """
 
@@ -47,14 +38,12 @@ class ReverseDistillationPlusPlus(Distillation, AnomalibModule):  # type: ignore
         *,
         projection_learning_rate: float = 0.001,
         accumulate_batches: int = 2,
-        fresh_noise: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.automatic_optimization = False  # steps are a matter of several batches
         self.projection_learning_rate = projection_learning_rate
         self.accumulate_batches = accumulate_batches
-        self.fresh_noise = fresh_noise
         # In the checkpoint: a training that is gone on with needs the same pattern.
         self.register_buffer("noise_seed", torch.randint(2**31, ()))
 
@@ -64,7 +53,7 @@ class ReverseDistillationPlusPlus(Distillation, AnomalibModule):  # type: ignore
         transform = pre_processing_of(self.pre_processor).transform
         normalizes = extract_transforms_by_type(transform, Normalize) if transform else []
         std = torch.tensor(normalizes[0].std if normalizes else [1.0, 1.0, 1.0])
-        self._noise = NoiseBlocks(int(self.noise_seed), std, self.fresh_noise)
+        self._noise = NoiseBlocks(int(self.noise_seed), std)
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Take one batch, and every second time an optimizer step."""

@@ -1,11 +1,8 @@
-"""Pseudo-anomalies of RD++: images with one block of OpenSimplex noise each.
+"""Pseudo-anomalies of RD++: images with one block of OpenSimplex noise (K. Spencer, 2014) each.
 
-The noise is Kurt Spencer's of 2014, in the public domain: every point of a stretched lattice that
-is nearer than the square root of 2 adds (2 - distance^2)^4 times the slope of its own gradient.
-Here all of them are added, for all pixels at once; the usual case distinctions, and with them the
-reference of RD++, leave out a few that are almost too far away: less than 2e-4 of noise.
-Differences from the reference: the noise is scaled to normalised images, where it is added, and the
-block grows with the image: 10 to side / 8 - 1 pixels, which is 10 to 31 at 256 pixels.
+Every point of a stretched lattice that is nearer than the square root of 2 adds (2 - distance^2)^4
+times the slope of its own gradient, all at once: the reference leaves out a few that are almost too
+far away, less than 2e-4 of noise. The block grows with the image: 10 to side / 8 - 1 pixels.
 """
 
 from __future__ import annotations
@@ -29,17 +26,16 @@ class NoiseBlocks:
     Args:
         seed: Of the pattern.
         std: (R, G, B) that images were divided by; noise is added to images in [0, 1].
-        fresh: A new pattern for every block, which is what the paper describes.
     """
 
-    def __init__(self, seed: int, std: Tensor, fresh: bool = False) -> None:
-        self.seed, self.std, self.fresh = seed, std.cpu().reshape(3, 1, 1), fresh
+    def __init__(self, seed: int, std: Tensor) -> None:
+        self.seed, self.std = seed, std.cpu().reshape(3, 1, 1)
         self._pattern = np.zeros((3, 0, 0))
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return a copy of normalised images (B, 3, H, W) with a block in each; nothing is clipped.
 
-        Draws from torch's global generator, four numbers per image, five with fresh noise.
+        Draws from torch's global generator, four numbers per image.
         """
         noisy = images.clone()
         for image in noisy:
@@ -52,12 +48,9 @@ class NoiseBlocks:
 
     def _block(self, height: int, width: int, most_px: int) -> Tensor:
         """Return noise (3, height, width) on the scale of normalised images."""
-        if self.fresh:
-            noise = octave_noise(_drawn(0, 2**31), (3, height, width))
-        else:
-            if self._pattern.shape[-1] < most_px:
-                self._pattern = octave_noise(self.seed, (3, most_px, most_px))
-            noise = self._pattern[:, :height, :width]
+        if self._pattern.shape[-1] < most_px:
+            self._pattern = octave_noise(self.seed, (3, most_px, most_px))
+        noise = self._pattern[:, :height, :width]
         return _STRENGTH * torch.from_numpy(noise).float() / self.std
 
 
@@ -72,7 +65,8 @@ def _drawn(low: int, high: int) -> int:
 
 _MULTIPLIER, _INCREMENT = 6364136223846793005, 1442695040888963407
 _STRETCH, _SQUISH, _NORM = -1 / 6, 1 / 3, 103
-_FREQUENCY_PX = 32  # period of the first octave
+_FREQUENCY_PX = 32  # period of the first octave; each has twice the frequency of the one before
+_OCTAVES, _PERSISTENCE = 6, 0.6  # and this share of its amplitude
 _STEPS = np.array(list(itertools.product(range(-1, 3), repeat=3)))  # (64, 3) lattice neighbours
 # 24 directions: every choice of signs, and of the axis that is long.
 _GRADIENTS = np.array(
@@ -84,9 +78,7 @@ _GRADIENTS = np.array(
 )
 
 
-def octave_noise(
-    seed: int, shape: tuple[int, int, int], octaves: int = 6, persistence: float = 0.6
-) -> np.ndarray:
+def octave_noise(seed: int, shape: tuple[int, int, int]) -> np.ndarray:
     """Return fractal noise on integer coordinates that begin at 0.
 
     A smaller array of the same seed is the corner of a larger one.
@@ -94,8 +86,6 @@ def octave_noise(
     Args:
         seed: Any whole number of 64 bits.
         shape: (depth, H, W); RD++ takes the depth for colour channels.
-        octaves: Each has twice the frequency of the one before.
-        persistence: Amplitude of an octave, as a share of the one before.
 
     Returns:
         float64 array of that shape, about -1.2 to 1.2, standard deviation 0.39.
@@ -104,8 +94,8 @@ def octave_noise(
     z, y, x = np.meshgrid(*map(np.arange, shape), indexing="ij")
     points = np.stack([x, y, z], axis=-1).astype(float)  # (depth, H, W, 3)
     total = np.zeros(shape)
-    for octave in range(octaves):
-        total += persistence**octave * _noise(points * (2**octave / _FREQUENCY_PX), permutation)
+    for octave in range(_OCTAVES):
+        total += _PERSISTENCE**octave * _noise(points * (2**octave / _FREQUENCY_PX), permutation)
     return total
 
 

@@ -1,9 +1,7 @@
 """RD++: a projection per scale between teacher and bottleneck, and the losses that teach it.
 
-Paper: Revisiting Reverse Distillation for Anomaly Detection, CVPR 2023 (Tien et al.).
-Reference: tientrandinh/Revisiting-Reverse-Distillation, MIT (its commit: card.yaml).
-Differences: the published optimal-transport term compares a batch with its own permutation. It is
-zero, and so is its gradient; it is left out.
+The published optimal-transport term compares a batch with its own permutation: it is zero, and so
+is its gradient.
 """
 
 from __future__ import annotations

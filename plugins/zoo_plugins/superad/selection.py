@@ -1,8 +1,6 @@
 """What SuperAD's banks are filled with: reference images, turned views, and thinned tokens.
 
-References and views: SuperAD (arXiv 2505.19750). Thinning: SuperADD (arXiv 2605.14808) as its paper
-describes it, many small rounds, so that no matrix of all distances is ever needed; its code
-(CC BY-NC) was not used.
+After the papers arXiv 2505.19750 and 2605.14808; SuperADD's code (CC BY-NC) was not used.
 """
 
 from __future__ import annotations

@@ -1,10 +1,6 @@
 """SuperAD in plain torch: one bank of tokens per layer of a frozen network, and distances to them.
 
-Papers: SuperAD (VAND 3.0), arXiv 2505.19750; SuperADD (VAND 4.0), arXiv 2605.14808.
-References: Summerdayhurricane/SuperAD, Apache-2.0, see card.yaml; LukasRoom/SuperADD is CC BY-NC
-and was not used: what follows it follows its description.
-Differences, all named in card.yaml: nothing is chosen per object and no test image is read; sides
-are rounded to whole patches instead of cut; tokens of all images pass through a bounded sample.
+SuperADD's code is CC BY-NC and was not used: what follows it follows its description.
 """
 
 from __future__ import annotations

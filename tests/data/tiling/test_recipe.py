@@ -199,9 +199,9 @@ def test_an_exported_model_cuts_images_itself(mini, tmp_path, brightness, suffix
     model = tiled(brightness(pool=2, side=32), Tiling(window=24, overlap=0.25)).eval()
     calibration = Calibration(threshold=0.5)
     path = export_model(model, tmp_path / f"model{suffix}", calibration)
-    picture = mini / "part/test_public/bad/000_regular.png"
-    found = GraphPredictor(path).predict(picture)
-    expected = TorchPredictor(model, calibration).predict(picture)
+    image = mini / "part/test_public/bad/000_regular.png"
+    found = GraphPredictor(path).predict(image)
+    expected = TorchPredictor(model, calibration).predict(image)
     np.testing.assert_allclose(found.anomaly_map, expected.anomaly_map, rtol=0, atol=1e-6)
     assert found.score == pytest.approx(expected.score, abs=1e-6)
     border = np.abs(expected.anomaly_map - 0.5) < 2 / 255

@@ -15,7 +15,7 @@ from zoo_plugins.efficientad.networks import patch_network
 from zoo_plugins.efficientad.sources import GeneratedTextures, penalty_image, source_of, texture
 
 from zoo.data import MVTecAD2Layout
-from zoo.runs.engine import RunEngine
+from zoo.runs.training import RunEngine
 from zoo.utils.errors import ZooError
 from zoo.utils.seeding import apply_seed
 

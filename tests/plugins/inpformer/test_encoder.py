@@ -17,7 +17,7 @@ def images(height, width, count=1):
 @pytest.fixture(scope="module")
 def transformer():
     torch.manual_seed(0)
-    return TransformerEncoder(TINY, "random", [1, 2, 4, 5], 2, "scale_factor").eval()
+    return TransformerEncoder(TINY, "random", [1, 2, 4, 5], 2).eval()
 
 
 def test_tokens_are_timms_before_its_last_norm(transformer):
@@ -43,19 +43,12 @@ def test_a_wide_image_gives_a_wide_grid(transformer):
     assert [tuple(group.shape) for group in transformer(images(48, 96))] == [(1, 192, 3, 6)] * 2
 
 
-def test_positions_by_size_are_timms_without_antialiasing():
-    table = torch.randn(1, 49, 8, generator=torch.Generator().manual_seed(1))
-    for grid in ((7, 7), (4, 9), (12, 5)):
-        expected = resample_abs_pos_embed(table, grid, num_prefix_tokens=0, antialias=False)
-        found = resample_positions(table, grid, "size")
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
-
-
 def test_positions_by_scale_factor_differ_a_little_and_only_off_the_own_grid():
     # test_parity has their exact numbers
     table = torch.arange(7.0).repeat_interleave(7).reshape(1, 49, 1)  # the row of a patch
-    assert resample_positions(table, (7, 7), "scale_factor") is table
-    scaled, sized = (resample_positions(table, (4, 9), how) for how in ("scale_factor", "size"))
+    assert resample_positions(table, (7, 7)) is table
+    scaled = resample_positions(table, (4, 9))
+    sized = resample_abs_pos_embed(table, (4, 9), num_prefix_tokens=0, antialias=False)
     assert scaled.shape == sized.shape == (1, 36, 1)
     assert 0.02 < (scaled - sized).abs().max() < 0.3
 

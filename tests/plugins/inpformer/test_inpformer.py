@@ -15,7 +15,7 @@ from zoo.data import MVTecAD2Layout
 from zoo.data.tiling import tiled
 from zoo.recipes.experiment import load
 from zoo.runs import resume
-from zoo.runs.engine import RunEngine
+from zoo.runs.training import RunEngine
 from zoo.utils.errors import ZooError
 from zoo.utils.seeding import apply_seed
 
@@ -275,10 +275,6 @@ def test_half_precision_keeps_the_loss_and_its_weights_in_float32():
             "numbers of blocks, here 0 to 11",
         ),
         ({"backbone": TINY, "weights": "random", "layers": ["blocks.1"]}, "numbers of blocks"),
-        (
-            {"backbone": TINY, "weights": "random", "position_resampling": "scale"},
-            "position_resampling 'scale'; choose from scale_factor, size",
-        ),
     ],
 )
 def test_an_option_that_does_not_fit_is_one_line(options, message):

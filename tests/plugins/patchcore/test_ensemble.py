@@ -1,4 +1,4 @@
-"""Several backbones: one scale from validation images, or from the split that is judged."""
+"""Several backbones: one scale, from normal validation images."""
 
 import shutil
 
@@ -8,7 +8,7 @@ from zoo_plugins.patchcore import Member, ZooPatchcore
 
 from zoo.data import MVTecAD2Layout
 from zoo.methods.method import score_split
-from zoo.runs.engine import RunEngine
+from zoo.runs.training import RunEngine
 from zoo.utils.errors import ZooError
 from zoo.utils.seeding import apply_seed
 
@@ -38,7 +38,6 @@ def test_members_have_banks_of_their_own(mini, tmp_path):
     first, second = model.model.members
     assert first.memory_bank.shape == second.memory_bank.shape == (51, 32)
     assert not torch.equal(first.memory_bank, second.memory_bank)
-    assert model.transductive is False
 
 
 def test_validation_maps_of_every_member_have_mean_zero_and_deviation_one(mini, tmp_path):
@@ -47,7 +46,7 @@ def test_validation_maps_of_every_member_have_mean_zero_and_deviation_one(mini, 
     for batch in data.dataloader("validation"):
         images = model.pre_processor.transform(batch.image)
         for index, member in enumerate(model.model.members):
-            offset, divisor = model.model.map_scale[index]
+            offset, divisor = model.model.scale[index]
             with torch.no_grad():
                 maps[index].append((member(images)[1] - offset) / divisor)
     for of_member in maps.values():
@@ -62,7 +61,7 @@ def test_the_map_is_the_mean_of_the_scaled_members(mini, tmp_path):
     with torch.no_grad():
         result = model.model(images)
         parts = [member(images) for member in model.model.members]
-    offset, divisor = model.model.map_scale.unbind(1)
+    offset, divisor = model.model.scale.unbind(1)
     for index, part in enumerate((result.pred_score, result.anomaly_map)):
         both = [(parts[i][index] - offset[i]) / divisor[i] for i in range(2)]
         torch.testing.assert_close(part, (both[0] + both[1]) / 2)
@@ -74,27 +73,6 @@ def test_the_result_of_an_image_does_not_depend_on_others(mini, tmp_path):
     shutil.rmtree(mini / "part" / "test_public" / "bad")
     after = [scored.score for scored in score_split(model, data, "test_public")]
     assert after == pytest.approx(before[-len(after) :], rel=1e-5)
-
-
-def test_scales_of_the_split_are_those_of_the_references_script(mini, tmp_path):
-    model, data = _fitted(mini, tmp_path, fusion="per_split_minmax")
-    assert "extremes of the split" in model.transductive
-    scored = list(score_split(model, data, "test_public"))
-    maps = torch.tensor([each.score_map.tolist() for each in scored])
-    raw_maps, raw_scores = [], []
-    for batch in data.dataloader("test_public"):
-        images = model.pre_processor.transform(batch.image)
-        with torch.no_grad():
-            results = [member(images) for member in model.model.members]
-        raw_scores.append(torch.stack([score for score, _ in results]))
-        raw_maps.append(torch.stack([score_map[:, 0] for _, score_map in results]))
-    for found, raw in ((maps, raw_maps), (torch.tensor([e.score for e in scored]), raw_scores)):
-        raw = torch.cat(raw, dim=1)  # (members, images, ...)
-        flat = raw.flatten(1)
-        shape = (-1, *[1] * (raw.ndim - 1))
-        low, high = flat.amin(dim=1).view(shape), flat.amax(dim=1).view(shape)
-        expected = ((raw - low) / (high - low)).mean(dim=0)
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_scales_travel_with_the_model(mini, tmp_path):
@@ -110,7 +88,7 @@ def test_without_validation_images_it_says_so(mini, tmp_path, fill):
     model = fill(_model())
     with pytest.raises(ZooError, match="no common scale yet: fit with normal validation images"):
         model(torch.rand(1, 3, 64, 64))
-    with pytest.raises(ZooError, match="'normal' of 2 backbones needs validation images"):
+    with pytest.raises(ZooError, match="2 backbones need validation images"):
         model.model.measure_scales([])
 
 

@@ -54,8 +54,7 @@ def test_the_embedded_recipe_runs_and_comes_back(mini, tmp_path):
     assert before.shape == (48, 64)
 
 
-@pytest.mark.parametrize(("fusion", "admissible"), [("normal", True), ("per_split_minmax", False)])
-def test_the_ensemble_recipe_runs_and_comes_back(mini, tmp_path, fusion, admissible):
+def test_the_ensemble_recipe_runs_and_comes_back(mini, tmp_path):
     recipe = yaml.safe_load(find_recipe("patchcore/mvtec_ad_2_paper").path.read_text("utf-8"))
     recipe["model"]["init_args"] |= {
         "members": [
@@ -65,11 +64,8 @@ def test_the_ensemble_recipe_runs_and_comes_back(mini, tmp_path, fusion, admissi
         "weights": "random",
         "image_size": 64,
         "embedding_dim": 32,
-        "fusion": fusion,
     }
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
-    model, before, after = _trained(path, mini, tmp_path)
-    assert bool(model.transductive) is not admissible
-    # The other one had the scales of the split that it judged last.
-    assert np.array_equal(before, after) is admissible
+    _, before, after = _trained(path, mini, tmp_path)
+    assert np.array_equal(before, after)

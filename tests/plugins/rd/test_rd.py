@@ -7,8 +7,7 @@ from zoo_plugins.rd import ZooReverseDistillation
 
 from zoo.data import MVTecAD2Layout
 from zoo.predict.openvino_core import openvino_core
-from zoo.runs.engine import RunEngine
-from zoo.runs.training import training_callbacks
+from zoo.runs.training import RunEngine, training_callbacks
 from zoo.utils.errors import ZooError
 from zoo.utils.seeding import apply_seed
 

@@ -8,9 +8,8 @@ from zoo_plugins.rdpp import ReverseDistillationPlusPlus
 from zoo_plugins.rdpp.noise import NoiseBlocks
 
 from zoo.data import MVTecAD2Layout
-from zoo.runs.engine import RunEngine
 from zoo.runs.resume import ResumePoint
-from zoo.runs.training import training_callbacks
+from zoo.runs.training import RunEngine, training_callbacks
 from zoo.utils.seeding import apply_seed
 
 SMALL = {"image_size": 64, "decoder_depths": (1, 1, 1), "visualizer": False}
@@ -52,12 +51,10 @@ def corners(blocks):
     return torch.stack(cut)
 
 
-def test_all_blocks_are_corners_of_one_pattern_unless_they_shall_be_fresh():
+def test_all_blocks_are_corners_of_one_pattern():
     pattern = corners(NoiseBlocks(1, ONES))
     assert torch.equal(pattern, pattern[:1].expand(8, 9))
     assert not torch.equal(pattern, corners(NoiseBlocks(2, ONES)))
-    fresh = corners(NoiseBlocks(1, ONES, fresh=True))
-    assert len(fresh.unique(dim=0)) == 8
 
 
 def test_noise_is_scaled_as_the_images_are():
@@ -77,7 +74,7 @@ def test_every_second_batch_of_an_epoch_makes_a_step_and_a_single_one_too(
 
 
 def test_an_interrupted_training_goes_on_with_the_same_noise(mini, tmp_path, monkeypatch):
-    whole, _ = fit(mini, tmp_path / "whole", fresh_noise=True)
+    whole, _ = fit(mini, tmp_path / "whole")
     real = ReverseDistillationPlusPlus.training_step
     batches = []
 
@@ -93,8 +90,8 @@ def test_an_interrupted_training_goes_on_with_the_same_noise(mini, tmp_path, mon
     with monkeypatch.context() as patch:
         patch.setattr(ReverseDistillationPlusPlus, "training_step", failing)
         with pytest.raises(RuntimeError, match="interrupted"):
-            fit(mini, tmp_path / "broken", resume, fresh_noise=True)
-    resumed, trainer = fit(mini, tmp_path / "broken", resume, fresh_noise=True)
+            fit(mini, tmp_path / "broken", resume)
+    resumed, trainer = fit(mini, tmp_path / "broken", resume)
     assert trainer.global_step == 4
     state = whole.state_dict()
     for name, tensor in resumed.state_dict().items():

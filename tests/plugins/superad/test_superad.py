@@ -13,7 +13,7 @@ from zoo.methods.method import score_split
 from zoo.postprocess import Calibration
 from zoo.predict.openvino_core import openvino_core
 from zoo.predict.torch_predictor import TorchPredictor, score_batch
-from zoo.runs.engine import RunEngine
+from zoo.runs.training import RunEngine
 from zoo.utils.errors import ZooError
 
 TINY = {"backbone": "vit_tiny_patch16_224", "weights": "random", "layers": ["blocks.0", "blocks.1"]}
@@ -115,10 +115,10 @@ def test_maps_of_runs_have_a_share_of_the_native_size(mini):
 def test_the_map_of_an_image_has_a_share_of_its_own_size_in_any_batch(tile, texture):
     model = _filled(ZooSuperAD(**TINY, shorter_side=48, tile=tile, map_reduction=4))
     detector = TorchPredictor(model, Calibration(0.5))
-    pictures = [texture(0, (128, 128)), texture(1, (16, 16)), texture(2, (96, 96))]
-    together = list(detector.scored(pictures, batch_size=3))
+    images = [texture(0, (128, 128)), texture(1, (16, 16)), texture(2, (96, 96))]
+    together = list(detector.scored(images, batch_size=3))
     assert [each.score_map.shape for each in together] == [(32, 32), (4, 4), (24, 24)]
-    for each, alone in zip(together, detector.scored(pictures), strict=True):
+    for each, alone in zip(together, detector.scored(images), strict=True):
         np.testing.assert_allclose(each.score_map, alone.score_map, rtol=1e-3, atol=1e-6)
 
 

@@ -12,7 +12,7 @@ import pytest
 from zoo.metrics import PixelScores, add_splits, save_splits
 from zoo.postprocess import Calibration, finish
 from zoo.runs.cases import CaseCollector
-from zoo.runs.rule_scores import RuleScores
+from zoo.runs.figures import RuleScores
 
 SIZE = (48, 64)
 CALIBRATION = Calibration(2.0, min_area_px=4, seed_threshold=2.5, rule="Quantile", n_images=3)

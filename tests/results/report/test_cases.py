@@ -48,7 +48,7 @@ def test_panels_are_three_pictures_inside_the_page(folder):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[{]", '{"a": 1}', "[1]", "[{}]", '[{"kind": "worst", "picture": "../../x.png"}]'],
+    ["", "[{]", '{"a": 1}', "[1]", "[{}]", '[{"kind": "worst", "file": "../../x.png"}]'],
 )
 def test_a_damaged_list_is_named_and_the_other_splits_are_shown(folder, content):
     (folder / "cases" / "test_private" / "cases.json").write_text(content)

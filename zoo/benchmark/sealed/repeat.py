@@ -16,15 +16,15 @@ from zoo.recipes.experiment import load
 from zoo.recipes.files import run_folder
 from zoo.runs.check import check_run, read_calibration
 from zoo.runs.documents import Figures, Metrics, check_metrics
-from zoo.runs.fit import Say
 from zoo.runs.folder import CONFIG
 from zoo.runs.run import run
+from zoo.runs.training import Report
 
 _SCORES = ("segf1", "oracle_segf1", "image_auroc", "au_pro_005")
 _LIMITS = ("rule", "parameters", "min_area_px", "normalisation", "split", "n_images", "n_pixels")
 
 
-def repeat(folder: Path, root: Path, tolerance: float, log: Say) -> list[Check]:
+def repeat(folder: Path, root: Path, tolerance: float, log: Report) -> list[Check]:
     """Carry a run out again, sealed and in a temporary folder, and return all comparisons.
 
     Args:
@@ -47,7 +47,7 @@ def repeat(folder: Path, root: Path, tolerance: float, log: Say) -> list[Check]:
             splits=tuple(splits),
             command=metrics["command"],
         )
-        run(experiment, fit=fit_sealed, say=log)
+        run(experiment, fit=fit_sealed, report=log)
         return list(_compare(folder, experiment.folder, tolerance))
 
 

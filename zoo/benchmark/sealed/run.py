@@ -19,13 +19,12 @@ from zoo.data.datamodule import NativeDataModule
 from zoo.recipes.experiment import Experiment
 from zoo.recipes.trust import is_trusting
 from zoo.runs.check import read_calibration
-from zoo.runs.check_data import check_headers
 from zoo.runs.checkpoint import post_processor_of
-from zoo.runs.fit import Say
 from zoo.runs.folder import ATTESTATION, write_json
 from zoo.runs.rebuild import rebuild
 from zoo.runs.resume import ResumePoint
 from zoo.runs.run import Fitted, is_layout
+from zoo.runs.training import Report
 from zoo.utils.errors import ZooError
 from zoo.utils.paths import file_sha256
 from zoo.utils.timing import Stopwatch, versions
@@ -38,7 +37,7 @@ def fit_sealed(
     datamodule: NativeDataModule,
     folder: Path,
     point: ResumePoint,
-    log: Say,
+    log: Report,
 ) -> Fitted:
     """Fit and calibrate in a process that is given a view of the data and no more of it.
 
@@ -51,7 +50,7 @@ def fit_sealed(
     if not is_layout(experiment):
         raise ZooError("only data in the layout of MVTec AD 2 can be sealed: it has split folders")
     root = Path(experiment.data["init_args"]["root"])
-    check_headers(datamodule, experiment.splits or ())  # the process itself never sees them
+    datamodule.check_headers(experiment.splits or ())  # the process itself never sees them
     with view(root, experiment.object_name, folder.parent) as place:
         answer = _fit_in_view(experiment, root, place, folder, point, log)
     model = rebuild(folder, {"zoo_version": __version__})
@@ -71,7 +70,7 @@ def fit_sealed(
 
 
 def _fit_in_view(
-    experiment: Experiment, root: Path, place: Path, folder: Path, point: ResumePoint, log: Say
+    experiment: Experiment, root: Path, place: Path, folder: Path, point: ResumePoint, log: Report
 ) -> dict[str, Any]:
     """Run the sealed process on a folder from `view`, and return its answer, see `process.main`."""
     point.folder.mkdir(exist_ok=True)
@@ -94,7 +93,7 @@ def _fit_in_view(
     return answer
 
 
-def _carry_out(job: Job, log: Say) -> dict[str, Any]:
+def _carry_out(job: Job, log: Report) -> dict[str, Any]:
     """Run the process to its end, pass on its messages, and return its answer."""
     pipe, theirs = _SPAWN.Pipe()
     process = _SPAWN.Process(target=main, args=(theirs, Setup()))

@@ -9,15 +9,15 @@ import torch
 from torch import Generator, Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import Transform
-from torchvision.transforms.v2.functional import is_pure_tensor
+from torchvision.transforms.v2.functional import adjust_brightness, is_pure_tensor
 
-from zoo.data.relight.families import as_bytes, check_images, integer, relight
+from zoo.data.relight.families import as_bytes, check_images, integer, relight, uniform
 from zoo.data.relight.light import FAMILIES, Light, check_family, check_severity
-from zoo.data.relight.published import PUBLISHED
 from zoo.utils.errors import ZooError, nearest
 
-_OUR_P = 0.5
-_OUR_SEVERITY = 3
+_PRESETS = {"all": 0.5, "superadd": 1.0}  # and the probability that an image is relit
+_SEVERITY = 3
+_BRIGHTNESS = 0.8, 1.2  # of superadd
 
 
 class Relight(Transform):
@@ -26,12 +26,11 @@ class Relight(Transform):
     Draws from torch's global generator, which the run's seed has set, two numbers per call.
 
     Args:
-        preset: all (the six families of `zoo.data.relight`), or a published family: robis, isvl,
-            filter_former, superadd (`zoo.data.relight.published`).
+        preset: all (the six families of `zoo.data.relight`), or superadd: another brightness, as
+            SuperADD (VAND 4.0, arXiv 2605.14808) fills its bank, written from the paper.
         severity: Preset all only: strongest severity; each image draws from 1 to this one.
         families: Preset all only: families to draw from, so that one can be kept for the test.
-        p: Probability that an image is relit; without it the preset's own: 0.5, filter_former and
-            superadd 1.
+        p: Probability that an image is relit; by default 0.5, of superadd 1.
 
     Raises:
         ZooError: Unknown preset or family, a number out of range, or an image that is not (3, H,
@@ -48,22 +47,23 @@ class Relight(Transform):
         p: float | None = None,
     ) -> None:
         super().__init__()
-        presets = ("all", *PUBLISHED)
-        if preset not in presets:
-            raise ZooError(f"unknown preset of lights '{preset}'{nearest(preset, presets)}")
-        self.preset = preset
-        if preset == "all":
-            self.severity = _OUR_SEVERITY if severity is None else severity
-            self.families = FAMILIES if families is None else tuple(families)
-            self.p = _OUR_P if p is None else p
-            _check_ours(self.severity, self.families)
-        elif severity is None and families is None:
-            self.p = PUBLISHED[preset].p if p is None else p
-        else:
+        if preset not in _PRESETS:
+            raise ZooError(f"unknown preset of lights '{preset}'{nearest(preset, _PRESETS)}")
+        if preset != "all" and not (severity is None and families is None):
             raise ZooError(
-                f"preset '{preset}' has its published ranges: leave severity and families out, "
+                f"preset '{preset}' has its published range: leave severity and families out, "
                 "or use preset 'all'"
             )
+        self.preset = preset
+        self.severity = _SEVERITY if severity is None else severity
+        self.families = FAMILIES if families is None else tuple(families)
+        self.p = _PRESETS[preset] if p is None else p
+        check_severity(self.severity)
+        for family in self.families:
+            check_family(family)
+        if not self.families:
+            names = ", ".join(FAMILIES)
+            raise ZooError(f"no families of lights to draw from: name some of {names}")
         if not 0 <= self.p <= 1:
             raise ZooError(f"probability p of relighting is {self.p}: use a number from 0 to 1")
 
@@ -83,21 +83,14 @@ class Relight(Transform):
         if self.preset == "all":
             relit = relight(image[None], self._drawn(generator))[0]
         else:
-            relit = _as_floats(PUBLISHED[self.preset].change(as_bytes(image), generator))
+            factor = uniform(generator, *_BRIGHTNESS)
+            relit = _as_floats(adjust_brightness(as_bytes(image), factor))
         return tv_tensors.wrap(as_bytes(relit) if inpt.dtype == torch.uint8 else relit, like=inpt)
 
     def _drawn(self, generator: Generator) -> Light:
         family = self.families[integer(generator, 0, len(self.families) - 1)]
         severity = integer(generator, 1, self.severity)
         return Light(family, severity, integer(generator, 0, 2**32 - 1))
-
-
-def _check_ours(severity: int, families: tuple[str, ...]) -> None:
-    check_severity(severity)
-    for family in families:
-        check_family(family)
-    if not families:
-        raise ZooError(f"no families of lights to draw from: name some of {', '.join(FAMILIES)}")
 
 
 def _as_floats(image: Tensor) -> Tensor:

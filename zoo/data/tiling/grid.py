@@ -1,9 +1,4 @@
-"""Where tiles lie on an image: geometry alone, no pixels and nothing but numpy.
-
-A layout is the same for all images; the grid that it gives belongs to one size of image. Tiles are
-square and their origins are a product of row and column starts, so that everything else works axis
-by axis.
-"""
+"""Where tiles lie on an image: geometry alone, no pixels."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """Pre-processors that keep the aspect ratio, of whole images or of their tiles.
 
-Images are scaled once, as a whole, while they are read; tiles are cut at the network's scale.
-Lightning and our own scoring call the same hooks: a batch of images becomes one of tiles before a
-step, and the maps of the tiles become those of the images after it, before any post-processor sees
-them. So a method needs to know nothing of tiles.
+A batch of images becomes one of tiles before a step, and the maps of the tiles become those of the
+images after it: a method needs to know nothing of tiles.
 """
 
 from __future__ import annotations
@@ -26,10 +24,9 @@ from zoo.data.anomalib_internals import (
     transform_to_spec,
 )
 from zoo.data.dataset import native_sizes
-from zoo.data.pre_processing import ZooPreProcessor
 from zoo.data.tiling.grid import MAX_TILED_PIXELS, Grid, Layout
 from zoo.data.tiling.stitch import Seams, check_seams, cut, stitch
-from zoo.data.transforms import Scaled
+from zoo.data.transforms import Scaled, ZooPreProcessor
 from zoo.utils.errors import ZooError
 
 Step = Callable[[Batch], Batch]

@@ -12,11 +12,10 @@ from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import Compose, Resize, Transform
 
-from zoo.data.pre_processing import pre_processing_of
 from zoo.data.tiling.grid import Layout, Remainder
 from zoo.data.tiling.pre_processor import TilingPreProcessor
 from zoo.data.tiling.stitch import Seams
-from zoo.data.transforms import Scaled, leading_resize, parts_of
+from zoo.data.transforms import Scaled, leading_resize, parts_of, pre_processing_of
 from zoo.utils.errors import ZooError
 
 

@@ -1,8 +1,7 @@
-"""Cutting images into tiles and putting the score maps of tiles together again.
+"""Cuts images into tiles, and puts the score maps of tiles together again.
 
-Where neighbours overlap and agree the result is that value to the last bit, whatever the seams:
-tiles are joined by interpolation between what is there and what comes, never by a weighted sum that
-is divided again. So a method that returns its input gives the image back exactly.
+Where neighbours overlap and agree the result is that value to the last bit: tiles are joined by
+interpolation, never by a weighted sum that is divided again.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ class Size:
     """How much is rendered, and how large; good and bad scenes are counted apart.
 
     Attributes:
+        name: Names it in the record of a set.
         frames: Field of view per object.
         objects: Objects that are rendered by default.
         train: Scenes for training.
@@ -26,6 +27,7 @@ class Size:
         private: Normal and anomalous scenes of test_private and test_private_mixed.
     """
 
+    name: str
     frames: dict[str, Frame]
     objects: tuple[str, ...]
     train: int
@@ -34,36 +36,20 @@ class Size:
     private: tuple[int, int]
 
 
-_TRUE_SIZE = Frame(2448, 2048, magnification=3.0, oversampling=1)
-
-SIZES: dict[str, Size] = {
-    "small": Size(
-        # beans: so near that one of them spans about 75 pixels, and a dent in it shows
-        frames={
-            "weave": Frame(320, 240),
-            "badge": Frame(328, 208),
-            "beans": Frame(320, 224, magnification=1.75),
-        },
-        objects=("weave", "badge", "beans"),
-        train=24,
-        validation=8,
-        public=(3, 5),
-        private=(6, 10),
-    ),
-    # for measuring what an image of true size costs; beans: a larger field in finer detail
-    "real": Size(
-        frames={
-            "weave": _TRUE_SIZE,
-            "badge": Frame(2448, 1568, magnification=7.2, oversampling=1),
-            "beans": _TRUE_SIZE,
-        },
-        objects=("beans",),
-        train=6,
-        validation=2,
-        public=(1, 1),
-        private=(1, 2),
-    ),
-}
+SMALL = Size(
+    name="small",
+    # beans: so near that one of them spans about 75 pixels, and a dent in it shows
+    frames={
+        "weave": Frame(320, 240),
+        "badge": Frame(328, 208),
+        "beans": Frame(320, 224, magnification=1.75),
+    },
+    objects=("weave", "badge", "beans"),
+    train=24,
+    validation=8,
+    public=(3, 5),
+    private=(6, 10),
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +77,7 @@ class Scene:
     shots: tuple[Shot, ...]
 
 
-def scenes(subject: str, size: Size, seed: int) -> Iterator[Scene]:
+def scenes(object_name: str, size: Size, seed: int) -> Iterator[Scene]:
     """Yield the scenes of one object, in the order of their folders."""
     for split, count in (("train", size.train), ("validation", size.validation)):
         for number in range(count):
@@ -101,8 +87,8 @@ def scenes(subject: str, size: Size, seed: int) -> Iterator[Scene]:
         for number in range(count):
             group = f"public_{label}_{number:03d}"
             shots = tuple(_public_shot(label, number, light) for light in PUBLIC_LIGHTS)
-            yield Scene(group, _defects(subject, group, number, seed), shots)
-    yield from _private_scenes(subject, size, seed)
+            yield Scene(group, _defects(object_name, group, number, seed), shots)
+    yield from _private_scenes(object_name, size, seed)
 
 
 def _public_shot(label: str, number: int, light: str) -> Shot:
@@ -111,17 +97,17 @@ def _public_shot(label: str, number: int, light: str) -> Shot:
     return Shot(f"test_public/{label}", f"{name}.png", light, mask)
 
 
-def _private_scenes(subject: str, size: Size, seed: int) -> Iterator[Scene]:
+def _private_scenes(object_name: str, size: Size, seed: int) -> Iterator[Scene]:
     """Yield the private scenes, normal and anomalous shuffled, twice photographed each."""
     contents = [
         (f"private_{label}_{number:03d}", number)
         for label, count in zip(("good", "bad"), size.private, strict=True)
         for number in range(count)
     ]
-    order = Draws(seed, subject, "private")("order").permutation(len(contents))
+    order = Draws(seed, object_name, "private")("order").permutation(len(contents))
     for place, chosen in enumerate(order):
         group, number = contents[chosen]
-        rng = Draws(seed, subject, group)("mixed light")
+        rng = Draws(seed, object_name, group)("mixed light")
         lights = ("regular", MIXED_LIGHTS[rng.integers(len(MIXED_LIGHTS))])
         names = (f"{place:03d}_regular", f"{place:03d}_mixed")
         splits = ("test_private", "test_private_mixed")
@@ -129,19 +115,19 @@ def _private_scenes(subject: str, size: Size, seed: int) -> Iterator[Scene]:
             Shot(split, f"{name}.png", light, f"private_ground_truth/{split}/{name}_mask.png")
             for split, name, light in zip(splits, names, lights, strict=True)
         )
-        yield Scene(group, _defects(subject, group, number, seed), shots)
+        yield Scene(group, _defects(object_name, group, number, seed), shots)
 
 
-def _defects(subject: str, group: str, number: int, seed: int) -> tuple[str, ...]:
+def _defects(object_name: str, group: str, number: int, seed: int) -> tuple[str, ...]:
     """Return the kinds of defect of a scene: all kinds take turns, so that none is rare."""
     split, label, _ = group.split("_")
     if label == "good":
         return ()
     kinds = sorted(KINDS)
     turn, place = divmod(number, len(kinds))
-    order = Draws(seed, subject, f"{split} turn {turn}")("kinds").permutation(len(kinds))
+    order = Draws(seed, object_name, f"{split} turn {turn}")("kinds").permutation(len(kinds))
     first = kinds[order[place]]
-    rng = Draws(seed, subject, group)("second defect")
+    rng = Draws(seed, object_name, group)("second defect")
     if rng.random() >= _TWO_DEFECTS:
         return (first,)
     others = [kind for kind in kinds if kind != first]

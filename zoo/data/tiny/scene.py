@@ -19,12 +19,12 @@ class Draws:
     """
 
     seed: int
-    subject: str
+    object_name: str
     scene: str
 
     def __call__(self, purpose: str) -> np.random.Generator:
         """Return a fresh generator for one purpose; the same purpose gives the same draws."""
-        words = (self.subject, self.scene, purpose)
+        words = (self.object_name, self.scene, purpose)
         # crc32, because Python salts hash() of a string anew in every process
         return np.random.default_rng([self.seed, *(zlib.crc32(word.encode()) for word in words)])
 

@@ -15,7 +15,7 @@ from zoo.data.tiny.badge import badge
 from zoo.data.tiny.beans import beans
 from zoo.data.tiny.camera import LIGHTS, expose, jittered, shade
 from zoo.data.tiny.defects import Damaged, strike
-from zoo.data.tiny.plan import SIZES, Scene, scenes
+from zoo.data.tiny.plan import SMALL, Scene, Size, scenes
 from zoo.data.tiny.scene import Draws, Frame, Specimen, Surface
 from zoo.data.tiny.weave import weave
 from zoo.utils.atomic import write_bytes, write_text
@@ -39,7 +39,7 @@ _COMPRESSION = [cv2.IMWRITE_PNG_COMPRESSION, 3]
 
 def build(frame: Frame, draws: Draws, defects: tuple[str, ...] = ()) -> Damaged:
     """Return the specimen of a scene with defects of some kinds, or without any."""
-    return strike(OBJECTS[draws.subject](frame, draws), defects, frame, draws)
+    return strike(OBJECTS[draws.object_name](frame, draws), defects, frame, draws)
 
 
 def photograph(surface: Surface, light: str, frame: Frame, draws: Draws) -> np.ndarray:
@@ -52,7 +52,7 @@ def photograph(surface: Surface, light: str, frame: Frame, draws: Draws) -> np.n
 def write_tiny(
     root: Path,
     seed: int = 0,
-    size: str = "small",
+    size: Size = SMALL,
     objects: Sequence[str] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
@@ -65,8 +65,7 @@ def write_tiny(
     Args:
         root: Folder to write; new, empty, or holding the same set.
         seed: Seed of everything random.
-        size: `small` (three objects, long side about 320 pixels) or `real` (one object at 2448 x
-            2048, a few images, for measuring cost).
+        size: How much is rendered, and how large: three objects, long side about 320 pixels.
         objects: Names of objects; those of the size by default.
         progress: Called with a line of text now and then.
 
@@ -82,25 +81,25 @@ def write_tiny(
     """
     report = progress or (lambda _: None)
     root = Path(root)
-    if size not in SIZES:
-        raise ZooError(f"there is no size {size!r}{nearest(size, SIZES)}")
     if seed < 0:
         raise ZooError(f"the seed {seed} is negative: choose 0 or more")
-    chosen = _chosen(SIZES[size].objects if objects is None else objects)
-    recipe = {"seed": seed, "size": size, "objects": list(chosen), "renderer": _RENDERER}
+    chosen = _chosen(size.objects if objects is None else objects)
+    recipe = {"seed": seed, "size": size.name, "objects": list(chosen), "renderer": _RENDERER}
     if _is_finished(root, recipe):
-        report(f"{root} holds this set already (seed {seed}, size {size}): nothing to do")
+        report(f"{root} holds this set already (seed {seed}, size {size.name}): nothing to do")
         return root
 
     root.mkdir(parents=True, exist_ok=True)
     write_text(root / STARTED, json.dumps(recipe, indent=2) + "\n")
     rows: list[dict[str, str]] = []
-    for subject in chosen:
-        frame = SIZES[size].frames[subject]
-        planned = list(scenes(subject, SIZES[size], seed))
-        report(f"{subject}: {len(planned)} scenes at {frame.width} x {frame.height}")
+    for object_name in chosen:
+        frame = size.frames[object_name]
+        planned = list(scenes(object_name, size, seed))
+        report(f"{object_name}: {len(planned)} scenes at {frame.width} x {frame.height}")
         for scene in planned:
-            rows += _write_scene(root / subject, scene, frame, Draws(seed, subject, scene.group))
+            rows += _write_scene(
+                root / object_name, scene, frame, Draws(seed, object_name, scene.group)
+            )
     manifest = StringIO()
     writer = csv.DictWriter(manifest, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -164,7 +163,7 @@ def _write_scene(folder: Path, scene: Scene, frame: Frame, draws: Draws) -> list
             _write_png(folder / shot.mask, damaged.mask)
         label = "bad" if scene.defects else "good"
         defect = "+".join(scene.defects)
-        values = (draws.subject, shot.split, shot.file, label, shot.light, scene.group, defect)
+        values = (draws.object_name, shot.split, shot.file, label, shot.light, scene.group, defect)
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows
 

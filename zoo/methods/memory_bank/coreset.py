@@ -1,13 +1,9 @@
-"""Greedy k-centre coresets: pick the point that is farthest from all picks, again and again.
+"""Greedy k-centre coresets (Gonzalez, 1985): pick the point that is farthest from all picks, again.
 
-Gonzalez, Clustering to minimize the maximum intercluster distance, 1985; PatchCore (arXiv
-2106.08265, section 3.2) draws its memory bank so. A pick usually costs one pass over all points.
-Here points wait: distances to the nearest pick only ever shrink, so an old distance is an upper
-bound. The candidates with the largest old distances form a small pool; picks are made inside it
-while the farthest of the pool is farther than the old distance of every point outside, which makes
-it the farthest of all. Then all points are brought up to date with all new picks in one matrix
-product. The picks are those of the plain procedure; what many of them cost is close to the
-arithmetic of the product.
+Distances to the nearest pick only ever shrink, so an old distance is an upper bound. The candidates
+with the largest old distances form a pool; picks are made inside it while its farthest is farther
+than the old distance of every point outside. Then all points are brought up to date with all new
+picks in one matrix product. The picks are those of the plain procedure.
 """
 
 from __future__ import annotations

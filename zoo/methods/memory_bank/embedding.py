@@ -1,11 +1,7 @@
-"""Patch embeddings of PatchCore in closed form: small filters instead of unfolded patches.
+"""Patch embeddings of PatchCore (arXiv 2106.08265, section 3.1) in closed form.
 
-Roth et al., arXiv 2106.08265, section 3.1. The reference, amazon-science/patchcore-inspection at
-fcaa92f1 (Apache-2.0), unfolds every p x p neighbourhood into a vector of p p C numbers, upsamples
-those of deeper layers, averages each vector to `pretrain_dim` numbers, and those of all layers to
-`embedding_dim`. All of it is linear with fixed weights, and upsampling commutes with what happens
-at each place. So it is one bank of p x p filters per layer, on the layer's own grid, and then the
-upsampling: the same numbers, and nothing p p times as large is ever made.
+The reference unfolds every neighbourhood, upsamples and averages twice. All of it is linear with
+fixed weights: one bank of p x p filters per layer, on its own grid, and then the upsampling.
 """
 
 from __future__ import annotations

@@ -1,13 +1,9 @@
 """Exact nearest neighbours in a memory bank: blocked, in bounded memory, on any device.
 
-The squared distance of a query q to an entry k is |q|^2 - 2 (q.k - |k|^2 / 2), so the nearest entry
-has the largest *affinity* q.k - |k|^2 / 2: one matrix product with a bias, and a maximum. Products
-are made in blocks that stay in the processor's cache. The maximum of a block is taken without its
-position, which is much faster; the position is looked up afterwards, in the winning block alone.
-Distances are computed from differences, as exact as float32 allows.
-
-Banks may be float32, float16 or bfloat16; sums are always float32. The functions `static_*` are the
-same search as a static graph for export: any number of queries, no control flow.
+The nearest entry k of a query q has the largest *affinity* q.k - |k|^2 / 2: one matrix product with
+a bias, and a maximum, in blocks that stay in the processor's cache. The position is looked up in
+the winning block alone; distances are computed from differences. The functions `static_*` are the
+same search as a static graph for export.
 """
 
 from __future__ import annotations

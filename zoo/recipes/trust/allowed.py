@@ -1,8 +1,7 @@
 """What a recipe may name: classes of the modules listed here, and parts of registered methods.
 
-Neither list holds what runs code, takes functions by name, writes files where a recipe says,
-or fetches anything from there. A name is looked up where it is loaded already, and
-nothing is imported for it but the modules of the list.
+The lists hold nothing that runs code, takes functions by name, writes files where a recipe wants,
+or fetches anything.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any
 
 from zoo.methods.registry import GROUP
 
-MEND = "look at it, then add --trust"
+REPAIR = "look at it, then add --trust"
 
 
 class Refused(ValueError):
@@ -107,7 +106,7 @@ def resolve(name: str, packages: Collection[str] = ()) -> Any:
     if top not in packages and not is_known(name):
         raise Refused(
             f"'{name}' of package '{top}', which is neither registered nor one of "
-            f"{', '.join(sorted(_TOPS))}: {MEND}"
+            f"{', '.join(sorted(_TOPS))}: {REPAIR}"
         )
     is_listed = module_name in _PUBLIC or module_name in _OURS
     module = import_module(module_name) if is_listed else sys.modules.get(module_name)
@@ -118,7 +117,7 @@ def resolve(name: str, packages: Collection[str] = ()) -> Any:
     if found is None:
         raise AttributeError(f"there is no '{name}'")
     if id(found) not in _listed() and not _is_part(found, own):
-        raise Refused(f"'{name}', which is none of the parts that a recipe may name: {MEND}")
+        raise Refused(f"'{name}', which is none of the parts that a recipe may name: {REPAIR}")
     return found
 
 

@@ -1,8 +1,7 @@
 """A parser that reads every text by our reader and imports nothing but what recipes may name.
 
-jsonargparse reads texts and files, and imports names, through the four functions that `_install`
-puts a switch before: while one of our parsers works they are ours, and else its own. So what is
-checked is what is parsed: a file is read once, its data is checked, and the very text goes on.
+jsonargparse reads texts and files, and imports names, through four functions: while one of our
+parsers works they are ours, and else its own.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ from jsonargparse._util import get_import_path
 
 from zoo.recipes.numbers import check_numbers
 from zoo.recipes.trust.allowed import Refused, is_known, resolve
-from zoo.recipes.trust.recipe import check_recipe
-from zoo.recipes.trust.switch import is_trusting
+from zoo.recipes.trust.checks import check_recipe, is_trusting
 from zoo.utils.errors import ZooError
 from zoo.utils.plain_yaml import FLAGS, dump_yaml, parse_yaml, read_text
 

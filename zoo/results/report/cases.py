@@ -92,7 +92,7 @@ def kept_cases(folder: Path, missing: list[str]) -> list[Case]:
         except ZooError as error:
             missing.append(f"cases of {place.name}: {error}")
             continue
-        cases += [Case(place.name, place / facts["picture"], facts) for facts in listed]
+        cases += [Case(place.name, place / facts["file"], facts) for facts in listed]
     cases = [case for case in cases if case.path.is_file()]
     return sorted(cases, key=lambda case: (case.split == "test_public", split_order(case.split)))
 

@@ -20,18 +20,18 @@ BATCH_TOLERANCE = 1e-4
 _CLAMPED_SHARE = 0.05
 
 
-def fits(subject: MethodUnderTest) -> Iterable[str]:
+def fits(under_test: MethodUnderTest) -> Iterable[str]:
     """Find a method that anomalib's engine cannot fit."""
-    _ = subject.fitted  # fits when it is asked for
+    _ = under_test.fitted  # fits when it is asked for
     return ()
 
 
-def gives_score_maps(subject: MethodUnderTest) -> Iterator[str]:
+def gives_score_maps(under_test: MethodUnderTest) -> Iterator[str]:
     """Find maps of the wrong shape, scores that are not finite, and clamped ones."""
-    items = subject.items(subject.fitted)
+    items = under_test.items(under_test.fitted)
     n_images = len(items)
     with torch.inference_mode():
-        batch: Any = predict_batch(subject.fitted, NativeBatch.collate(items))
+        batch: Any = predict_batch(under_test.fitted, NativeBatch.collate(items))
     size = tuple(batch.image.shape[-2:])
     maps, scores = batch.anomaly_map, batch.pred_score
     if maps is None:
@@ -71,12 +71,12 @@ def _share(pixels: np.ndarray) -> float:
     return float(pixels.mean(axis=1).min())
 
 
-def scores_defects_higher(subject: MethodUnderTest) -> Iterator[str]:
+def scores_defects_higher(under_test: MethodUnderTest) -> Iterator[str]:
     """Find scores of the wrong sign, or maps that are turned, mirrored or shifted."""
     anomalous: list[float] = []
     normal: list[float] = []
     differences = []
-    for sample, scored in zip(subject.samples, subject.alone, strict=True):
+    for sample, scored in zip(under_test.samples, under_test.alone, strict=True):
         (anomalous if sample.label else normal).append(scored.score)
         if sample.label:
             score_map = to_native(scored.score_map, scored.native_size)
@@ -96,10 +96,10 @@ def scores_defects_higher(subject: MethodUnderTest) -> Iterator[str]:
         )
 
 
-def ignores_the_batch(subject: MethodUnderTest) -> Iterator[str]:
+def ignores_the_batch(under_test: MethodUnderTest) -> Iterator[str]:
     """Find images whose scores depend on the batch, or change when they are scored again."""
-    model, alone = subject.fitted, subject.alone
-    items = subject.items(model)
+    model, alone = under_test.fitted, under_test.alone
+    items = under_test.items(model)
     together = score(model, items)
     again = [score(model, [item])[0] for item in items]
     for name, others in (("in a batch", together), ("the second time", again)):
@@ -111,11 +111,11 @@ def ignores_the_batch(subject: MethodUnderTest) -> Iterator[str]:
             )
 
 
-def follows_the_seed(subject: MethodUnderTest) -> Iterator[str]:
+def follows_the_seed(under_test: MethodUnderTest) -> Iterator[str]:
     """Find fits that differ under one seed."""
-    _, model = subject.run
-    again = [score(model, [item])[0] for item in subject.items(model)]
-    share = largest_difference(subject.alone, again)
+    _, model = under_test.run
+    again = [score(model, [item])[0] for item in under_test.items(model)]
+    share = largest_difference(under_test.alone, again)
     if share > 0:
         yield (
             f"two fits under one seed give maps that differ by {share:.2g} of the range of scores; "

@@ -1,4 +1,4 @@
-"""`zoo.fit`: folders of somebody's own images become a run."""
+"""`zoo.fit` and `zoo.load`: folders of images become a run; a run or a graph, a predictor."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from zoo.data.listing import find_images, object_name
 from zoo.runs.documents import read_metrics
 from zoo.runs.folder import check_free
 from zoo.utils.errors import ZooError
+from zoo.utils.paths import expand_home
 
 if TYPE_CHECKING:
+    from zoo.predict.predictor import Predictor
     from zoo.recipes.experiment import Keep
     from zoo.runs.run import Run
 
@@ -29,7 +31,7 @@ def fit(
     overrides: Mapping[str, Any] | None = None,
     typed: Iterable[str] = (),
     command: str = "zoo train --config config.yaml",
-    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
     log: Callable[[str], None] = lambda text: None,
 ) -> Run:
     """Learn from a folder of normal images, calibrate, and evaluate anomalous ones.
@@ -47,7 +49,7 @@ def fit(
         overrides: Settings in the place of the recipe's, such as {"model.image_size": 512}.
         typed: Names of classes that a person typed: they are imported, whatever they are.
         command: What a person types to repeat it, for the record.
-        say: Receives what is being done, again and again.
+        report: Receives what is being done, again and again.
         log: Receives what a person should know, once.
 
     Returns:
@@ -82,7 +84,7 @@ def fit(
         keep=keep,
         command=command,
     )
-    return run(experiment, say=say, log=log)
+    return run(experiment, report=report, log=log)
 
 
 def check_folders(folders: Mapping[str, Path], out: Path) -> None:
@@ -105,3 +107,37 @@ def check_folders(folders: Mapping[str, Path], out: Path) -> None:
             f"{out} holds a detector of '{older['object']}', this would be one of '{name}': give "
             "--out another folder, or remove that one"
         )
+
+
+def is_graph(path: Path) -> bool:
+    """Whether a path names an exported graph, and no folder."""
+    return path.suffix in (".onnx", ".xml") and not path.is_dir()
+
+
+def load(path: str | Path, device: str | None = None, trust: bool = False) -> Predictor:
+    """Return a predictor of a run or of a graph; a graph needs no torch, and imports none.
+
+    Args:
+        path: Folder of a finished run, or an `.onnx` or `.xml` (OpenVINO) file of `zoo export`.
+        device: Where to run: "cpu" or "cuda:1" for a run, by default a graphics card if there is
+            one; "cpu", "gpu" or "auto" for OpenVINO, "cpu" by default.
+        trust: Import whatever package the run's configuration names.
+
+    Raises:
+        ZooError: No run, one without a model or of another version, or one that names strange code;
+            or no graph of ours.
+
+    Example:
+        >>> predictor = zoo.load("runs/patchcore-embedded/part/seed0")  # doctest: +SKIP
+        >>> predictor.predict("photo.png").is_anomalous  # doctest: +SKIP
+        False
+    """
+    place = expand_home(path)
+    if is_graph(place):
+        from zoo.predict.graph import GraphPredictor
+
+        return GraphPredictor(place, (device or "cpu").upper())
+
+    from zoo.runs.rebuild import load_run
+
+    return load_run(place, device, trust)

@@ -43,7 +43,7 @@ def links_to(target: str) -> Callable[[str], object]:
 
 
 def readable(pixels: np.ndarray) -> dict[bytes, Callable[[str], object]]:
-    """Return what writes each picture that can be judged, by its name."""
+    """Return what writes each image that can be judged, by its name."""
     colour, grey = Image.fromarray(pixels), Image.fromarray(pixels[..., 0])
     deep = pixels.astype(np.uint16) * 257
     exif = Image.Exif()
@@ -99,7 +99,7 @@ def unreadable(pixels: np.ndarray) -> dict[bytes, Callable[[str], object]]:
         b"truncated.png": lambda path: (colour.save(path), os.truncate(path, 200)),
         b"truncated.jpg": lambda path: (colour.save(path), os.truncate(path, 400)),
         b"empty.png": holds(b""),
-        b"text.png": holds(b"no picture at all\n"),
+        b"text.png": holds(b"no image at all\n"),
         b"postscript.png": holds(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n"),
         b"float.tif": lambda path: tifffile.imwrite(path, pixels[..., 0].astype(np.float32)),
         b"pages.tif": lambda path: colour.save(path, save_all=True, append_images=[colour]),
@@ -118,7 +118,7 @@ def unreadable(pixels: np.ndarray) -> dict[bytes, Callable[[str], object]]:
 
 
 def left_out() -> dict[bytes, bytes]:
-    """Return what is nobody's picture, by its name."""
+    """Return what is nobody's image, by its name."""
     return {b"._colour8.png": b"\0\5\x16\7", b".DS_Store": b"x", b"notes.txt": b"x"}
 
 
@@ -170,7 +170,7 @@ def test_every_readable_image_is_predicted_and_every_other_named(graph, shots, t
     assert all(reason and "\n" not in reason for reason in errors.values())
     assert "failed" in said
 
-    # Every result is a file of its own, as large as its picture.
+    # Every result is a file of its own, as large as its image.
     for key in ("mask", "overlay"):
         results = {line[key] for line in judged.values()}
         assert len(results) == len(judged)
@@ -203,7 +203,7 @@ def test_no_name_ends_the_command_whatever_the_console(encoding, tmp_path):
     assert b"Traceback" not in done.stderr
 
 
-def test_one_result_that_cannot_be_written_is_that_pictures_error(
+def test_one_result_that_cannot_be_written_is_that_images_error(
     detector, tmp_path, texture, write_image, capsys
 ):
     from zoo.utils.atomic import RecordFile
@@ -233,7 +233,7 @@ def test_a_full_disk_ends_the_command_and_leaves_no_empty_file(
     real, n_written = Path.write_bytes, []
 
     def full(self, data):
-        if len(n_written) == 3:  # the overlay of the second picture
+        if len(n_written) == 3:  # the overlay of the second image
             self.open("wb").close()
             raise OSError(28, "No space left on device")
         n_written.append(self)
@@ -251,7 +251,7 @@ def test_a_full_disk_ends_the_command_and_leaves_no_empty_file(
     assert all(path.stat().st_size for path in files)
 
 
-def test_a_picture_overwritten_at_equal_size_and_time_is_judged_again(
+def test_an_image_overwritten_at_equal_size_and_time_is_judged_again(
     tmp_path, texture, write_image, monkeypatch
 ):
     from zoo.predict import sources
