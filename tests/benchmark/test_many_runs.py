@@ -128,7 +128,7 @@ def test_a_killed_worker_is_replaced_and_ctrl_c_keeps_what_is_finished(place):
     grid = start(place, "runs", "--jobs", "2")
     printed, _ = grid.communicate()
     assert grid.returncode == 0
-    assert "quick · two · seed 0 · to do" in printed
+    assert "seed 0 · 2 finished before, 1 to do" in printed
     assert main(words(place, "alone")) == 0
     assert results(place, "runs") == results(place, "alone")
 

@@ -68,7 +68,8 @@ def bench(
         splits: Test splits to evaluate; all on disk by default.
         out: Where run folders appear, as `<out>/<recipe>/<object>/seed<N>`.
         keep: Of each run "model", "maps" (all score maps besides) or "none".
-        sealed: Fit and calibrate in a process that is given train and validation only.
+        sealed: Fit and calibrate in a process that is given train and validation only; as with
+            `jobs`, a script must call this below `if __name__ == "__main__"`.
         accept_old: Runs count as finished that other code made with the same settings.
         no_objects: Names of objects that mean something else where a recipe has them.
         jobs: Runs at a time, each in a process of its own; one, one per device, or what the

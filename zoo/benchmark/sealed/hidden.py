@@ -6,6 +6,7 @@ whatever a copy of it is called.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ from zoo.data.listing import IMAGE_SUFFIXES
 from zoo.data.splits import FIT_SPLITS
 from zoo.utils.errors import ZooError
 from zoo.utils.paths import expand_path, file_sha256
+from zoo.utils.plain_yaml import leaves
 
 _DEPTH = 3  # object, split, good: folders that may be links
 
@@ -119,19 +121,12 @@ class _Contents:
 
 def named_paths(config: Any, key: str) -> Iterator[tuple[str, Path]]:
     """Yield the files and folders that plain data at `key` name, with their place in it."""
-    if isinstance(config, dict):
-        for name, value in config.items():
-            yield from named_paths(value, f"{key}.{name}")
-    elif isinstance(config, list | tuple):
-        for index, value in enumerate(config):
-            yield from named_paths(value, f"{key}[{index}]")
-    elif isinstance(config, str | Path) and str(config).strip("."):
-        path = expand_path(config)
-        try:
-            if path.exists():
-                yield key, path
-        except (OSError, ValueError):  # a text that is no path
-            return
+    for place, value in leaves(config, key):
+        if isinstance(value, str | Path) and str(value).strip("."):
+            path = expand_path(value)
+            with contextlib.suppress(OSError, ValueError):  # a text that is no path
+                if path.exists():
+                    yield place, path
 
 
 def _folders(root: Path, depth: int = _DEPTH) -> Iterator[Path]:

@@ -10,16 +10,14 @@ import hashlib
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
-from zoo.data.listing import is_hidden
-from zoo.data.splits import PRIVATE_SPLITS
 from zoo.utils.errors import ZooError
 from zoo.utils.progress import counted
 from zoo.vand.submission.check_files import check_file
-from zoo.vand.submission.expected import MAPS, MASKS, SUFFIXES, Expected, Image, few
+from zoo.vand.submission.expected import MAPS, MASKS, Expected, Image, few
 from zoo.vand.submission.reading import Finding, scan_archive, scan_folder
 
 # No honest file is larger: float64 without compression, and room for a header.
@@ -126,65 +124,47 @@ def has_errors(findings: Iterable[Finding]) -> bool:
 def check_names(names: Iterable[str], expected: Expected) -> Iterator[Finding]:
     """Yield how the files that are there differ from those that are expected.
 
+    A folder that is missing or does not belong here is found once, not for each of its files.
+
     Args:
         names: Paths below the submission's folder, with `/`; folders end with one and count where
             nothing expected lies in them.
         expected: The images that must be there.
     """
-    there, wanted = set(names), set(expected.by_place)
-    here = {_head(name, depth) for name in there for depth in (1, 2, 3)}
-    files_of: dict[str, list[str]] = defaultdict(list)
+    there, wanted = _tree(names), _tree(expected.by_place)
     missing: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(wanted):
-        heads = [_head(name, depth) for depth in (1, 2, 3)]
-        files_of[heads[-1]].append(name.rpartition("/")[2])
-        if name not in there:
-            folder = next((head for head in heads if head not in here), heads[-1])
+    for name in sorted(expected.by_place):
+        if (place := _first_outside(name, there)) is not None:
+            folder = place if place != name else name.rpartition("/")[0]
             missing[folder].append(name.rpartition("/")[2])
-    n_files = Counter(_head(name, 3) for name in there if not name.endswith("/"))
-    for folder, lacking in missing.items():
-        depth = folder.count("/")
-        if depth == 0:
-            text = "missing: a submission needs it; `zoo submit RUN... --out OUT` writes both trees"
-            yield Finding(folder, text, "missing tree")
-        elif folder not in here:
-            what = "split" if depth == 2 else "object"
-            text = f"missing: {expected.data_set} has this {what}"
-            yield Finding(folder, text, f"missing {what}")
-        else:
-            text = f"{n_files[folder]} files, {len(files_of[folder])} expected"
-            yield Finding(folder, f"{text}; missing {few(lacking)}", "missing files")
-    folders = {f"{parent}/" for name in wanted for parent in PurePosixPath(name).parents}
-    reported: set[str] = set()
-    for name in sorted(there - wanted - folders):
-        finding = _superfluous(name, expected, files_of)
-        # A folder that does not belong here is found once, not for each of its files.
-        if finding.where not in reported:
-            reported.add(finding.where)
-            yield finding
+    for folder, files in missing.items():
+        text = f"{len(files)} files are missing: {few(files)}"
+        yield Finding(folder, text, "missing")
+    places = (_first_outside(name, wanted) for folder in there for name in there[folder])
+    for place in sorted({place for place in places if place is not None}):
+        near = few(wanted[place.rpartition("/")[0]])
+        text = f"does not belong here, where {expected.data_set} has {near}: remove or rename it"
+        yield Finding(place, text, "superfluous")
 
 
-def _superfluous(name: str, expected: Expected, files_of: dict[str, list[str]]) -> Finding:
-    """Return what is wrong with the name of a file or folder that nobody expects."""
-    parts = PurePosixPath(name).parts
-    if is_hidden(parts[-1]):
-        return Finding(name, "left behind by the system: remove it", "stray file")
-    if parts[0] not in SUFFIXES:
-        return Finding(parts[0], f"only {MAPS} and {MASKS} belong here: remove it", "stray file")
-    if len(parts) < 2 or (len(parts) == 2 and not name.endswith("/")):
-        return Finding(name, "no file belongs here: remove it", "stray file")
-    if parts[1] not in expected.objects:
-        known = ", ".join(expected.objects)
-        text = f"no object of {expected.data_set} ({known}); --data.root names another data set"
-        return Finding(_head(name, 2), text, "foreign object")
-    folder = _head(name, 3)
-    if folder not in files_of:
-        text = f"only {' and '.join(PRIVATE_SPLITS)} belong here: remove it"
-        return Finding(folder, text, "stray file")
-    if len(parts) != 4 or name.endswith("/"):
-        return Finding(name, "no folder belongs here: remove it", "stray file")
-    first, last = files_of[folder][0], files_of[folder][-1]
-    return Finding(name, f"no image has this name: names go from {first} to {last}", "wrong name")
+def _tree(names: Iterable[str]) -> dict[str, set[str]]:
+    """Return what lies in each folder of some paths: paths themselves, by the folder's path."""
+    tree: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        parts = name.rstrip("/").split("/")
+        for depth in range(len(parts)):
+            tree["/".join(parts[:depth])].add("/".join(parts[: depth + 1]))
+    return tree
+
+
+def _first_outside(name: str, tree: dict[str, set[str]]) -> str | None:
+    """Return the first part of a path, from the top, that a tree has not; None if it has all."""
+    parts = name.split("/")
+    for depth in range(len(parts)):
+        place = "/".join(parts[: depth + 1])
+        if place not in tree["/".join(parts[:depth])]:
+            return place
+    return None
 
 
 class _Polarity:
@@ -233,7 +213,3 @@ class _Polarity:
 def _median(scores: np.ndarray) -> float:
     step = max(1, len(scores) // _MAX_SAMPLES)
     return float(np.median(scores[::step].astype(np.float32)))
-
-
-def _head(name: str, depth: int) -> str:
-    return "/".join(name.split("/")[:depth])
