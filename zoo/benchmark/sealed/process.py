@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -107,7 +108,8 @@ def main(pipe: Connection, setup: Setup) -> None:
         packages = [_home(name) for name in modules if name in sys.modules]
         answer["files"] = sorted(reads.files)
         answer["reads"] = digests_of(reads.files, job.view / "data", own, packages)
-    pipe.send(("answer", answer))
+    with contextlib.suppress(OSError):  # nobody waits for it any more
+        pipe.send(("answer", answer))
 
 
 def _fit(job: Job, log: Callable[[str], None]) -> dict[str, Any]:
