@@ -23,24 +23,18 @@ def pareto_front(
         >>> pareto_front([(0.5, 80), (0.4, 20), (0.4, 90)], larger_is_better=(True, False))
         [True, True, False]
     """
-    known = [_gains(point, larger_is_better) for point in points]
+    signs = [1 if larger else -1 for larger in larger_is_better]
+    known = [
+        None
+        if any(value is None or math.isnan(value) for value in point)
+        else [sign * value for sign, value in zip(signs, point, strict=True) if value is not None]
+        for point in points
+    ]
     return [
         mine is not None and not any(_beats(other, mine) for other in known if other is not None)
         for mine in known
     ]
 
 
-def _gains(
-    point: Sequence[float | None], larger_is_better: Sequence[bool]
-) -> tuple[float, ...] | None:
-    """Return a point with more being better everywhere, None where a value is missing."""
-    gains: list[float] = []
-    for value, larger in zip(point, larger_is_better, strict=True):
-        if value is None or math.isnan(value):
-            return None
-        gains.append(value if larger else -value)
-    return tuple(gains)
-
-
-def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
     return one != other and all(a >= b for a, b in zip(one, other, strict=True))

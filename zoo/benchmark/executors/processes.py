@@ -183,8 +183,8 @@ def _work(pipe: Connection, setup: Setup) -> None:
             os.setpgrp()
         # The parent interrupts with it, also where a shell has ignored it for a job behind; whoever
         # ends a whole group of processes sends the other.
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
         threading.Thread(target=_end_with_parent, daemon=True).start()
         setup.apply()
 

@@ -111,8 +111,8 @@ class Ray:
 
     def _room(self, on_gpu: int) -> int:
         """Return how many runs the cluster takes at a time."""
-        unit, each = ("GPU", 1) if on_gpu else ("CPU", self.threads)
-        return max(1, sum(int(node.get(unit, 0) // each) for node in self._nodes()))
+        unit, needed = ("GPU", 1) if on_gpu else ("CPU", self.threads)
+        return max(1, sum(int(node.get(unit, 0) // needed) for node in self._nodes()))
 
     def _outcome(self, reference: Any, experiment: Experiment) -> Outcome:
         try:

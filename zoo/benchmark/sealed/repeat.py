@@ -54,7 +54,7 @@ def repeat(folder: Path, root: Path, tolerance: float, log: Report) -> list[Chec
 def _compare(folder: Path, again: Path, tolerance: float) -> Iterator[Check]:
     first, second = read_attestation(folder), read_attestation(again)
     for kind in ("data", "code", "weights"):
-        one, other = (set(each["reads"][kind].values()) for each in (first, second))
+        one, other = (set(record["reads"][kind].values()) for record in (first, second))
         yield Check(one == other, f"repeated: the same {kind} were read ({len(one)} files)")
     yield from _calibrations(read_calibration(folder), read_calibration(again), tolerance)
     yield from _scores(check_metrics(folder), check_metrics(again), tolerance)

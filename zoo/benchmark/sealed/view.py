@@ -74,7 +74,7 @@ def digests_of(
             kinds["data"][path.relative_to(data).as_posix()] = file_sha256(path)
         elif package:
             kinds["code"][path.relative_to(package.parent).as_posix()] = file_sha256(path)
-        elif path.suffix in _WEIGHTS and not any(path.is_relative_to(each) for each in own):
+        elif path.suffix in _WEIGHTS and not any(path.is_relative_to(folder) for folder in own):
             kinds["weights"][str(path)] = file_sha256(path)
         elif not any(path.is_relative_to(folder) for folder in left_out):
             kinds["other"][str(path)] = file_sha256(path)

@@ -34,18 +34,18 @@ def colour_of(place: int) -> str:
 def object_bars(title: str, board: Leaderboard, split: str) -> str | None:
     """Return SegF1 of every object as bars from zero, with the range over seeds; None without."""
     scores = [(entry.name, entry.scores(split)) for _, _, entry in board.ranked()]
-    n_bars = sum(len(each.by_object) for _, each in scores)
+    n_bars = sum(len(found.by_object) for _, found in scores)
     if not n_bars:
         return None
     chart = Chart(17 * n_bars + 24 * len(board.objects) + 40, right=44)
     axes, y, furthest = chart.axes, 0.0, 0.0
     for name in board.objects:
         axes.text(0, y, name, va="center")
-        for place, (recipe, each) in enumerate(scores):
-            if name not in each.by_object:
+        for place, (recipe, found) in enumerate(scores):
+            if name not in found.by_object:
                 continue
             y += 1
-            value, seeds = 100 * each.by_object[name], each.by_seed[name].values()
+            value, seeds = 100 * found.by_object[name], found.by_seed[name].values()
             low, high = 100 * min(seeds), 100 * max(seeds)
             text = f"{recipe}, {name}: SegF1 {value:.1f} %"
             [bar] = axes.barh(y, value, 0.8, color=colour_of(place))

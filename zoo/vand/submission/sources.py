@@ -61,7 +61,7 @@ class Affine:
     @classmethod
     def of_maps(cls, score_maps: Iterable[np.ndarray]) -> Affine:
         """Return the map of normal images' raw score maps, each (h, w)."""
-        ranges = [(float(each.min()), float(each.max())) for each in score_maps]
+        ranges = [(float(map_.min()), float(map_.max())) for map_ in score_maps]
         if not ranges:
             raise ZooError("no score map of a normal image: nothing to scale by")
         lowest, highest = zip(*ranges, strict=True)
