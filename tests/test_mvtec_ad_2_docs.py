@@ -72,7 +72,7 @@ def test_all_commands_with_a_smaller_model_on_one_object(tmp_path, monkeypatch, 
         recipe=(RECIPE, "quick.yaml"),
     )
     printed = capsys.readouterr().out
-    assert printed.count("is fit: 32 maps and 32 masks of 1 objects") == 2
+    assert printed.count("has no error: 32 maps and 32 masks of 1 objects") == 2
     assert "| quick | patchcore | yes | 1 | 1 |" in printed
 
 
@@ -81,4 +81,4 @@ def test_all_commands_as_they_stand(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     data = write_tiny(tmp_path / "tiny")
     all_commands(tmp_path, monkeypatch, data=("$ZOO_DATA", str(data)))
-    assert capsys.readouterr().out.count("is fit: 96 maps and 96 masks of 3 objects") == 2
+    assert capsys.readouterr().out.count("has no error: 96 maps and 96 masks of 3 objects") == 2

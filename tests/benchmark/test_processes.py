@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from zoo.benchmark.attempt import Attempt
-from zoo.benchmark.bench import Runs, carry_out
+from zoo.benchmark.bench import Runs, run_all
 from zoo.benchmark.executors import Sequential, Setup, choose, visible_devices
 from zoo.benchmark.executors.processes import Processes
 from zoo.utils.errors import ZooError
@@ -68,7 +68,7 @@ def carried_out(fake, folder, kinds, jobs=2, devices=()):
     ]
     stream, runs = io.StringIO(), Runs()
     executor = Processes(fake, jobs, 1, Setup(), devices)
-    carry_out(experiments, GridProgress(len(kinds), stream, n_jobs=jobs), executor, runs)
+    run_all(experiments, GridProgress(len(kinds), stream, n_jobs=jobs), executor, runs)
     return runs, stream.getvalue()
 
 

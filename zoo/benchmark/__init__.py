@@ -1,1 +1,1 @@
-"""Many runs: planned, carried out one by one or in parallel, sealed where that is asked for."""
+"""Many runs: planned, run one by one or in parallel, sealed where that is asked for."""

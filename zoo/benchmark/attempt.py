@@ -1,4 +1,4 @@
-"""One attempt at a run, in whichever process: carried out unless it is finished or somebody's."""
+"""One attempt at a run, in whichever process: made unless it is finished or somebody's."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Attempt:
     accept_old: bool = False
 
     def __call__(self, experiment: Experiment, log: Callable[[str], None]) -> Outcome:
-        """Carry out an experiment unless it is finished; whatever fails becomes the outcome.
+        """Run an experiment unless it is finished; whatever fails becomes the outcome.
 
         Args:
             experiment: What to run.
@@ -68,7 +68,7 @@ class Attempt:
         """
         try:
             with _threads(experiment.threads):
-                return self._carry_out(experiment, log)
+                return self._run(experiment, log)
         except RunIsBusy as error:
             return Outcome("busy", str(error))
         except Exception as error:
@@ -76,7 +76,7 @@ class Attempt:
                 return Outcome("unwritable", reason, traceback.format_exc())
             return failed(experiment, one_line(error), traceback.format_exc())
 
-    def _carry_out(self, experiment: Experiment, log: Callable[[str], None]) -> Outcome:
+    def _run(self, experiment: Experiment, log: Callable[[str], None]) -> Outcome:
         data = open_data(experiment)
         which = identity(experiment, data.fingerprint())
         if done := self._done_before(experiment, which):

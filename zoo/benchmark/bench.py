@@ -22,7 +22,7 @@ class Runs(list[Run]):
     """The runs of a grid that are there now.
 
     Attributes:
-        n_finished: How many of them were carried out now.
+        n_finished: How many of them ran now.
         failed: Label and reason of runs that failed.
         busy: Label and holder of runs that another process is at.
     """
@@ -111,7 +111,7 @@ def bench(
         log("Ctrl-C keeps what is finished, the same command goes on")
         expected = [planned.seconds for planned in todo]
         progress = GridProgress(len(todo), None, debug, chosen.jobs or 1, expected)
-        carry_out([planned.experiment for planned in todo], progress, chosen, runs)
+        run_all([planned.experiment for planned in todo], progress, chosen, runs)
     missing = {label for label, _ in [*runs.failed, *runs.busy]}
     if dry_run:
         missing |= {planned.experiment.label for planned in todo}
@@ -119,10 +119,10 @@ def bench(
     return runs
 
 
-def carry_out(
+def run_all(
     experiments: Sequence[Experiment], progress: GridProgress, executor: Executor, runs: Runs
 ) -> None:
-    """Carry out experiments, and note how they went.
+    """Run experiments, and note how they went.
 
     A run that another process is at is left to it, and looked at once more in the end. Ctrl-C and
     a disk that takes nothing more end the grid.

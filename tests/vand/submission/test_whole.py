@@ -39,7 +39,7 @@ def test_all_real_names_and_counts_pass(root, tmp_path, write_submission, capsys
     folder = write_submission(tmp_path / "entry", expected)
     archive = pack(folder, tmp_path / "entry.tar.gz", "entry")
     assert main(["submit", "--check", str(archive), "--data.root", str(root)]) == 0
-    assert "is fit: 4090 maps and 4090 masks of 8 objects" in capsys.readouterr().out
+    assert "has no error: 4090 maps and 4090 masks of 8 objects" in capsys.readouterr().out
     # Without knowing of the small images every size is wrong, and nothing else is.
     assert main(["submit", "--check", str(archive)]) == 1
     out = capsys.readouterr().out.splitlines()

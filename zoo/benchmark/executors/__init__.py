@@ -1,4 +1,4 @@
-"""Where the runs of a grid are carried out: here, in processes of this machine, or on a cluster.
+"""Where the runs of a grid are computed: here, in processes of this machine, or on a cluster.
 
 Numbers do not depend on it: a run computes with the threads that its hash names, wherever it is.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Executor(Protocol):
-    """Carries out runs.
+    """Computes runs.
 
     Attributes:
         jobs: Runs at a time; None where a cluster decides.
@@ -50,7 +50,7 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class Setup:
-    """How a process behaves that carries out runs for another one.
+    """How a process behaves that computes runs for another one.
 
     Attributes:
         trust: Whether recipes and checkpoints are used unchecked.

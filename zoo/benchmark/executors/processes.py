@@ -176,7 +176,7 @@ def _variables(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def _work(pipe: Connection, setup: Setup) -> None:
-    """Carry out what comes through the pipe; the process itself."""
+    """Run what comes through the pipe; the process itself."""
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
         # Ctrl-C reaches all processes of a terminal's group: only the parent shall hear it.
         if hasattr(os, "setpgrp"):

@@ -81,7 +81,7 @@ def _fit_in_view(
     # Processes that read images for this one would read unnoticed: there are none.
     seen = replace(experiment.with_data(root=str(place / "data"), num_workers=0), folder=folder)
     job = Job(seen, place, hidden.places, point, torch.get_num_threads(), is_trusting())
-    answer = _carry_out(job, log)
+    answer = _run_process(job, log)
     if answer["touched"]:
         raise ZooError(
             f"the sealed process tried to {answer['touched'][0]}: the method or the recipe reaches "
@@ -93,7 +93,7 @@ def _fit_in_view(
     return answer
 
 
-def _carry_out(job: Job, log: Report) -> dict[str, Any]:
+def _run_process(job: Job, log: Report) -> dict[str, Any]:
     """Run the process to its end, pass on its messages, and return its answer."""
     pipe, theirs = _SPAWN.Pipe()
     process = _SPAWN.Process(target=main, args=(theirs, Setup()))
