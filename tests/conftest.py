@@ -175,6 +175,9 @@ def fitted(tmp_path_factory, engine):
     write_object(root, "part")
     seed_everything(0)
     model = ZooPatchcore(
+        weights="random",
+        backbone="resnet10t",  # few operations: a graph of it is made in seconds
+        layers=["layer1", "layer2"],
         image_size=64,
         coreset_sampling_ratio=0.1,
         post_processor=BlobPostProcessor(Quantile()),  # needs no relit images

@@ -25,6 +25,8 @@ RECIPE = {
         "class_path": "ZooPatchcore",
         "init_args": {
             "weights": "random",
+            "backbone": "resnet10t",
+            "layers": ["layer1", "layer2"],
             "image_size": 64,
             "coreset_sampling_ratio": 0.1,
             "post_processor": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,9 @@ from zoo.runs.export import NormalImages
 for _package in ("onnx", "onnxscript", "onnxruntime", "openvino"):
     pytest.importorskip(_package, reason="the extra `export` is not installed")
 
-MODEL = {"weights": "random", "image_size": 64, "coreset_sampling_ratio": 0.1}
+# Few operations: a graph of it is made in seconds.
+NETWORK = {"weights": "random", "backbone": "resnet10t", "layers": ["layer1", "layer2"]}
+MODEL = {**NETWORK, "image_size": 64, "coreset_sampling_ratio": 0.1}
 RECIPE = {
     "model": {"class_path": "ZooPatchcore", "init_args": MODEL},
     "data": {"class_path": "zoo.data.MVTecAD2Layout"},
@@ -85,6 +88,7 @@ def test_images_of_a_person_are_compared(run, graphs, tmp_path, write_image, tex
     assert "2 images" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_images_of_several_shapes_go_through_one_graph_in_tiles(
     tmp_path, monkeypatch, write_image, texture, capsys
 ):
@@ -159,7 +163,10 @@ def test_anomalibs_own_verb_carries_the_calibration_that_holds_now(run, tmp_path
     shutil.copytree(run, copy)
     newer = Calibration(12.5, 3, rule="fixed")
     history.set_calibration(copy, newer)
-    options = [f"--model.{key}={value}" for key, value in MODEL.items()]
+    options = [
+        f"--model.{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in MODEL.items()
+    ]
     words = ["anomalib", "export", "--model", "ZooPatchcore", *options, "--export_type", "onnx"]
     root = ["--export_root", str(tmp_path / "out"), "--default_root_dir", str(tmp_path)]
     assert main([*words, *root, "--ckpt_path", str(copy / "model.ckpt")]) == 0

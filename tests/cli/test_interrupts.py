@@ -126,6 +126,7 @@ def test_a_command_behind_goes_on_where_its_shell_ignores_ctrl_c():
     assert command.returncode == 130
 
 
+@pytest.mark.slow
 def test_a_data_set_that_was_interrupted_is_not_called_finished(tmp_path: Path):
     code = "import sys; from zoo.cli import main; sys.exit(main())"
     words = [sys.executable, "-c", code, "tiny", str(tmp_path / "tiny")]

@@ -17,7 +17,7 @@ from zoo.results.efficiency import operations
 RECIPE = """
 model:
   class_path: ZooPatchcore
-  init_args: {weights: random, image_size: 32, coreset_sampling_ratio: 0.1}
+  init_args: {weights: random, image_size: 32, bank_size: 50}
 data:
   class_path: zoo.data.MVTecAD2Layout
 """
@@ -33,14 +33,19 @@ def run(tmp_path_factory, write_object):
     return root / "runs" / "quick" / "part" / "seed0"
 
 
-def test_a_row_per_run_and_size(run, capsys):
-    words = ("--sizes", "64x48", "128x96", "--passes", "3", "--seconds", "0.2")
+@pytest.mark.parametrize(
+    "sizes",
+    # One size is measured in this process, several each in a new one.
+    [[(64, 48)], pytest.param([(64, 48), (128, 96)], marks=pytest.mark.slow)],
+)
+def test_a_row_per_run_and_size(run, sizes, capsys):
+    words = ["--sizes", *(f"{height}x{width}" for height, width in sizes)]
+    words += ["--passes", "3", "--seconds", "0.2"]
     assert main(["efficiency", str(run.parents[2]), *words]) == 0
     printed = capsys.readouterr()
     assert "at 64x48" in printed.err
     rows = pd.read_csv(io.StringIO(printed.out))
-    assert list(rows["height"]) == [64, 128]
-    assert list(rows["width"]) == [48, 96]
+    assert list(zip(rows["height"], rows["width"], strict=True)) == sizes
     assert set(rows["input_height"]) == set(rows["input_width"]) == {32}
     assert set(rows["object"]) == {"part"}
     assert (rows["passes"] >= 3).all()

@@ -140,9 +140,19 @@ def tried(read, source: object):
 
 
 @given(damages())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_tables_reports_and_submissions_never_crash(sound, tmp_path_factory, capsys, damage):
-    name, number, odd = damage
+    never_crash(sound, tmp_path_factory, capsys, *damage)
+
+
+@pytest.mark.slow
+@given(damages())
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_they_never_crash_on_many_damages(sound, tmp_path_factory, capsys, damage):
+    never_crash(sound, tmp_path_factory, capsys, *damage)
+
+
+def never_crash(sound, tmp_path_factory, capsys, name, number, odd):
     root = Path(shutil.copytree(sound, tmp_path_factory.mktemp("damaged") / "runs"))
     path = root / "quick/gear/seed0" / name
     path.write_text(damaged(path.read_text(), number, odd))

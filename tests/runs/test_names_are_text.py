@@ -7,6 +7,7 @@ import shutil
 
 import pandas as pd
 import pytest
+from run_folders import write_run
 
 from zoo.cli import main
 from zoo.results.rows import read_rows
@@ -16,7 +17,7 @@ NAMES = ["01", "1e3", "no"]
 
 
 def test_names_stay_text_from_the_first_to_the_last_file(
-    recipe, write_object, tmp_path, capsysbinary
+    recipe, write_object, tmp_path, cheap_runs, capsysbinary
 ):
     root, out = tmp_path / "data", tmp_path / "runs"
     write_object(root, NAMES[0])
@@ -35,7 +36,9 @@ def test_names_stay_text_from_the_first_to_the_last_file(
     table = tmp_path / "table.csv"
     table.write_bytes(capsysbinary.readouterr().out)
     assert list(read_rows([table])["object"]) == NAMES
-    assert main(["report", str(out), str(table), "--out", str(tmp_path / "r.html")]) == 0
+    figures = write_run(tmp_path / "figures", "01", 0, 0.5, 0.4)
+    words_of_report = ["report", str(figures), str(table), "--out", str(tmp_path / "r.html")]
+    assert main(words_of_report) == 0
     assert b">01<" in (tmp_path / "r.html").read_bytes()
 
     # The same command finds them finished, and a recorded configuration replays.

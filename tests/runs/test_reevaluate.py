@@ -6,17 +6,27 @@ import json
 import shutil
 
 import pytest
+from small_recipes import PATCHCORE
 
 from zoo import Run
 from zoo.cli import main
 from zoo.utils.errors import ZooError
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, write_object):
+    root = tmp_path_factory.mktemp("reevaluate")
+    write_object(root / "data", "part")
+    (root / "quick.yaml").write_text(PATCHCORE, encoding="utf-8")
+    words = ["--data.root", str(root / "data"), "--out", str(root / "runs"), "--keep", "maps"]
+    assert main(["bench", str(root / "quick.yaml"), *words]) == 0
+    return root / "runs" / "quick" / "part" / "seed0"
+
+
 @pytest.fixture
-def run(recipe, mini, tmp_path):
-    words = ["--data.root", str(mini), "--out", str(tmp_path / "runs"), "--keep", "maps"]
-    assert main(["bench", str(recipe), *words]) == 0
-    return Run(tmp_path / "runs" / "quick" / "part" / "seed0")
+def run(made, tmp_path):
+    """Return a copy of the run that a test may change."""
+    return Run(shutil.copytree(made, tmp_path / "seed0"))
 
 
 def test_the_same_thresholds_give_the_same_metrics(run):

@@ -80,7 +80,9 @@ def whole(tmp_path_factory, write_object):
 
 # Two batches an epoch: interrupted within an epoch, after one, and in the last step.
 @pytest.mark.usefixtures("every_step")
-@pytest.mark.parametrize("step", [2, 3, 6])
+@pytest.mark.parametrize(
+    "step", [2, *(pytest.param(step, marks=pytest.mark.slow) for step in (3, 6))]
+)
 def test_an_interrupted_run_ends_with_the_numbers_of_a_whole_one(
     recipe, whole, tmp_path, monkeypatch, step
 ):

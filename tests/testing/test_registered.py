@@ -14,15 +14,15 @@ QUICK = {
         "data": {"train_batch_size": 1},
     },
 }
-SLOW = {"efficientad"}  # 256 pixels at least
+WITHOUT_A_FIT = ("card", "object names", "components", "post-processor", "pre-processor")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
-        for name in registry.methods()
-    ],
-)
+@pytest.mark.parametrize("name", registry.methods())
+def test_what_the_contract_asks_before_a_fit(name):
+    check_method(name, **QUICK.get(name, {}), only=WITHOUT_A_FIT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", registry.methods())
 def test_the_contract_is_kept(name):
     check_method(name, **QUICK.get(name, {}))

@@ -16,7 +16,12 @@ from zoo.utils.paths import file_sha256
 RECIPE = """
 model:
   class_path: {model}
-  init_args: {{weights: random, image_size: 64, coreset_sampling_ratio: 0.1}}
+  init_args:
+    weights: random
+    backbone: resnet10t
+    layers: [layer1, layer2]
+    image_size: 64
+    coreset_sampling_ratio: 0.1
 data:
   class_path: zoo.data.MVTecAD2Layout
   init_args: {{train_batch_size: 4, eval_batch_size: 4}}
@@ -71,11 +76,10 @@ def verify(capsys, *words) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, write_object):
-    """Return a folder with a data set, and one run of the same recipe sealed and one not."""
+    """Return a folder with a data set, and a sealed run in `runs`."""
     root = tmp_path_factory.mktemp("sealed")
     write_object(root / "data", "part")
     (root / "quick.yaml").write_text(RECIPE.format(model="ZooPatchcore"), encoding="utf-8")
-    assert bench(root / "quick.yaml", root / "data", root / "plain") == 0
     assert bench(root / "quick.yaml", root / "data", root / "runs", "--sealed") == 0
     return root
 
@@ -86,14 +90,20 @@ def run(made, tmp_path):
     return shutil.copytree(made / "runs" / "quick" / "part" / "seed0", tmp_path / "part" / "seed0")
 
 
+@pytest.fixture(scope="module")
+def plain(made):
+    """Return a run of the same recipe that was not sealed."""
+    assert bench(made / "quick.yaml", made / "data", made / "plain") == 0
+    return made / "plain" / "quick" / "part" / "seed0"
+
+
 def read(path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_a_sealed_run_has_the_numbers_of_any_other(made):
-    plain, sealed = (
-        read(made / out / "quick" / "part" / "seed0" / "metrics.json") for out in ("plain", "runs")
-    )
+def test_a_sealed_run_has_the_numbers_of_any_other(made, plain):
+    folders = (plain, made / "runs" / "quick" / "part" / "seed0")
+    plain, sealed = (read(folder / "metrics.json") for folder in folders)
     assert sealed["splits"] == plain["splits"]
     assert sealed["config_hash"] == plain["config_hash"]
     assert sealed["expected_false_alarms"] == plain["expected_false_alarms"]
@@ -218,6 +228,7 @@ def test_a_recipe_that_names_images_of_the_data_set_is_refused(made, tmp_path, c
     assert not list((tmp_path / "out").rglob("metrics.json"))
 
 
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -249,6 +260,7 @@ def test_a_damaged_record_is_one_line(run, capsys):
         assert message in verify(capsys, run)[1]
 
 
+@pytest.mark.slow
 def test_a_method_that_reaches_for_test_images_voids_the_run(made, tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "cheat.py").write_text(CHEAT, encoding="utf-8")

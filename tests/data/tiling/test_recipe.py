@@ -72,7 +72,14 @@ def _train(folder, root, model, tiling):
     return run(planned, fit=fit), models[0]
 
 
-@pytest.mark.parametrize("model", [OURS, ENSEMBLE, STOCK], ids=["registered", "ensemble", "stock"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(OURS, id="registered"),
+        pytest.param(ENSEMBLE, id="ensemble", marks=pytest.mark.slow),
+        pytest.param(STOCK, id="stock", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_in_tiles_is_loaded_in_tiles(mini, tmp_path, model):
     tiling = {"window": 24, "overlap": 0.25, "seams": "hard"}
     made, fitted = _train(tmp_path, mini, copy.deepcopy(model), tiling)

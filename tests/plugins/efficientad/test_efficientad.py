@@ -165,6 +165,7 @@ def test_the_backbones_cells_become_the_teachers(first):
     assert embed(torch.rand(1, 3, side, side)).shape == (1, 8, 16, 16)
 
 
+@pytest.mark.slow
 def test_a_teacher_learns(tmp_path):
     said = []
     recipe = TeacherRecipe(channels=8, image_size=64, steps=20)
@@ -245,6 +246,7 @@ def test_the_learning_rate_drops_once_at_the_end(fitted):
     assert scheduler.get_last_lr() == pytest.approx([1e-5])
 
 
+@pytest.mark.slow
 def test_muon_trains_where_it_is_asked_for(tmp_path, write_object):
     write_object(tmp_path, "part")
     arguments = {"optimizer": "muon", "learning_rate": 0.02, "same_contrast": True}

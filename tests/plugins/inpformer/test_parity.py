@@ -86,6 +86,7 @@ def float64():
     torch.set_default_dtype(torch.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_losses_gradients_and_steps_of_the_optimizer():
     # In float32 a token comes as near to two prototypes as rounding can tell after the first step;

@@ -43,6 +43,7 @@ def test_any_number_of_images(fill, random_images, tmp_path, monkeypatch, option
             np.testing.assert_allclose(found[name], values, atol=1e-4 * values.max())
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_traced_with_its_scales(fill, random_images):
     members = [{"backbone": "resnet10t", "layers": ["layer2"]}] * 2
     model = fill(ZooPatchcore(weights="random", members=members, image_size=64, bank_size=40))

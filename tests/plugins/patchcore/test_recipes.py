@@ -48,6 +48,7 @@ def _trained(recipe, mini, tmp_path):
     return models[0], *(each.predict(image.image_path).anomaly_map for each in predictors)
 
 
+@pytest.mark.slow
 def test_the_embedded_recipe_runs_and_comes_back(mini, tmp_path):
     _, before, after = _trained("patchcore/embedded", mini, tmp_path)
     assert np.array_equal(before, after)

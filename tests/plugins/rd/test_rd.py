@@ -110,6 +110,7 @@ def test_a_teacher_file_of_another_architecture_names_its_keys(tmp_path):
         ZooReverseDistillation(**SMALL, weights=str(path))
 
 
+@pytest.mark.slow
 def test_openvino_gives_the_same_map():
     openvino = pytest.importorskip("openvino")
     model = ZooReverseDistillation(**SMALL).model.eval()

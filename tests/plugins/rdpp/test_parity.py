@@ -92,6 +92,7 @@ def method(monkeypatch):
     return method
 
 
+@pytest.mark.slow
 def test_two_steps_of_two_batches_are_the_references(method):
     method.model.train()
     for index in range(4):

@@ -73,6 +73,7 @@ def test_every_second_batch_of_an_epoch_makes_a_step_and_a_single_one_too(
     assert trainer.global_step == steps
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_with_the_same_noise(mini, tmp_path, monkeypatch):
     whole, _ = fit(mini, tmp_path / "whole")
     real = ReverseDistillationPlusPlus.training_step

@@ -206,7 +206,13 @@ def test_the_post_processor_is_the_shared_one():
     assert isinstance(ZooSuperAD(**TINY).post_processor, BlobPostProcessor)
 
 
-@pytest.mark.parametrize("arguments", [{**TINY, "tile": 48}, CNN], ids=["transformer", "cnn"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param({**TINY, "tile": 48}, id="transformer", marks=pytest.mark.slow),
+        pytest.param(CNN, id="cnn"),
+    ],
+)
 def test_an_exported_model_takes_any_number_of_images(tmp_path, arguments):
     pytest.importorskip("openvino")
     pytest.importorskip("onnxscript")

@@ -199,6 +199,7 @@ def test_a_grid_refuses_as_well(stranger, mini, capsys):
     assert not stranger.exists()
 
 
+@pytest.mark.slow
 def test_an_encoding_that_is_not_the_locales_hides_nothing(tmp_path):
     path = tmp_path / "r.yaml"
     path.write_text("# ö 日本\n" + ENCODER.format("Sequential"), encoding="utf-8")

@@ -23,6 +23,8 @@ model:
   class_path: ZooPatchcore
   init_args:
     weights: random
+    backbone: resnet10t
+    layers: [layer1, layer2]
     image_size: 64
     bank_size: 40
     post_processor:
@@ -94,7 +96,7 @@ def _doors(run: Path, capsys) -> set[str]:
         ("image_size: 64", "image_size: -64", "model.init_args.image_size is -64"),
         ("image_size: 64", "image_size: .nan", ".nan is no finite number"),
         ("bank_size: 40", "bank_size: 40\n    backbone: hf-hub:a/b", "'backbone' stands twice"),
-        ("backbone: tf_efficientnet_lite0", "backbone: hf-hub:a/b", "is an address"),
+        ("backbone: resnet10t", "backbone: hf-hub:a/b", "is an address"),
         ("zoo_plugins.patchcore.ZooPatchcore", "zoo.cli.main", "names 'zoo.cli.main'"),
         ("zoo_plugins.patchcore.ZooPatchcore", "os.system", "names 'os.system' of package 'os'"),
     ],
@@ -118,6 +120,11 @@ def test_another_encoding_hides_nothing(run, capsys):
     (run / "config.yaml").write_bytes(f"# é\n{text}".encode("latin-1"))
     for line in _doors(run, capsys):
         assert "is not UTF-8 (byte 2): save it as UTF-8" in line
+
+
+@pytest.mark.slow
+def test_an_encoding_that_is_not_the_locales_hides_nothing(run):
+    text = (run / "config.yaml").read_text().replace("\n    pre_processor: true\n", POPEN)
     (run / "config.yaml").write_bytes(f"# é\n{text}".encode())
     done = subprocess.run(
         [sys.executable, "-c", "import zoo; zoo.load('run')"],

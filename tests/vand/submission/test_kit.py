@@ -124,6 +124,7 @@ def test_test_evaluates_the_masks_of_the_weights(kit, grid, capsys):
     assert lines[-1] == f"mean of 2 objects: SegF1 {50 * sum(scores):.2f} %"
 
 
+@pytest.mark.slow
 def test_train_makes_the_models_anew(kit, grid):
     """The same recipe, seed and data give the thresholds that the weights came with."""
     assert entry_point(kit, "train", "train", "--data.root", grid.data) == 0
