@@ -2,17 +2,18 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile # a file's tests share what they prepare
+# A file's tests share what they prepare; tests/conftest.py lets the longest files begin.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-all lint format photographs docs clean
 
 demo: $(VENV)/.installed ## install, render a tiny data set, fit six methods, print the table, write a report
 	$(BIN)/zoo demo
 
-test: $(VENV)/.installed-test ## all tests but the slow ones, and the examples of docstrings, in minutes on two cores
+test: $(VENV)/.installed-test ## all tests but the slow ones, and the examples of docstrings, five minutes on two cores
 	$(PYTEST) -m "not slow"
 
-test-all: $(VENV)/.installed-test ## all tests, under an hour on two cores
+test-all: $(VENV)/.installed-test ## all tests, half an hour on two cores
 	$(PYTEST)
 
 lint: $(VENV)/.installed-test

@@ -32,6 +32,13 @@ def _own_cache(tmp_path_factory):
     os.environ["ANOMALIB_ZOO_CACHE"] = str(tmp_path_factory.mktemp("image_cache"))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Let files with slow tests begin, so that no process is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def texture(seed: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
     """Return a smooth random texture, (H, W, 3) uint8."""
     noise = np.random.default_rng(seed).random((*size, 3))
