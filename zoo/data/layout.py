@@ -120,11 +120,6 @@ def fingerprint(root: Path, object_name: str) -> str:
     return hashlib.sha256(repr(prints).encode()).hexdigest()[:16]
 
 
-def n_images(root: Path, object_name: str) -> int:
-    """Return the number of image files of an object, masks included."""
-    return len(files_below(Path(root) / object_name).files)
-
-
 def notices(root: Path, object_name: str) -> list[str]:
     """Return one line for each kind of what has the name of an image and cannot be opened."""
     return notices_of(by_reason(files_below(Path(root) / object_name).odd))

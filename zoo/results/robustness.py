@@ -27,6 +27,7 @@ from zoo.postprocess.finish import finish
 from zoo.postprocess.rules.text import rule_of
 from zoo.predict.scenes import evenly
 from zoo.predict.torch_predictor import TorchPredictor
+from zoo.results.leaderboard import drop
 from zoo.results.style import COLOURS, RC
 from zoo.utils.errors import ZooError
 from zoo.utils.markdown import grid, percent
@@ -144,7 +145,7 @@ def light_rows(
             "family": family,
             "severity": severity,
             "segf1": segf1,
-            "drop": (clean - segf1) / clean if clean and segf1 is not None else None,
+            "drop": drop(clean, segf1),
             "n_images": n_images,
             "seen": " and ".join(seen.get(family, ())),
             "settings_hash": settings_hash,
@@ -227,8 +228,8 @@ def _recipe_table(recipe: str, rows: pd.DataFrame) -> str:
 
 
 def _cell(segf1: float, clean: float) -> str:
-    drop = f" ({percent((clean - segf1) / clean)})" if clean and not pd.isna(clean) else ""
-    return percent(segf1) + drop
+    loss = drop(clean, segf1)
+    return percent(segf1) + ("" if loss is None else f" ({percent(loss)})")
 
 
 @mpl.rc_context(RC | {"font.size": 9})
