@@ -11,7 +11,7 @@ from zoo.runs import calibrations as history
 from zoo.runs import checksums
 from zoo.runs.check import check_run, damage, read_calibration
 from zoo.runs.checksums import verify_all
-from zoo.runs.folder import atomic_folder, write_json
+from zoo.runs.folder import FORMAT_VERSION, atomic_folder, write_json
 from zoo.utils.errors import ZooError
 
 FILES = ("config.yaml", "metrics.json", "cost.json", "calibration.json", "model.ckpt")
@@ -28,7 +28,7 @@ def run(tmp_path):
         write_json(folder / "maps/validation/index.json", [])
         write_json(folder / "cost.json", {"total_s": 1.0})
         Calibration(0.5).save(folder / "calibration.json")
-        facts = {"recipe": "quick", "method": "m", "object": "part", "seed": 0, "format": 1}
+        facts = {"recipe": "quick", "method": "m", "object": "part", "seed": 0, "format": FORMAT_VERSION}
         write_json(folder / "metrics.json", {**facts, "vand4_admissible": "yes", "splits": {}})
     return tmp_path / "run"
 

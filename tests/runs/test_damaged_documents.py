@@ -19,7 +19,7 @@ from zoo.postprocess.calibration import Sweep
 from zoo.predict import ExportMetadata, ImageResize
 from zoo.predict.predictor import Scored
 from zoo.runs.documents import CASES_LIST
-from zoo.runs.folder import write_json
+from zoo.runs.folder import FORMAT_VERSION, write_json
 from zoo.runs.maps import MapWriter
 from zoo.utils.errors import ZooError
 
@@ -34,7 +34,7 @@ CALIBRATION = Calibration(
 )
 DIGEST = "0" * 64
 SEALED = {
-    "format": 1,
+    "format": FORMAT_VERSION,
     "recipe": {"name": "quick", "sha256": DIGEST},
     "guards": {"landlock_abi": 4, "audit_hook": True},
     "refused": [],
@@ -54,7 +54,7 @@ SEALED = {
 def write_run(folder: Path, name: str) -> None:
     folder.mkdir(parents=True)
     figures = {"segf1": 0.5, "precision": 0.5, "n_images": 1, "n_good": 0, "reasons": {"a": "b"}}
-    facts = {"recipe": "quick", "method": "patchcore", "object": name, "seed": 0, "format": 1}
+    facts = {"recipe": "quick", "method": "patchcore", "object": name, "seed": 0, "format": FORMAT_VERSION}
     facts |= {"config_hash": "0", "vand4_admissible": "yes", "command": "c", "zoo_version": "0"}
     facts |= {"data_fingerprint": "0", "splits": dict.fromkeys(SPLITS, figures)}
     facts["expected_false_alarms"] = {"n_images": 2, "n_alarms": 0, "per_1000": 0.0}
