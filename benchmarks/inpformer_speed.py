@@ -167,7 +167,7 @@ def openvino(args: argparse.Namespace) -> list[dict]:
 
 def memory(args: argparse.Namespace) -> list[dict]:
     """Score one large image in tiles, with the network of the recipe inpformer/highres."""
-    from zoo.data.tiling import tiled
+    from zoo.data.tiling.recipe import tiled
     from zoo.postprocess.calibration import Calibration
     from zoo.predict.torch_predictor import TorchPredictor
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from torchvision.transforms.v2 import CenterCrop, Compose, InterpolationMode, Normalize, Resize
 
-from zoo.export.graph import after_resize, calibration_of, export_model, metadata_of
+from zoo.export.graph import after_resize, export_model, metadata_of
 from zoo.methods import BlobPostProcessor
+from zoo.methods.post_processor import calibration_of
 from zoo.utils.errors import ZooError
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 from torchvision.transforms.v2 import Normalize, Resize
 
 from zoo.data import MVTecAD2Layout
-from zoo.data.tiling import Scaled, ScaledPreProcessor
+from zoo.data.tiling.pre_processor import ScaledPreProcessor
+from zoo.data.transforms import Scaled
 from zoo.postprocess import Calibration
 from zoo.predict import TorchPredictor
 from zoo.predict.predictor import Scored

@@ -28,8 +28,9 @@ def run(tmp_path):
         write_json(folder / "maps/validation/index.json", [])
         write_json(folder / "cost.json", {"total_s": 1.0})
         Calibration(0.5).save(folder / "calibration.json")
-        facts = {"recipe": "quick", "method": "m", "object": "part", "seed": 0, "format": FORMAT_VERSION}
-        write_json(folder / "metrics.json", {**facts, "vand4_admissible": "yes", "splits": {}})
+        facts = {"recipe": "quick", "method": "m", "object": "part", "seed": 0}
+        facts |= {"format": FORMAT_VERSION, "vand4_admissible": "yes", "splits": {}}
+        write_json(folder / "metrics.json", facts)
     return tmp_path / "run"
 
 

@@ -54,8 +54,9 @@ SEALED = {
 def write_run(folder: Path, name: str) -> None:
     folder.mkdir(parents=True)
     figures = {"segf1": 0.5, "precision": 0.5, "n_images": 1, "n_good": 0, "reasons": {"a": "b"}}
-    facts = {"recipe": "quick", "method": "patchcore", "object": name, "seed": 0, "format": FORMAT_VERSION}
-    facts |= {"config_hash": "0", "vand4_admissible": "yes", "command": "c", "zoo_version": "0"}
+    facts = {"recipe": "quick", "method": "patchcore", "object": name, "seed": 0}
+    facts |= {"format": FORMAT_VERSION, "config_hash": "0"}
+    facts |= {"vand4_admissible": "yes", "command": "c", "zoo_version": "0"}
     facts |= {"data_fingerprint": "0", "splits": dict.fromkeys(SPLITS, figures)}
     facts["expected_false_alarms"] = {"n_images": 2, "n_alarms": 0, "per_1000": 0.0}
     write_json(folder / "metrics.json", facts)

@@ -15,8 +15,8 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 from zoo.cli.train import as_texts, resolve_recipes
 from zoo.data.anomalib_internals import CustomHelpFormatter, engine_arguments
 from zoo.data.tiling.recipe import Tiling, tiled
-from zoo.export.graph import ONNX_OPTIONS, after_resize, calibration_of, metadata_of
-from zoo.methods.post_processor import BlobPostProcessor
+from zoo.export.graph import ONNX_OPTIONS, after_resize, metadata_of
+from zoo.methods.post_processor import BlobPostProcessor, calibration_of
 from zoo.methods.visualizer import set_scale
 from zoo.predict.graph_files import write_metadata
 from zoo.recipes.experiment import DEFAULT_OUT

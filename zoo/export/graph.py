@@ -7,13 +7,12 @@ input size: images that have several go through it in square tiles.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import PIL.Image
 from anomalib.models import AnomalibModule
 from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transform
@@ -21,8 +20,8 @@ from torchvision.transforms.v2 import Compose, InterpolationMode, Resize, Transf
 from zoo.data.anomalib_internals import get_exportable_transform
 from zoo.data.tiling.grid import Layout
 from zoo.data.transforms import Scaled, leading_resize, pre_processing_of, size_at
-from zoo.export.precision import Precision, convert
-from zoo.methods.post_processor import BlobPostProcessor
+from zoo.export.precision import convert
+from zoo.methods.post_processor import BlobPostProcessor, calibration_of
 from zoo.postprocess.calibration import Calibration
 from zoo.predict.graph_files import ONNX, OPENVINO, write_metadata
 from zoo.predict.metadata import ExportMetadata, ImageResize, KeptAspect, Tiling
@@ -39,19 +38,14 @@ def export_model(
     path: str | Path,
     calibration: Calibration | None = None,
     input_size: tuple[int, int] | None = None,
-    precision: Precision = "fp32",
-    images: Sequence[np.ndarray] | None = None,
 ) -> Path:
-    """Write a fitted model as a graph that carries its calibration.
+    """Write a fitted model as a graph in fp32 that carries its calibration.
 
     Args:
         model: A fitted module.
         path: Where to write, `.onnx` or `.xml` (OpenVINO).
         calibration: Thresholds and blob limits; by default those of the model's post-processor.
-            Those of int8 should be set anew, as `zoo export` does.
         input_size: (h, w) of the input, needed where the model resizes to no fixed size.
-        precision: fp32, fp16 or int8, see `zoo.export.precision`.
-        images: For int8, see `convert`.
 
     Returns:
         The path.
@@ -63,10 +57,10 @@ def export_model(
     if path.suffix not in (ONNX, OPENVINO):
         raise ZooError(f"cannot export to {path}: name a {ONNX} or {OPENVINO} file")
     calibration = calibration or calibration_of(model)
-    metadata = replace(metadata_of(model, calibration, input_size), precision=precision)
+    metadata = metadata_of(model, calibration, input_size)
     with staging_folder(path.parent) as aside:
         source = traced(model, aside / "traced", input_size)
-        convert(source, aside / path.name, precision, images)
+        convert(source, aside / path.name, "fp32")
         write_metadata(aside / path.name, metadata)
         move_graph(aside / path.name, path)
     return path
@@ -90,21 +84,6 @@ def move_graph(made: Path, path: Path) -> None:
     """Move a graph, and its weights first, to its place."""
     for file in sorted(made.parent.glob(f"{made.stem}.*"), key=lambda file: file == made):
         file.replace(path.with_name(file.name))
-
-
-def calibration_of(model: AnomalibModule) -> Calibration:
-    """Return the calibration of a model's post-processor.
-
-    Raises:
-        ZooError: It has none.
-    """
-    post_processor = model.post_processor
-    if not isinstance(post_processor, BlobPostProcessor) or post_processor.calibration is None:
-        raise ZooError(
-            f"{type(model).__name__} is not calibrated, so that its graph could make no mask: "
-            "fit it with zoo train, fit or bench, and give that checkpoint"
-        )
-    return post_processor.calibration
 
 
 def metadata_of(

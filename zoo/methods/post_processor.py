@@ -182,3 +182,18 @@ def _preview(finished: Finished, size: tuple[int, int]) -> np.ndarray:
         if not part.any():  # a blob that is smaller than a pixel of the model
             part.flat[covered[rows, columns].argmax()] = True
     return preview
+
+
+def calibration_of(model: AnomalibModule) -> Calibration:
+    """Return the calibration of a model's post-processor.
+
+    Raises:
+        ZooError: It has none.
+    """
+    post_processor = model.post_processor
+    if not isinstance(post_processor, BlobPostProcessor) or post_processor.calibration is None:
+        raise ZooError(
+            f"{type(model).__name__} is not calibrated, so that its graph could make no mask: "
+            "fit it with zoo train, fit or bench, and give that checkpoint"
+        )
+    return post_processor.calibration

@@ -50,13 +50,6 @@ def post_processor_of(model: AnomalibModule) -> BlobPostProcessor:
     return model.post_processor
 
 
-def calibration_of(model: AnomalibModule) -> Calibration:
-    """Return the calibration of a model that a run fitted or filled."""
-    calibration = post_processor_of(model).calibration
-    assert calibration is not None
-    return calibration
-
-
 def fill(model: AnomalibModule, checkpoint: dict[str, Any]) -> None:
     """Put the numbers of a checkpoint into a model, short of its calibration."""
     if not isinstance(model.post_processor, BlobPostProcessor):  # a stock model's recipe

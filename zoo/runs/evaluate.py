@@ -19,6 +19,7 @@ from zoo.data.masks import looks_inverted
 from zoo.data.sample import Sample
 from zoo.data.splits import VALIDATION
 from zoo.methods.method import score_split
+from zoo.methods.post_processor import calibration_of
 from zoo.metrics import PixelScores, add_splits
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.finish import finish
@@ -27,7 +28,6 @@ from zoo.predict.torch_predictor import score_batch
 from zoo.recipes.experiment import Keep
 from zoo.runs.cases import CaseCollector
 from zoo.runs.check import check_run, read_calibration
-from zoo.runs.checkpoint import calibration_of
 from zoo.runs.checksums import put_file
 from zoo.runs.documents import METRICS, Figures, Metrics
 from zoo.runs.figures import RuleScores, SplitEvaluation

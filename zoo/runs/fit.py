@@ -14,7 +14,7 @@ from zoo.data.datamodule import NativeDataModule
 from zoo.data.known_images import image_digests
 from zoo.data.splits import TRAIN, VALIDATION
 from zoo.methods.method import score_split
-from zoo.methods.post_processor import BlobPostProcessor
+from zoo.methods.post_processor import BlobPostProcessor, calibration_of
 from zoo.metrics import PixelScores, add_splits
 from zoo.postprocess.calibration import NO_THRESHOLD, doubt
 from zoo.postprocess.false_alarms import FalseAlarms, expected_false_alarms
@@ -24,7 +24,6 @@ from zoo.predict.scenes import scenes
 from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.experiment import Keep
 from zoo.runs.cases import CaseCollector
-from zoo.runs.checkpoint import calibration_of
 from zoo.runs.figures import RuleScores
 from zoo.runs.folder import CALIBRATION, CASES, HISTOGRAMS, MODEL, RULE_HISTOGRAMS
 from zoo.runs.maps import MapWriter

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,18 +84,12 @@ class KeepState(Callback):
         point: Where to.
         block_seconds: Between two checkpoints, at least; longer where saving itself takes long.
             `BLOCK_SECONDS` by default. A shorter training leaves none.
-        clock: Seconds that only ever grow.
     """
 
-    def __init__(
-        self,
-        point: ResumePoint,
-        block_seconds: float | None = None,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        self.point, self.clock = point, clock
+    def __init__(self, point: ResumePoint, block_seconds: float | None = None) -> None:
+        self.point = point
         self.block_seconds = BLOCK_SECONDS if block_seconds is None else block_seconds
-        self._begin = self._due = clock()
+        self._begin = self._due = time.perf_counter()
         self._step = 0
         self._states: dict[str, Any] | None = None
 
@@ -110,7 +103,7 @@ class KeepState(Callback):
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Begin to count the time of the first block."""
-        self._begin, self._step = self.clock(), trainer.global_step
+        self._begin, self._step = time.perf_counter(), trainer.global_step
         self._due = self._begin + self.block_seconds
 
     def on_train_batch_start(
@@ -126,12 +119,12 @@ class KeepState(Callback):
     ) -> None:
         """Save if it is time, and if this batch ended in an optimizer step."""
         stepped, self._step = trainer.global_step != self._step, trainer.global_step
-        if stepped and self.clock() >= self._due:
+        if stepped and time.perf_counter() >= self._due:
             self._save(trainer, module)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Save once more: what follows may fail, and training is what took long."""
-        long = self.clock() - self._begin >= self.block_seconds
+        long = time.perf_counter() - self._begin >= self.block_seconds
         if long and trainer.global_step:
             self._save(trainer, module)
 
@@ -140,12 +133,12 @@ class KeepState(Callback):
             return
         if not is_finite(module):  # the next loss will tell
             return
-        begin = self.clock()
+        begin = time.perf_counter()
         # Not `trainer.save_checkpoint`: a transform unknown to anomalib would come back as none.
         checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
         checkpoint.pop("anomalib_pre_processor_config", None)
         self.point.save(checkpoint)
-        now = self.clock()
+        now = time.perf_counter()
         self._due = now + max(self.block_seconds, (now - begin) / _SAVING_SHARE)
 
 

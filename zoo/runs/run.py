@@ -13,6 +13,7 @@ from zoo.data import layout
 from zoo.data.datamodule import MVTecAD2Layout, NativeDataModule
 from zoo.data.splits import TEST_SPLITS
 from zoo.data.stock import adopt
+from zoo.methods.post_processor import calibration_of
 from zoo.metrics import add_splits
 from zoo.postprocess.calibration import Calibration
 from zoo.postprocess.rules import Rule
@@ -21,7 +22,6 @@ from zoo.recipes.experiment import Experiment
 from zoo.recipes.language import dump_header
 from zoo.runs.calibrations import recalibrated
 from zoo.runs.check import check_run, damage, read_calibration
-from zoo.runs.checkpoint import calibration_of
 from zoo.runs.documents import COST, METRICS, Cost, Metrics, read_cost, read_metrics
 from zoo.runs.evaluate import Evaluation, evaluate, measure_cost
 from zoo.runs.fit import fit_and_calibrate

@@ -11,7 +11,8 @@ from anomalib.models import AnomalibModule
 from torch import Tensor
 
 from zoo.data.anomalib_internals import StableAdamW
-from zoo.data.tiling import Scaled, ScaledPreProcessor
+from zoo.data.tiling.pre_processor import ScaledPreProcessor
+from zoo.data.transforms import Scaled
 from zoo.methods.method import whole_image
 from zoo.methods.training import TrainedMethod
 from zoo.utils.errors import ZooError

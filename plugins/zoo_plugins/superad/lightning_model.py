@@ -12,7 +12,9 @@ from anomalib.pre_processing import PreProcessor
 from torch import Tensor
 from torchvision.transforms.v2 import Normalize
 
-from zoo.data.tiling import Layout, Scaled, ScaledPreProcessor, TilingPreProcessor
+from zoo.data.tiling.grid import Layout
+from zoo.data.tiling.pre_processor import ScaledPreProcessor, TilingPreProcessor
+from zoo.data.transforms import Scaled
 from zoo.methods.method import ZooMethod
 from zoo.methods.weights import normalization
 from zoo.utils.errors import ZooError

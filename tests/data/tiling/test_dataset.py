@@ -6,7 +6,10 @@ import torch
 from zoo.data import MVTecAD2Layout
 from zoo.data.anomalib_internals import update_augmentations
 from zoo.data.dataset import TileDataset
-from zoo.data.tiling import Layout, Scaled, Tiling, cut, tiled
+from zoo.data.tiling.grid import Layout
+from zoo.data.tiling.recipe import Tiling, tiled
+from zoo.data.tiling.stitch import cut
+from zoo.data.transforms import Scaled
 from zoo.utils.errors import ZooError
 
 

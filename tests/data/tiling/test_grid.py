@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.data.tiling import Layout
-from zoo.data.tiling.grid import MAX_TILED_PIXELS, scaled_size
+from zoo.data.tiling.grid import MAX_TILED_PIXELS, Layout, scaled_size
 from zoo.utils.errors import ZooError
 
 SIZES = [(2048, 2448), (1056, 4224), (1024, 2232), (1520, 2100), (1900, 1400)]

@@ -9,7 +9,10 @@ from torchvision.transforms.v2 import Normalize
 from torchvision.tv_tensors import Image, Mask
 
 from zoo.data.dataset import NativeBatch
-from zoo.data.tiling import Layout, Scaled, ScaledPreProcessor, Tiling, TilingPreProcessor, tiled
+from zoo.data.tiling.grid import Layout
+from zoo.data.tiling.pre_processor import ScaledPreProcessor, TilingPreProcessor
+from zoo.data.tiling.recipe import Tiling, tiled
+from zoo.data.transforms import Scaled
 from zoo.predict.torch_predictor import predict_batch
 from zoo.utils.errors import ZooError
 

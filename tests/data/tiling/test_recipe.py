@@ -12,7 +12,10 @@ from torchvision.transforms.v2 import CenterCrop, Compose, Normalize, Resize
 
 from zoo.data import MVTecAD2Layout
 from zoo.data.images import read_image
-from zoo.data.tiling import Scaled, ScaledPreProcessor, Tiling, score_in_tiles, tiled, to_scale
+from zoo.data.tiling.pre_processor import ScaledPreProcessor
+from zoo.data.tiling.recipe import Tiling, tiled
+from zoo.data.tiling.stitch import score_in_tiles, to_scale
+from zoo.data.transforms import Scaled
 from zoo.export import export_model
 from zoo.methods.method import score_split, whole_image
 from zoo.postprocess import Calibration

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.data.tiling import SEAMS, Layout, cut, stitch
+from zoo.data.tiling.grid import Layout
+from zoo.data.tiling.stitch import SEAMS, cut, stitch
 from zoo.utils.errors import ZooError
 
 LAYOUTS = [Layout(1024, 102, each) for each in ("spread", "shift", "pad")]

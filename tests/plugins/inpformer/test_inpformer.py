@@ -12,7 +12,7 @@ from zoo_plugins.inpformer.lightning_model import learning_rate_factor
 from zoo_plugins.inpformer.torch_model import coherence_loss
 
 from zoo.data import MVTecAD2Layout
-from zoo.data.tiling import tiled
+from zoo.data.tiling.recipe import tiled
 from zoo.recipes.experiment import load
 from zoo.runs import resume
 from zoo.runs.training import RunEngine

@@ -28,7 +28,7 @@ class Tiling:
         side: Side in pixels that a window has when the network sees it; by default that of the
             square which the method resizes images to, or the window's.
         overlap: Least overlap of neighbours as a share of the window, in [0, 1).
-        remainder: spread, shift or pad, see `zoo.data.tiling.Layout`.
+        remainder: spread, shift or pad, see `zoo.data.tiling.grid.Layout`.
         seams: blend, hard or mean, see `zoo.data.tiling.stitch`.
         multiple: Sides of scaled images, and where tiles start, are multiples of this (pixels); by
             default what the method scales to, or 1.

@@ -73,7 +73,7 @@ _OURS = {
     "zoo.data.transforms",
     "zoo.data.relight",
     "zoo.data.resize",
-    "zoo.data.tiling",
+    "zoo.data.tiling.pre_processor",
     "zoo.methods",
     "zoo.methods.evaluator",
     "zoo.methods.visualizer",
