@@ -2,11 +2,11 @@
 
     python benchmarks/export_table.py --runs DIR... --data DIR --out results/export.csv
 
-Processor time of one thread, one picture at a time, from the picture in memory to its mask, both
+Processor time of one thread, one image at a time, from the image in memory to its mask, both
 sides in turn in one process. Graphs are made where they are missing and taken as they are where
 they were made from this very run; rows of other runs in the file stay. SegF1 is that of
 `metrics.json` for torch, and measured here for fp32 and int8, on one split. What int8 loses is
-counted from fp32, which differs from torch where pictures of several sizes are cut into tiles.
+counted from fp32, which differs from torch where images of several sizes are cut into tiles.
 """
 
 from __future__ import annotations
@@ -67,22 +67,22 @@ def main() -> None:
 
 def _rows(folder: Path, data: Path | None, split: str, passes: int) -> Iterator[dict[str, Any]]:
     facts = check_run(folder)
-    pictures = NormalImages(folder, data)
+    images = NormalImages(folder, data)
     paths = graph_paths(folder / "exported", list(SUFFIXES.values()), PRECISIONS)
-    export_run(folder, paths, pictures, reuse=True, log=lambda text: print(text, flush=True))
-    normal = pictures.for_limits
+    export_run(folder, paths, images, reuse=True, log=lambda text: print(text, flush=True))
+    normal = images.for_limits
     checked = check_graphs(folder, paths, standard_images(normal), {})
-    picture = read_image(normal[0])
+    image = read_image(normal[0])
     detector = load(folder, device="cpu")
-    samples = datamodule_of(pictures.config()).listed(split)
+    samples = datamodule_of(images.config()).listed(split)
     expected = facts["splits"].get(split, {}).get("segf1")
     in_fp32 = {}
     for path, agreement in zip(paths, checked.agreements, strict=True):
         graph = GraphPredictor(path, threads=1)
         timed = compared(
             path.name,
-            lambda graph=graph: graph.predict(picture),
-            lambda: detector.predict(picture),
+            lambda graph=graph: graph.predict(image),
+            lambda: detector.predict(image),
             passes,
             bar=1.0,
         )
@@ -120,10 +120,10 @@ def _verdict(loss: float, n_images: int) -> str:
     return "yes" if loss <= MOST_LOSS else "no"
 
 
-def _segf1(judge: Predictor, samples: Sequence) -> float | None:
+def _segf1(predictor: Predictor, samples: Sequence) -> float | None:
     counts = PixelCounts()
     paths = [sample.image_path for sample in samples]
-    found = counted(judge.predict(paths), len(paths), "pictures of the split")
+    found = counted(predictor.predict(paths), len(paths), "images of the split")
     for sample, prediction in zip(samples, found, strict=True):
         truth = sample.truth(prediction.mask.shape)
         if truth is None:

@@ -151,14 +151,14 @@ def judge(detector: TorchPredictor, root: Path, name: str, splits: list[str]) ->
 
 
 def _judged(detector: TorchPredictor, samples: list[Sample], item_of: dict, unseen: bool) -> Judged:
-    pictures = (read_image(sample.image_path) for sample in samples)
+    images = (read_image(sample.image_path) for sample in samples)
     if unseen:
-        pictures = (
+        images = (
             relight_image(pixels, Light(LEFT_OUT, SEVERITY, index))
-            for index, pixels in enumerate(pictures)
+            for index, pixels in enumerate(images)
         )
     counts, scores, bad = [], [], []
-    for sample, found in zip(samples, detector.predict(pictures), strict=True):
+    for sample, found in zip(samples, detector.predict(images), strict=True):
         truth = sample.truth(found.mask.shape)
         hits = np.count_nonzero(found.mask & truth)
         counts.append((hits, found.mask.sum() - hits, truth.sum() - hits))

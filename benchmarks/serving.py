@@ -1,10 +1,10 @@
-"""Detectors in a server: threads that share one, and its memory over pictures of many sizes.
+"""Detectors in a server: threads that share one, and its memory over images of many sizes.
 
     python benchmarks/serving.py --out results/serving.csv
 
 A PatchCore with a random backbone and a random bank: what is measured does not depend on weights.
-Each row is measured in a process of its own. Memory is what resides after the last picture beyond
-the most that resided while the first tenth of them was judged.
+Each row is measured in a process of its own. Memory is what resides after the last image beyond
+the most that resided while the first tenth of them was predicted.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ def main() -> None:
 def differing_in_threads(runtime: str, folder: str, n_each: int) -> int:
     """Return how many predictions of threads that share a detector are not those of one alone."""
     detector = _detector(runtime, Path(folder))
-    pictures = [_picture(np.random.default_rng(seed), 320) for seed in range(16)]
-    alone = [detector.predict(picture) for picture in pictures]
+    images = [_image(np.random.default_rng(seed), 320) for seed in range(16)]
+    alone = [detector.predict(image) for image in images]
 
     def work(thread: int) -> int:
         differing = 0
         for step in range(n_each):
-            index = (thread * 5 + step) % len(pictures)
-            found, expected = detector.predict(pictures[index]), alone[index]
+            index = (thread * 5 + step) % len(images)
+            found, expected = detector.predict(images[index]), alone[index]
             same = np.array_equal(found.anomaly_map, expected.anomaly_map)
             same &= np.array_equal(found.mask, expected.mask) and found.score == expected.score
             differing += not same
@@ -82,20 +82,20 @@ def differing_in_threads(runtime: str, folder: str, n_each: int) -> int:
         return sum(pool.map(work, range(N_THREADS)))
 
 
-def growth_mb(runtime: str, folder: str, n_pictures: int) -> float:
-    """Return by how much memory grows over pictures of random sizes, in MB."""
+def growth_mb(runtime: str, folder: str, n_images: int) -> float:
+    """Return by how much memory grows over images of random sizes, in MB."""
     detector = _detector(runtime, Path(folder))
     random = np.random.default_rng(0)
     resident, begin = psutil.Process(), 0
-    for index in range(n_pictures):
-        detector.predict(_picture(random))
+    for index in range(n_images):
+        detector.predict(_image(random))
         now = resident.memory_info().rss
-        if index < n_pictures // 10:
+        if index < n_images // 10:
             begin = max(begin, now)
     return (now - begin) / 1e6
 
 
-def _picture(random: np.random.Generator, side: int | None = None) -> np.ndarray:
+def _image(random: np.random.Generator, side: int | None = None) -> np.ndarray:
     height, width = (side, side) if side else random.integers(*_SIDES, 2)
     return random.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
@@ -119,7 +119,7 @@ def _detector(runtime: str, folder: Path) -> Any:
     model.model.collect(torch.rand(4, 3, _SIDE, _SIDE))
     model.model.fit_bank()
     detector = TorchPredictor(model, Calibration(0.0))
-    scores = [detector.score(_picture(np.random.default_rng(seed), 320))[0] for seed in range(4)]
+    scores = [detector.score(_image(np.random.default_rng(seed), 320))[0] for seed in range(4)]
     detector.calibration = Calibration(float(np.quantile(scores, 0.9)))
     if runtime == "torch":
         return detector

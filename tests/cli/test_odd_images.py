@@ -1,4 +1,4 @@
-"""`zoo predict` over a folder of odd files: what can be read is judged, all else is named."""
+"""`zoo predict` over a folder of odd files: what can be read is predicted, all else is named."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def links_to(target: str) -> Callable[[str], object]:
 
 
 def readable(pixels: np.ndarray) -> dict[bytes, Callable[[str], object]]:
-    """Return what writes each image that can be judged, by its name."""
+    """Return what writes each image that can be predicted, by its name."""
     colour, grey = Image.fromarray(pixels), Image.fromarray(pixels[..., 0])
     deep = pixels.astype(np.uint16) * 257
     exif = Image.Exif()
@@ -85,7 +85,7 @@ def readable(pixels: np.ndarray) -> dict[bytes, Callable[[str], object]]:
 
 
 def unreadable(pixels: np.ndarray) -> dict[bytes, Callable[[str], object]]:
-    """Return what writes each thing that cannot be judged, by its name."""
+    """Return what writes each thing that cannot be predicted, by its name."""
     colour = Image.fromarray(pixels)
 
     def holds(data: bytes) -> Callable[[str], object]:
@@ -157,29 +157,29 @@ def test_every_readable_image_is_predicted_and_every_other_named(graph, shots, t
     printed, said = capsys.readouterr()
     lines = records(printed)
     assert lines == records((out / LINES).read_text())
-    judged = {line["path"]: line for line in lines if "mask" in line}
+    predicted = {line["path"]: line for line in lines if "mask" in line}
     errors = {line["path"]: line["error"] for line in lines if "error" in line}
 
     def paths(names) -> set[str]:
         return {os.fsdecode(os.fsencode(shots) + b"/" + name) for name in names}
 
     closed = {str(shots / "closed.png")} & set(errors)
-    assert len(lines) == len(judged) + len(errors) == len(set(judged) | set(errors)) >= 40
-    assert set(judged) == paths(readable(np.zeros((2, 2, 3), np.uint8)))
+    assert len(lines) == len(predicted) + len(errors) == len(set(predicted) | set(errors)) >= 40
+    assert set(predicted) == paths(readable(np.zeros((2, 2, 3), np.uint8)))
     assert set(errors) - closed == paths(unreadable(np.zeros((2, 2, 3), np.uint8)))
     assert all(reason and "\n" not in reason for reason in errors.values())
     assert "failed" in said
 
     # Every result is a file of its own, as large as its image.
     for key in ("mask", "overlay"):
-        results = {line[key] for line in judged.values()}
-        assert len(results) == len(judged)
-        for line in judged.values():
+        results = {line[key] for line in predicted.values()}
+        assert len(results) == len(predicted)
+        for line in predicted.values():
             with Image.open(out / line[key]) as image:
                 if key == "mask":
                     assert image.size == (line["width"], line["height"])
     assert b"no text \xff.png" in (out / BLOBS).read_bytes() or not any(
-        line["blobs"] for path, line in judged.items() if "\udcff" in path
+        line["blobs"] for path, line in predicted.items() if "\udcff" in path
     )
     assert not [path for path in out.rglob("*") if path.is_file() and not path.stat().st_size]
     assert "\x1b" not in said
@@ -187,7 +187,7 @@ def test_every_readable_image_is_predicted_and_every_other_named(graph, shots, t
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp932"])
 def test_no_name_ends_the_command_whatever_the_console(encoding, tmp_path):
-    """The streams of a real process; a judge is not needed to name what cannot be judged."""
+    """The streams of a real process; no model is needed to name what cannot be read."""
     os.mkfifo(os.fsdecode(os.fsencode(tmp_path) + b"/no text \xff.png"))
     (tmp_path / "ö · \U0001f642.heic").touch()
     graph = tmp_path / "none.onnx"

@@ -286,12 +286,12 @@ def test_watching_judges_what_comes_once_it_is_whole(shots, bad, predict, monkey
     new, data = shots / "new.png", bad[1].read_bytes()
     watched(
         monkeypatch,
-        nothing,  # those that were there are judged after this
+        nothing,  # those that were there are predicted after this
         new.touch,
         nothing,
         lambda: new.write_bytes(data[:300]),
         lambda: new.write_bytes(data),
-        nothing,  # judged after this
+        nothing,  # predicted after this
         nothing,
         lambda: shutil.copy(bad[0], new),  # overwritten
         nothing,

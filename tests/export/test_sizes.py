@@ -53,9 +53,9 @@ def test_tiles_are_as_large_as_the_shorter_side(resize, side, unit, overlap):
 @pytest.mark.parametrize("size", [(SIDE, SIDE), (SIDE, 3 * SIDE + 5), (2 * SIDE, SIDE)])
 def test_what_tiles_say_becomes_the_map_of_the_whole_image(size):
     metadata = in_tiles(WHOLE, model_with(Resize(SIDE, antialias=True)))
-    judge = GraphPredictor.from_graph(Graph(grey, (None, 3, SIDE, SIDE), metadata), "a graph")
+    predictor = GraphPredictor.from_graph(Graph(grey, (None, 3, SIDE, SIDE), metadata), "a graph")
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    [found] = judge.score_images([judge.at_model_size(image)])
+    [found] = predictor.score_images([predictor.at_model_size(image)])
     expected = image.astype(np.float32).mean(axis=2) / 255
     np.testing.assert_allclose(found.score_map, expected, atol=1e-6)
     assert found.score == pytest.approx(expected.max(), abs=1e-6)
@@ -82,24 +82,24 @@ def test_a_graph_knows_the_size_that_the_model_gives_an_image(resize):
 def test_an_image_of_another_shape_is_refused_by_name(resize, tmp_path, texture, write_image):
     metadata = metadata_of(model_with(resize), Calibration(0.5), (48, 64))
     metadata = ExportMetadata.from_text(metadata.to_text())
-    judge = GraphPredictor.from_graph(Graph(grey, (None, 3, 48, 64), metadata), "a graph")
+    predictor = GraphPredictor.from_graph(Graph(grey, (None, 3, 48, 64), metadata), "a graph")
     sizes = {"same": (96, 128), "upright": (128, 96), "square": (96, 96), "larger": (480, 640)}
     paths = [write_image(tmp_path / f"{name}.png", texture(0, sizes[name])) for name in sizes]
     errors = []
-    found = judge.predict(paths, on_error=lambda path, error: errors.append(str(error)))
+    found = predictor.predict(paths, on_error=lambda path, error: errors.append(str(error)))
     assert [each.path.stem for each in found] == ["same", "larger"]
     assert [error.partition(":")[0] for error in errors] == [str(paths[1]), str(paths[2])]
     assert "an image of 96x128 px is 48x64 to the model" in errors[0]
     assert "this graph takes 64x48 only: export the run again with --good DIR" in errors[0]
     with pytest.raises(ZooError, match=r"upright\.png: an image of 96x128 px"):
-        judge.predict(paths[1])
+        predictor.predict(paths[1])
 
 
 def test_a_resize_to_one_size_takes_every_shape(texture):
     resize = Resize((48, 64), antialias=True)
     metadata = metadata_of(model_with(resize), Calibration(0.5))
-    judge = GraphPredictor.from_graph(Graph(grey, (None, 3, 48, 64), metadata), "a graph")
-    assert judge.predict(texture(0, (128, 96))).mask.shape == (128, 96)
+    predictor = GraphPredictor.from_graph(Graph(grey, (None, 3, 48, 64), metadata), "a graph")
+    assert predictor.predict(texture(0, (128, 96))).mask.shape == (128, 96)
 
 
 def test_ranges_are_those_of_images_that_fit(tmp_path, texture, write_image):

@@ -1,4 +1,4 @@
-"""A graph whose file or weights are damaged, missing or another one's is not judged with."""
+"""A graph whose file or weights are damaged, missing or another one's predicts nothing."""
 
 from __future__ import annotations
 

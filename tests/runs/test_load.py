@@ -119,11 +119,11 @@ def test_a_loaded_run_gives_the_maps_and_masks_that_the_run_gave(run, no_network
             score_map, score = detector.score(path)
             assert np.array_equal(score_map, saved.read(index)), path
             assert score == saved.entries[index]["score"]
-            judged = finish(saved.read(index), (48, 64), calibration)
+            finished = finish(saved.read(index), (48, 64), calibration)
             prediction = detector.predict(path)
-            assert np.array_equal(prediction.mask, judged.mask)
+            assert np.array_equal(prediction.mask, finished.mask)
             assert np.array_equal(prediction.anomaly_map, to_native(saved.read(index), (48, 64)))
-            assert prediction.blobs == judged.blobs
+            assert prediction.blobs == finished.blobs
     assert any(each.is_anomalous for each in detector.predict(images(run, "test_public")))
 
 

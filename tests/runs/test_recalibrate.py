@@ -1,4 +1,4 @@
-"""Old thresholds are judged by images that they have not seen, whichever folder these lie in."""
+"""Old thresholds are checked with images that they have not seen, whichever folder these lie in."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def old_of(maps, images: str):
     return replace(RULE(maps[:4], "shots"), images=tuple(images))
 
 
-def judged(maps, images: str, old):
+def false_alarms_of(maps, images: str, old):
     """Return the false alarms of the old thresholds among images with these digests."""
     source = CalibrationSource("shots", tuple(sorted(images)), True, tuple(images))
     before, _ = recalibrate(RULE, maps, source, old)
@@ -39,24 +39,24 @@ def judged(maps, images: str, old):
 
 def test_new_images_in_the_same_folder_are_new(maps):
     old = old_of(maps, "abcd")
-    found = judged(maps[4:], "efgh", old)  # as many, as large, of the same name
+    found = false_alarms_of(maps[4:], "efgh", old)  # as many, as large, of the same name
     assert found == count_false_alarms(old, maps[4:], held_out=True)
     assert found.n_alarms == 4
 
 
 def test_the_same_images_are_cross_fitted(maps):
     old = old_of(maps, "abcd")
-    assert judged(maps[:4], "abcd", old) == expected_false_alarms(RULE, maps[:4])
+    assert false_alarms_of(maps[:4], "abcd", old) == expected_false_alarms(RULE, maps[:4])
 
 
 def test_of_both_kinds_the_new_ones_count(maps):
-    found = judged([maps[4], maps[0], maps[5], maps[1]], "eafb", old_of(maps, "abcd"))
+    found = false_alarms_of([maps[4], maps[0], maps[5], maps[1]], "eafb", old_of(maps, "abcd"))
     assert (found.n_images, found.n_alarms, found.held_out) == (2, 2, True)
 
 
 @pytest.mark.parametrize("known", ["", "abcdxyz"])
 def test_thresholds_that_may_have_seen_all_of_them_are_told_as_such(maps, known):
-    found = judged(maps[:4], "abcd", old_of(maps, known))
+    found = false_alarms_of(maps[:4], "abcd", old_of(maps, known))
     assert not found.held_out
     assert found.n_images == 4
 

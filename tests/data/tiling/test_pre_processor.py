@@ -140,7 +140,7 @@ def test_a_checkpoint_brings_everything_back():
 
 
 def test_another_pre_processor_does_not_take_it_silently():
-    """`load_from_checkpoint` without the recipe would otherwise judge whole, unscaled images."""
+    """`load_from_checkpoint` without the recipe would otherwise score whole, unscaled images."""
     config = TilingPreProcessor(Scaled(scale=1.0), Layout(8)).checkpoint_config()
     with pytest.raises(ValueError, match=r"Unsupported transform class: .*TilingPreProcessor"):
         PreProcessor().load_checkpoint_config(config)

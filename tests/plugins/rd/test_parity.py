@@ -51,12 +51,12 @@ def trained(networks):
     """Return teacher and student maps of one step in training, after its backward pass."""
     networks.eval()
     with torch.no_grad():
-        judged = networks["decoder"](networks["bottleneck"](features(3)))
+        decoded = networks["decoder"](networks["bottleneck"](features(3)))
     networks.train()
     rebuilt = networks["decoder"](networks["bottleneck"](features(3)))
     loss = distillation_loss(features(3), rebuilt)
     loss.backward()
-    return judged, rebuilt, loss
+    return decoded, rebuilt, loss
 
 
 def test_parameter_counts_and_shapes_are_the_references():
