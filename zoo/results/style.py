@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from html import escape
@@ -19,7 +20,7 @@ _VARIABLES |= {NORMAL: "normal", DEFECT: "defect"}
 _VARIABLES |= {colour: f"c{index}" for index, colour in enumerate(COLOURS)}
 RC: Any = {  # newer stubs of matplotlib have a type for its keys, older ones have not
     "svg.fonttype": "none",  # text stays text, in the font of the page
-    "svg.hashsalt": "zoo",  # equal ids for equal content, however many charts a page holds
+    "svg.hashsalt": "zoo",  # the same ids each time
     "font.size": 11,
     "axes.labelsize": 11,
     "text.color": INK,
@@ -81,5 +82,8 @@ class Chart:
             text = text.replace(begin, f"{begin}<title>{escape(tooltip)}</title>", 1)
         for colour, name in _VARIABLES.items():
             text = text.replace(colour, f"var(--{name})")
+        # Ids of its own: what lies in a closed part of the page cannot be referred to elsewhere.
+        key = hashlib.sha256(text.encode()).hexdigest()[:8]
+        text = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>c{key}-", text)
         xlink = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
         return f'<svg {box[0]} {xlink} role="img" class="chart">{text}'

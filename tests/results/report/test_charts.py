@@ -89,6 +89,9 @@ def test_a_chart_refers_to_nothing_outside_and_is_the_same_each_time(board):
     outside = r'url\((?!#)|href="(?!#)|<style|font-family|[:"] ?#[0-9a-f]{6}\b'
     assert not re.search(outside, charts[0])
     assert 'role="img"' in charts[0]
+    referred = set(re.findall(r'(?:url\(|href=")#([^")]+)', charts[0]))
+    assert referred <= set(re.findall(r' id="([^"]+)"', charts[0]))
+    assert not referred & set(re.findall(r' id="([^"]+)"', drops("Drops", board)))
 
 
 def test_colours_are_those_of_the_page():
