@@ -16,6 +16,7 @@ from zoo.cli.train import as_texts, resolve_recipes
 from zoo.data.anomalib_internals import CustomHelpFormatter, engine_arguments
 from zoo.data.tiling.recipe import Tiling, tiled
 from zoo.export.graph import ONNX_OPTIONS, after_resize, metadata_of
+from zoo.methods.guided_filter import GuidedFilter, filtered
 from zoo.methods.post_processor import BlobPostProcessor, calibration_of
 from zoo.methods.visualizer import set_scale
 from zoo.predict.graph_files import write_metadata
@@ -97,6 +98,7 @@ class VerbCLI(AnomalibCLI):
     def _add_default_arguments_to_parser(parser: ArgumentParser) -> None:
         parser.add_argument("--seed_everything", type=bool | int, default=DEFAULT_SEED)
         parser.add_argument("--tiling", type=Tiling | None, default=None)
+        parser.add_argument("--guided_filter", type=GuidedFilter | None, default=None)
 
     @property
     def settings(self) -> Namespace:
@@ -116,7 +118,7 @@ class VerbCLI(AnomalibCLI):
     def instantiate_classes(self) -> None:
         """Build what the configuration names."""
         super().instantiate_classes()
-        tiled(self.model, self.settings.get("tiling"))
+        filtered(tiled(self.model, self.settings.get("tiling")), self.settings.get("guided_filter"))
         set_scale(self.model)
         if checkpoint := self.settings.get("ckpt_path"):
             check_checkpoint(checkpoint, self.model.checkpoint_safe_globals())

@@ -17,6 +17,7 @@ from lightning.pytorch.cli import LightningCLI, instantiate_class
 
 from zoo.data.listing import object_name
 from zoo.data.tiling.recipe import tiled
+from zoo.methods.guided_filter import filtered
 from zoo.methods.visualizer import set_scale
 from zoo.recipes.files import find_recipe, run_folder
 from zoo.recipes.language import (
@@ -55,6 +56,7 @@ class Experiment:
         data: The datamodule and its arguments.
         trainer: Arguments of the lightning trainer.
         tiling: Windows of native images that the network sees one by one, if any.
+        guided_filter: Filter by which score maps follow the edges of images, if any.
         optimizer: Instead of the method's own, if any.
         lr_scheduler: The same.
         ckpt_path: Checkpoint that the fit goes on from, if any.
@@ -76,6 +78,7 @@ class Experiment:
     folder: Path
     trainer: dict[str, Any] = field(default_factory=dict)
     tiling: dict[str, Any] | None = None
+    guided_filter: dict[str, Any] | None = None
     optimizer: Section | None = None
     lr_scheduler: Section | None = None
     ckpt_path: str | None = None
@@ -114,6 +117,7 @@ class Experiment:
             "data": self.data,
             "trainer": self.trainer,
             "tiling": self.tiling,
+            "guided_filter": self.guided_filter,
             "optimizer": self.optimizer,
             "lr_scheduler": self.lr_scheduler,
             "ckpt_path": self.ckpt_path,
@@ -141,7 +145,7 @@ class Experiment:
             made = parser.instantiate_classes(parser.parse_object(config))
             model = made["model"]
             _set_optimizer(model, made)
-        tiled(model, made.get("tiling"))
+        filtered(tiled(model, made.get("tiling")), made.get("guided_filter"))
         set_scale(model)
         if self.ckpt_path:
             check_checkpoint(self.ckpt_path, model.checkpoint_safe_globals())
@@ -249,7 +253,7 @@ def experiment(
     parser = experiment_parser(typed)
     kept = {
         key: settings[key]
-        for key in (*_CLASSES, "trainer", "tiling", "ckpt_path", "seed_everything")
+        for key in (*_CLASSES, "trainer", "tiling", "guided_filter", "ckpt_path", "seed_everything")
         if key in settings
     }
     plain = parse_yaml(parser.dump(Namespace(kept), skip_none=True, skip_validation=True), "it")

@@ -23,6 +23,7 @@ import zoo.methods.post_processor
 import zoo.methods.weights  # noqa: F401 - and this registers the embedded backbone with timm
 from zoo import __version__
 from zoo.data.tiling.recipe import Tiling
+from zoo.methods.guided_filter import GuidedFilter
 from zoo.methods.registry import load_all
 from zoo.recipes.numbers import check_numbers
 from zoo.recipes.parse_errors import readable
@@ -86,6 +87,12 @@ def add_settings(parser: Parser) -> None:
         type=Tiling | None,
         default=None,
         help="Windows of native images that the network sees one by one, such as window: 1024.",
+    )
+    parser.add_argument(
+        "--guided_filter",
+        type=GuidedFilter | None,
+        default=None,
+        help="Let score maps follow the edges of images, such as radius: 0.04.",
     )
     by_itself: dict[str, Any] = {"instantiate": False, "fail_untyped": False}
     parser.add_class_arguments(Trainer, "trainer", sub_configs=True, **by_itself)

@@ -13,6 +13,7 @@ from jsonargparse import ArgumentError
 
 from zoo import __version__
 from zoo.data.tiling.recipe import tiled
+from zoo.methods.guided_filter import filtered
 from zoo.predict.torch_predictor import TorchPredictor
 from zoo.recipes.language import Section, build_section, import_methods
 from zoo.recipes.numbers import check_numbers
@@ -50,9 +51,8 @@ def rebuild(
     """Return the fitted model of a folder whose `metrics` may not be written yet; see `load`."""
     config = read_config(folder, trust)
     with _rebuilding(folder, metrics), trusting(trust):
-        model = tiled(
-            build_section(AnomalibModule, "model", _lean(config["model"])), config.get("tiling")
-        )
+        model = build_section(AnomalibModule, "model", _lean(config["model"]))
+        filtered(tiled(model, config.get("tiling")), config.get("guided_filter"))
     checkpoint = read_checkpoint(folder / MODEL, model)
     with _rebuilding(folder, metrics):
         fill(model, checkpoint)

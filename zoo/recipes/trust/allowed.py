@@ -66,6 +66,7 @@ _PUBLIC = {
     ),
     "torchvision.transforms.v2": _Public(_MODULE, without="Lambda"),
     "zoo.data.tiling.recipe": _Public("builtins.object", named="Tiling"),
+    "zoo.methods.guided_filter": _Public("builtins.object", named="GuidedFilter"),
 }
 # Modules of the zoo that hold parts of recipes.
 _OURS = {

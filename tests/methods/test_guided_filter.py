@@ -1,0 +1,107 @@
+"""The guided filter: the paper's equations, linear in the map, and the same in exported graphs."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from anomalib.data import InferenceBatch
+from anomalib.pre_processing import PreProcessor
+from torch import nn
+from torchvision.transforms.v2 import Compose, Normalize, Resize
+
+from zoo.methods.guided_filter import GuidedFilter, filtered
+from zoo.utils.errors import ZooError
+
+MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+def _draw(*shape, seed=0):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _plain(score_map, grey, radius, eps):
+    """Equations 5, 6 and 8 with OpenCV's box filter, in float64, away from the borders."""
+    side = (2 * radius + 1, 2 * radius + 1)
+
+    def box(values):
+        return cv2.blur(values, side)
+
+    p, guide = score_map.astype(np.float64), grey.astype(np.float64)
+    slope = (box(guide * p) - box(guide) * box(p)) / (box(guide**2) - box(guide) ** 2 + eps)
+    offset = box(p) - slope * box(guide)
+    return box(slope) * guide + box(offset)
+
+
+@pytest.mark.parametrize(("height", "width", "share"), [(60, 80, 0.05), (64, 64, 0.1)])
+def test_it_is_the_filter_of_the_paper(height, width, share):
+    score_map, image = 30 + _draw(1, 1, height, width), _draw(1, 3, height, width, seed=1)
+    found = GuidedFilter(share, 0.01)(score_map, image)[0, 0].numpy()
+    radius = round(share * min(height, width))
+    expected = _plain(score_map[0, 0].numpy(), image[0].mean(0).numpy(), radius, 0.01)
+    inside = (slice(2 * radius, -2 * radius),) * 2
+    np.testing.assert_allclose(found[inside], expected[inside], atol=1e-4)
+
+
+def test_edges_of_the_map_follow_edges_of_the_image():
+    image = torch.zeros(1, 3, 64, 64)
+    image[..., 32:] = 0.8
+    step = torch.sigmoid((torch.arange(64) - 32.0) / 4).expand(1, 1, 64, 64)  # a blurred edge
+    found = GuidedFilter(0.1, 0.001)(step, image)[0, 0, 32]
+    jump = (found[33] - found[31]).item()
+    assert jump > 3 * (step[0, 0, 32, 33] - step[0, 0, 32, 31]).item()
+
+
+def test_it_is_linear_in_the_map_and_each_image_is_by_itself():
+    maps, images = _draw(3, 1, 40, 50), _draw(3, 3, 40, 50, seed=2)
+    both = GuidedFilter()(maps, images)
+    torch.testing.assert_close(
+        GuidedFilter()(7 * maps + 100, images), 7 * both + 100, rtol=1e-5, atol=1e-4
+    )
+    torch.testing.assert_close(GuidedFilter()(maps[1:2], images[1:2]), both[1:2])
+
+
+def test_a_flat_image_gives_means_and_a_map_of_another_size_keeps_it():
+    maps = _draw(1, 1, 20, 30)
+    found = GuidedFilter(0.1)(maps, torch.full((1, 3, 80, 120), 0.5))
+    assert found.shape == maps.shape
+    assert found.std() < maps.std() / 3
+    assert found.mean().item() == pytest.approx(maps.mean().item(), abs=0.02)
+
+
+@pytest.mark.parametrize("numbers", [{"radius": 0}, {"radius": 0.6}, {"eps": 0}])
+def test_numbers_out_of_range_are_refused(numbers):
+    with pytest.raises(ZooError, match=str(next(iter(numbers.values())))):
+        GuidedFilter(**numbers)
+
+
+class _Network(nn.Module):
+    """Gives the red channel as the map."""
+
+    def forward(self, images):
+        return InferenceBatch(anomaly_map=images[:, :1], pred_score=images.amax((1, 2, 3)))
+
+
+class _Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.model = _Network()
+        self.pre_processor = PreProcessor(Compose([Resize((32, 32)), Normalize(MEAN, STD)]))
+
+    def forward(self, images):
+        return self.model(images)
+
+
+def test_a_model_is_filtered_by_its_images_before_they_were_normalised():
+    images = _draw(2, 3, 32, 32)
+    normalised = Normalize(MEAN, STD)(images)
+    model = filtered(_Model().eval(), {"radius": 0.1})
+    found = model(normalised)
+    expected = GuidedFilter(0.1)(normalised[:, :1], images)
+    torch.testing.assert_close(found.anomaly_map, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.pred_score, normalised.amax((1, 2, 3)))
+    torch.testing.assert_close(model.train()(normalised).anomaly_map, normalised[:, :1])
+
+
+def test_without_the_section_a_model_stays_as_it_is():
+    images = _draw(1, 3, 32, 32)
+    assert torch.equal(filtered(_Model().eval(), None)(images).anomaly_map, images[:, :1])
