@@ -9,6 +9,7 @@ from anomalib.pre_processing import PreProcessor
 from torch import nn
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
+import zoo
 from zoo.methods.guided_filter import GuidedFilter, filtered
 from zoo.utils.errors import ZooError
 
@@ -105,3 +106,21 @@ def test_a_model_is_filtered_by_its_images_before_they_were_normalised():
 def test_without_the_section_a_model_stays_as_it_is():
     images = _draw(1, 3, 32, 32)
     assert torch.equal(filtered(_Model().eval(), None)(images).anomaly_map, images[:, :1])
+
+
+@pytest.mark.slow
+def test_runs_their_models_and_their_graphs_are_filtered(mini, recipe, tmp_path):
+    plain = recipe.read_text("utf-8")
+    scores = {}
+    for name, section in (("plain", ""), ("filtered", "guided_filter: {radius: 0.1}\n")):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(plain + section, "utf-8")
+        [run] = zoo.bench([str(path)], mini, out=tmp_path / "runs", splits=["test_public"])
+        predictor = zoo.load(run.folder)
+        image = next((mini / "part").glob("test_public/bad/*.png"))
+        scores[name] = predictor.score(image)[0]
+        if section:
+            [file] = run.export(out=tmp_path / "graphs")
+            graph = zoo.load(file)
+            np.testing.assert_allclose(graph.score(image)[0], scores[name], atol=1e-3)
+    assert not np.allclose(scores["plain"], scores["filtered"], atol=1e-2)
