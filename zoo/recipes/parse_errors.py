@@ -72,12 +72,12 @@ def readable(error: Exception, parser: ArgumentParser | None) -> str:
 
 
 def _raised_by_constructor(text: str) -> str:
-    """Return what a constructor said; the parser lists it among the types that did not match."""
+    """Return the message of a constructor; the parser lists it among the types that did not match."""
     if "Errors:" not in text or "Given value: Namespace(" not in text:
         return ""
     tries = re.findall(r"^ *- (.*(?:\n(?! *- | *Given ).*)*)", text, re.M)
-    said = [one for one in tries if not one.startswith(("Expected a", "Problem with"))]
-    return " ".join(said[-1].split()) if said else ""
+    messages = [one for one in tries if not one.startswith(("Expected a", "Problem with"))]
+    return " ".join(messages[-1].split()) if messages else ""
 
 
 def _options(parser: ArgumentParser | None) -> list[str]:
