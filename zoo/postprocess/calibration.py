@@ -29,7 +29,7 @@ from zoo.utils.schema import (
 )
 
 FORMAT_VERSION = 3
-REMEDY = "copy it again, or `zoo calibrate RUN --rule RULE` makes a new one"
+REPAIR = "copy it again, or `zoo calibrate RUN --rule RULE` makes a new one"
 _LARGEST = float(np.finfo(np.float32).max)  # of a score
 _TINY = float(np.finfo(np.float32).tiny)  # smaller numbers are what is left of zero
 _EQUAL = 1e-6  # of the largest score: what float32 and resizing make of equal ones
@@ -123,14 +123,14 @@ class Calibration:
 
     @classmethod
     def from_dict(
-        cls, data: Any, source: object = "the calibration", remedy: str = "calibrate again"
+        cls, data: Any, source: object = "the calibration", repair: str = "calibrate again"
     ) -> Calibration:
         """Rebuild a calibration from what `to_dict` gave; unknown keys are ignored.
 
         Args:
             data: Plain data.
             source: Where it comes from, for the error.
-            remedy: How to repair it, for the error.
+            repair: How to repair it, for the error.
 
         Raises:
             ZooError: Another version of this format wrote it, or a value is out of its range.
@@ -141,11 +141,11 @@ class Calibration:
                 f"{source}: calibration of format {version}, this version reads {FORMAT_VERSION}: "
                 "calibrate again"
             )
-        made = validated(cls, data, source, remedy)
+        made = validated(cls, data, source, repair)
         for low, high in (("threshold", "seed_threshold"), ("normal_min", "normal_max")):
             least, value = getattr(made, low), getattr(made, high)
             if value is not None and value < least:
-                raise ZooError(f"{source}: {high} is {value}, less than {low} ({least}): {remedy}")
+                raise ZooError(f"{source}: {high} is {value}, less than {low} ({least}): {repair}")
         return made
 
     def save(self, path: Path) -> None:
@@ -163,7 +163,7 @@ class Calibration:
         Raises:
             ZooError: The file cannot be read, see `from_dict`.
         """
-        return cls.from_dict(read_json(path, REMEDY), path, REMEDY)
+        return cls.from_dict(read_json(path, REPAIR), path, REPAIR)
 
     def with_image_threshold(self, scores: Sequence[float]) -> Calibration:
         """Return the calibration with the largest of the normal images' own scores as threshold.

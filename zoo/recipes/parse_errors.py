@@ -72,7 +72,7 @@ def readable(error: Exception, parser: ArgumentParser | None) -> str:
 
 
 def _raised_by_constructor(text: str) -> str:
-    """Return the message of a constructor; the parser lists it among the types that did not match."""
+    """Return a constructor's message, which the parser lists among types that did not match."""
     if "Errors:" not in text or "Given value: Namespace(" not in text:
         return ""
     tries = re.findall(r"^ *- (.*(?:\n(?! *- | *Given ).*)*)", text, re.M)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo import __version__
-from zoo.postprocess.calibration import REMEDY as CALIBRATION_REPAIR
+from zoo.postprocess.calibration import REPAIR as CALIBRATION_REPAIR
 from zoo.postprocess.calibration import Calibration
 from zoo.runs.checksums import CHECKSUMS, has_checksums, verify, verify_all
 from zoo.runs.documents import (
