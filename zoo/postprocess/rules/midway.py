@@ -77,10 +77,11 @@ class Adaptive(Midway):
     Under another lamp the scores of whole images move, and a threshold from the training light
     marks half of them. Taking each image's own median off its map corrects that at a small price
     where the light never changes; where light also stretches the scores, dividing by the spread
-    corrects more. Where light moves the median alone, nothing must be taken off: defects would sink below
-    the threshold. The measure is the excess: how many times more pixels of relit normal images than
-    of clean ones exceed the clean .998 quantile. A light that changes nothing gives 1. No label is
-    looked at. Its limits were chosen on test_public by `benchmarks/calibration_study.py`.
+    corrects more. Where light moves the median alone, nothing must be taken off: defects would sink
+    below the threshold. The measure is the excess: how many times more pixels of relit normal
+    images than of clean ones exceed the clean .998 quantile. A light that changes nothing gives 1.
+    No label is looked at. Its limits were chosen on test_public by
+    `benchmarks/calibration_study.py`.
 
     Attributes:
         much: If the excess after taking off the median is greater, spreads are divided away too.
