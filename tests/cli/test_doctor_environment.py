@@ -21,7 +21,7 @@ def test_doctor_looks_at_the_environment():
 
 def test_doctor_tells_a_version_that_does_not_fit(monkeypatch):
     monkeypatch.setattr(doctor, "PACKAGES", ("pytest", "no-such-package"))
-    monkeypatch.setattr(doctor, "_requirements", lambda: {"pytest": SpecifierSet("<2")})
+    monkeypatch.setattr(doctor, "requirements", lambda: {"pytest": SpecifierSet("<2")})
     checks = environment("check_versions")
     assert not checks["pytest"].ok
     assert checks["pytest"].detail == f"{pytest.__version__}; pip install 'pytest<2'"

@@ -18,7 +18,7 @@ START = """
 import os, signal, subprocess, sys, time
 import zoo.cli.dispatch as dispatch, zoo.cli.interrupts as interrupts
 
-interrupts._GRACE_SECONDS = 0.3
+interrupts.GRACE_SECONDS = 0.3
 
 
 def ready(*words):
@@ -27,7 +27,7 @@ def ready(*words):
 
 {body}
 
-dispatch._dispatch = verb
+dispatch.dispatch = verb
 sys.argv = ["zoo", "list"]
 sys.exit(dispatch.main())
 """

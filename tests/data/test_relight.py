@@ -75,13 +75,13 @@ def test_no_global_generator_and_no_input_is_touched(images):
     assert torch.equal(images, before)
 
 
-@pytest.mark.parametrize("lamp", EVERY, ids=lambda lamp: f"{lamp.family}-{lamp.severity}")
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 1), (33, 50), (40, 160)])
-def test_every_size_keeps_shape_type_and_range(lamp, size):
+def test_every_size_keeps_shape_type_and_range(size):
     images = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
-    relit = relight(images, lamp)
-    assert (relit.shape, relit.dtype) == (images.shape, torch.float32)
-    assert 0 <= relit.min() <= relit.max() <= 1
+    for lamp in EVERY:
+        relit = relight(images, lamp)
+        assert (relit.shape, relit.dtype) == (images.shape, torch.float32), lamp
+        assert 0 <= relit.min() <= relit.max() <= 1, lamp
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])

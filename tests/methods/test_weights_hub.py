@@ -41,7 +41,7 @@ def test_a_hub_that_breaks_off_is_one_line(monkeypatch):
     def broken(*args, **kwargs):
         raise OSError("cut off\nin the middle")
 
-    monkeypatch.setattr(weights, "_answers", lambda address: True)
+    monkeypatch.setattr(weights, "answers", lambda address: True)
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *args: None)
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", broken)
     with pytest.raises(ZooError, match="did not arrive: cut off in the middle"):

@@ -210,7 +210,6 @@ def test_scores_that_are_not_finite_are_blamed_on_their_image(predictor, folder,
 
 
 def test_methods_without_a_resize_take_several_sizes_in_one_batch(fitted, folder, monkeypatch):
-    predictor = TorchPredictor(fitted.model, Calibration(threshold=0.5))
     seen = []
 
     def echo(batch, *args):
@@ -221,7 +220,7 @@ def test_methods_without_a_resize_take_several_sizes_in_one_batch(fitted, folder
 
     monkeypatch.setitem(fitted.model._modules, "pre_processor", None)
     monkeypatch.setattr(fitted.model, "test_step", echo)
-    monkeypatch.setattr(predictor, "_resize", None)
+    predictor = TorchPredictor(fitted.model, Calibration(threshold=0.5))
     found = list(predictor.predict([folder[1], folder[4], folder[0]], batch_size=3))
     assert seen == [(2, 3, 48, 64), (1, 3, 37, 53)]
     for each in found:

@@ -65,7 +65,7 @@ def test_the_defaults_are_the_sizes_and_the_care_of_the_issue(run, monkeypatch, 
         asked.append((size, passes, seconds))
         return {"size": size}
 
-    monkeypatch.setattr("zoo.cli.efficiency._measured", measured)
+    monkeypatch.setattr("zoo.cli.efficiency.measured", measured)
     assert main(["efficiency", str(run)]) == 0
     assert asked == [(size, 20, 30.0) for size in ((256, 256), (512, 512), (1024, 1224))]
 

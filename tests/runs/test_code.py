@@ -179,8 +179,8 @@ def test_another_version_of_a_library_is_another_run(monkeypatch, package):
 def test_a_bundled_method_counts_with_what_it_shares_alone():
     from zoo_plugins.rdpp import lightning_model
 
-    home = code._home("zoo_plugins")
-    own = code._files_of_package(home, [Path(lightning_model.__file__)])
+    home = code.package_root("zoo_plugins")
+    own = code.files_of_package(home, [Path(lightning_model.__file__)])
     folders = {path.relative_to(home).parts[0] for path in own}
     assert {"rdpp", "_distillation"} <= folders
     assert "patchcore" not in folders

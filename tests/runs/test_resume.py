@@ -40,7 +40,7 @@ def recipe(tmp_path):
 @pytest.fixture
 def every_step(monkeypatch):
     monkeypatch.setattr(resume_module, "BLOCK_SECONDS", 0.0)
-    monkeypatch.setattr(resume_module, "_SAVING_SHARE", 1e9)
+    monkeypatch.setattr(resume_module, "SAVING_SHARE", 1e9)
 
 
 def bench(recipe, root, out):
@@ -109,7 +109,7 @@ def test_what_fails_after_the_training_does_not_cost_the_training(
     recipe, mini, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr("zoo.runs.fit._calibrate", lambda *args: 1 / 0)
+        patch.setattr("zoo.runs.fit.calibrate", lambda *args: 1 / 0)
         assert bench(recipe, mini, tmp_path / "runs") == 1
     steps = interrupt_at(monkeypatch, None)
     assert bench(recipe, mini, tmp_path / "runs") == 0
@@ -182,7 +182,7 @@ def test_a_killed_process_goes_on(recipe, whole, tmp_path):
     out = tmp_path / "runs"
     setup = (
         "from zoo.runs import resume; "
-        "resume.BLOCK_SECONDS, resume._SAVING_SHARE = 0.0, 1e9; "
+        "resume.BLOCK_SECONDS, resume.SAVING_SHARE = 0.0, 1e9; "
         "from anomalib.models import Stfpm; real = Stfpm.training_step; import time; "
         "Stfpm.training_step = lambda *a, **k: (time.sleep(1), real(*a, **k))[1]; "
         "from zoo.cli import main; import sys; sys.exit(main(sys.argv[1:]))"

@@ -7,7 +7,6 @@ import shutil
 import pytest
 
 from zoo.cli import main
-from zoo.cli import reproduce as verb
 from zoo.vand.submission import expected
 
 
@@ -36,7 +35,7 @@ def packed(monkeypatch):
         archive.write_bytes(b"archive")
         return 0
 
-    monkeypatch.setattr(verb, "_pack", pack)
+    monkeypatch.setattr("zoo.cli.submit.hand_in", pack)
     return calls
 
 
@@ -50,7 +49,7 @@ def test_images_and_gb_come_first_then_runs_and_archive(data, tmp_path, packed, 
     for name in ("first", "second"):
         folder = out / "patchcore-mvtec_ad_2_paper" / name / "seed0"
         assert '"rule": "MeanStd"' in (folder / "calibration.json").read_text()
-    assert packed == [(out / "patchcore-mvtec_ad_2_paper", data)]
+    assert packed == [([out / "patchcore-mvtec_ad_2_paper"], data)]
     code, printed = reproduce(capsys, "patchcore", "--data.root", data, "--out", out)
     assert code == 1
     assert "patchcore-mvtec_ad_2_paper.tar.gz exists: move it" in printed

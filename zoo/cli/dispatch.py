@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with interruptible(is_whole_process=argv is None) as is_interrupted:
         try:
             with trusting(trust):
-                return _dispatch(words, debug)
+                return dispatch(words, debug)
         except BaseException as error:
             if debug:
                 raise
@@ -107,7 +107,8 @@ def _told(error: Exception) -> int:
     return 1
 
 
-def _dispatch(words: list[str], debug: bool) -> int:
+def dispatch(words: list[str], debug: bool) -> int:
+    """Carry out the verb that words begin with, and return the exit code."""
     verb = words[0] if words else "--help"
     if verb in {"-h", "--help"}:
         print(_help())

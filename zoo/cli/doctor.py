@@ -113,7 +113,7 @@ def check_zoo(args: argparse.Namespace) -> Iterator[Check]:
 
 def check_versions(args: argparse.Namespace) -> Iterator[Check]:
     """Check that what we build upon is installed in the versions that we ask for."""
-    wanted, installed = _requirements(), _installed()
+    wanted, installed = requirements(), _installed()
     for name in PACKAGES:
         version = metadata.version(name) if name in installed else None
         fits = version and (name not in wanted or wanted[name].contains(version, prereleases=True))
@@ -129,7 +129,7 @@ def _installed() -> set[str]:
     return {dist.name for dist in metadata.distributions() if dist.name}
 
 
-def _requirements() -> dict:
+def requirements() -> dict:
     """Return the version ranges that the installed distribution asks for, by package."""
     from packaging.requirements import Requirement
 

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         log(f"{folder} at {size[0]}x{size[1]}")
         words = (folder, size, args.passes, args.seconds, args.device)
         try:
-            rows.append(_measured(words, alone=len(found) * len(sizes) > 1))
+            rows.append(measured(words, alone=len(found) * len(sizes) > 1))
         except ZooError as error:  # the other rows are worth having
             log(f"left out: {error}")
             failed += 1
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _measured(words: tuple, alone: bool) -> dict[str, Any]:
+def measured(words: tuple, alone: bool) -> dict[str, Any]:
     """Return one row; alone in a new process, where nothing that was measured before counts."""
     if not alone:
         return _row(words)

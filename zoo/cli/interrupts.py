@@ -12,7 +12,7 @@ from types import FrameType
 
 INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
 MESSAGE = "\nzoo: interrupted; what was finished is kept"
-_GRACE_SECONDS = 8.0
+GRACE_SECONDS = 8.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _armed: list[int] = []  # what the kernel writes signals to, while blocks go on
 
@@ -62,7 +62,7 @@ def _end_late(pipe: int, heard: threading.Event, over: threading.Event) -> None:
     while numbers := os.read(pipe, 64):  # none once the block has ended
         if set(numbers) & set(_SIGNALS):
             heard.set()
-            if not over.wait(_GRACE_SECONDS):
+            if not over.wait(GRACE_SECONDS):
                 _end_now()
             break
     os.close(pipe)

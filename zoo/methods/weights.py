@@ -251,7 +251,7 @@ def _hub(backbone: str) -> dict[str, Any]:
         address = config.url
     else:
         raise ZooError(f"timm knows no weights for backbone '{backbone}': use a path or random")
-    if not _answers(address):
+    if not answers(address):
         raise ZooError(
             f"weights 'hub' of '{backbone}' need the network and {urlsplit(address).netloc} does "
             "not answer: use weights: embedded, or the path of a file that you downloaded elsewhere"
@@ -259,7 +259,8 @@ def _hub(backbone: str) -> dict[str, Any]:
     return {}
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Whether a server answers at an address within a few seconds, if only to refuse."""
     request = urllib.request.Request(address, method="HEAD")
     try:
         urllib.request.urlopen(request, timeout=_PROBE_SECONDS).close()

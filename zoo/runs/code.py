@@ -103,8 +103,8 @@ def _sources(found: type) -> tuple[str, list[tuple[str, Path]], dict[str, str]]:
     files: dict[str, Path] = {}
     required: set[str] = set()
     for top in {_top(base) for base in bases}:
-        root = _home(top)
-        own = _files_of_package(root, homes)
+        root = package_root(top)
+        own = files_of_package(root, homes)
         files |= {path.relative_to(root.parent).as_posix(): path for path in own}
         dist = _distribution(top)
         if dist and dist.name != "anomalib-zoo":
@@ -138,7 +138,7 @@ def _top(found: type) -> str:
     return found.__module__.partition(".")[0]
 
 
-def _home(top: str) -> Path:
+def package_root(top: str) -> Path:
     """Return the folder of a top-level package, or the file of a single module."""
     spec = find_spec(top)
     assert spec is not None, top  # a class of it was imported
@@ -146,7 +146,7 @@ def _home(top: str) -> Path:
     return Path(places[0] if places else str(spec.origin))
 
 
-def _files_of_package(root: Path, homes: Iterable[Path]) -> list[Path]:
+def files_of_package(root: Path, homes: Iterable[Path]) -> list[Path]:
     """Return the files of a package, or one module, that count for classes in the files `homes`."""
     methods = {card.parent for card in root.rglob("card.yaml")} - {root}
     own = {folder for folder in methods for home in homes if home.is_relative_to(folder)}

@@ -73,7 +73,7 @@ def fit_and_calibrate(
         engine = _fit(model, datamodule, trainer_settings, folder, report, ckpt_path, resume)
     report("calibrate")
     with watch.phase("calibrate"):
-        false_alarms = _calibrate(model, datamodule, post_processor, folder, keep)
+        false_alarms = calibrate(model, datamodule, post_processor, folder, keep)
     model.post_processor = post_processor
     if keep != "none":
         engine.trainer.save_checkpoint(folder / MODEL, weights_only=True)
@@ -109,7 +109,7 @@ def _fit(
     return engine
 
 
-def _calibrate(
+def calibrate(
     model: AnomalibModule,
     datamodule: NativeDataModule,
     post_processor: BlobPostProcessor,

@@ -22,7 +22,7 @@ from zoo.utils.seeding import generator_states, restore_generators
 _SUFFIX = ".training"
 BLOCK_SECONDS = 60.0
 # Saving may take this share of the time, however large the model.
-_SAVING_SHARE = 0.05
+SAVING_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class KeepState(Callback):
         checkpoint.pop("anomalib_pre_processor_config", None)
         self.point.save(checkpoint)
         now = time.perf_counter()
-        self._due = now + max(self.block_seconds, (now - begin) / _SAVING_SHARE)
+        self._due = now + max(self.block_seconds, (now - begin) / SAVING_SHARE)
 
 
 def _learns(trainer: Trainer, module: LightningModule) -> bool:

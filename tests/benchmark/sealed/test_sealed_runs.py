@@ -48,7 +48,7 @@ import os
 from anomalib.models import Stfpm
 from zoo.runs import resume as resume
 
-resume.BLOCK_SECONDS, resume._SAVING_SHARE = 0.0, 1e9  # a state after every step
+resume.BLOCK_SECONDS, resume.SAVING_SHARE = 0.0, 1e9  # a state after every step
 
 class Halts(Stfpm):
     def training_step(self, *args, **kwargs):
@@ -281,7 +281,7 @@ def test_a_method_that_reaches_for_test_images_voids_the_run(made, tmp_path, mon
 def test_an_interrupted_sealed_run_goes_on_and_its_record_says_so(
     made, tmp_path, monkeypatch, capsys
 ):
-    for name in ("BLOCK_SECONDS", "_SAVING_SHARE"):  # the recipe's module sets them here, too
+    for name in ("BLOCK_SECONDS", "SAVING_SHARE"):  # the recipe's module sets them here, too
         monkeypatch.setattr(resume, name, getattr(resume, name))
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "halts.py").write_text(HALTS, encoding="utf-8")

@@ -216,7 +216,7 @@ def test_fewer_images_than_a_batch_are_one_smaller_batch(mini, tmp_path):
 
 
 def test_an_interrupted_training_goes_on_to_the_same_weights(mini, tmp_path, monkeypatch):
-    monkeypatch.setattr(resume, "_SAVING_SHARE", 1e9)
+    monkeypatch.setattr(resume, "SAVING_SHARE", 1e9)
     options = {"max_epochs": 3}
     whole = small(warmup_steps=2)
     watch = fit(whole, data_of(mini), tmp_path, **options)

@@ -87,7 +87,7 @@ def test_an_interrupted_training_goes_on_with_the_same_noise(mini, tmp_path, mon
 
     resume = ResumePoint(tmp_path / "state", "key")
     monkeypatch.setattr("zoo.runs.resume.BLOCK_SECONDS", 0.0)
-    monkeypatch.setattr("zoo.runs.resume._SAVING_SHARE", 1e9)
+    monkeypatch.setattr("zoo.runs.resume.SAVING_SHARE", 1e9)
     with monkeypatch.context() as patch:
         patch.setattr(ReverseDistillationPlusPlus, "training_step", failing)
         with pytest.raises(RuntimeError, match="interrupted"):
