@@ -143,7 +143,7 @@ def child(job: dict[str, Any]) -> int:
     """Count changes to the output folder and, at the wanted one, set off the kill."""
     from zoo.runs import resume as resume
 
-    resume.BLOCK_SECONDS, resume._SAVING_SHARE = 0.0, 1e9  # a state after every step
+    resume.BLOCK_SECONDS, resume.SAVING_SHARE = 0.0, 1e9  # a state after every step
     Path(job["out"]).mkdir(parents=True, exist_ok=True)
     made = 0
 
