@@ -97,10 +97,7 @@ def _quantised(
 
 
 def _halve(graph: Any, onnx: Any) -> None:
-    """Keep large float32 weights of an ONNX graph in half precision, widened where they are used.
-
-    Runtimes widen them once, when they load the graph.
-    """
+    """Keep large float32 weights in half precision; runtimes widen them once, when they load."""
     kept, casts = [], []
     for weight in graph.graph.initializer:
         values = onnx.numpy_helper.to_array(weight)

@@ -79,16 +79,13 @@ def embedded_vit_state() -> dict[str, Tensor]:
 
 
 def _arrays(onnx: Any, path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the names and values of the backbone.
-
-    Matrices stand transposed in the graph, without a name of their own: the node that multiplies by
-    them has one. Positions are known by the kind of node that reads them.
-    """
+    """Yield the names and values of the backbone."""
     graph = onnx.load(str(path)).graph
     constants = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
     for name, array in constants.items():
         if name.startswith("backbone."):
             yield name.removeprefix("backbone."), array
+    # Matrices stand transposed and without a name: the node that multiplies by them has one.
     for node in graph.node:
         read = [
             constants[name]

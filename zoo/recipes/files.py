@@ -114,14 +114,7 @@ def _words(text: str) -> list[str]:
 def _texts(
     value: Any, place: str = "", section: str = "", are_arguments: bool = True
 ) -> Iterator[tuple[str, str, bool]]:
-    """Yield the place of every text that a recipe is free to choose, the text, and if it is a key.
-
-    Args:
-        value: Nested data.
-        place: Its dotted key.
-        section: The last part of that.
-        are_arguments: Whether the keys of a dictionary here are those of arguments.
-    """
+    """Yield the place of each text that a recipe is free to choose, the text, if it is a key."""
     if isinstance(value, str):
         if section != "class_path" or value.partition(".")[0] not in _CODE:
             yield place, value, False

@@ -133,12 +133,9 @@ def appearing_folder(folder: Path) -> Iterator[Path]:
 
 
 def _replace(folder: Path, aside: Path) -> None:
-    """Move a run into a folder that exists; the metrics come last, they tell that it is whole.
-
-    Until then a mark tells that the folder is ours: a kill here is not in the next one's way.
-    """
+    """Move a run into a folder that exists; the metrics come last, they show that it is whole."""
     _remove(folder / UNFINISHED)
-    (folder / UNFINISHED).touch()
+    (folder / UNFINISHED).touch()  # after a kill here the next run may still take the folder
     for name in dict.fromkeys([*_OURS, *(path.name for path in aside.iterdir())]):
         _remove(folder / name)
     for path in sorted(aside.iterdir(), key=lambda path: path.name == METRICS):

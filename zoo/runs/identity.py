@@ -199,11 +199,7 @@ def _with_contents(value: Any, here: tuple[str, ...] = ()) -> Any:
 
 
 def _content(text: str | os.PathLike[str], key: str) -> str | None:
-    """Return the hash of the file or folder that a setting names, or None if it names none.
-
-    A bare word such as `normal` may also be the name of somebody's folder: it counts as one only
-    where the setting's name tells so.
-    """
+    """Return the hash of the file or folder that a setting names, or None if it names none."""
     path = expand_path(str(text))
     try:
         is_file, is_folder = path.is_file(), path.is_dir()
@@ -211,5 +207,6 @@ def _content(text: str | os.PathLike[str], key: str) -> str | None:
         return None
     if is_file:
         return file_digests([path])[path]
+    # A bare word such as `normal` may be the name of an unrelated folder.
     is_meant = len(path.parts) > 1 or key.endswith(_FOLDERS)
     return folder_digest(path) if is_folder and is_meant else None

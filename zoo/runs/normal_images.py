@@ -105,10 +105,7 @@ def own_images(folder: Path, config: dict[str, Any]) -> list[Path]:
 
 
 def _check_unknown(folder: Path, config: dict[str, Any], normal: list[Path]) -> None:
-    """Refuse training images, which a method knows too well, and test images, which decide nothing.
-
-    The same pixels are the same image, wherever they lie and whatever their file is called.
-    """
+    """Refuse training images, which a method knows too well, and test images, by their pixels."""
     check_no_test_folder(normal)
     learned, tested = _learned_and_tested(config)
     known = find_known(normal, [*learned, *tested])

@@ -165,16 +165,8 @@ class PatchcoreModel(DynamicBufferMixin, nn.Module):
         return scores, smooth_map(patch_scores, (images.shape[-2], images.shape[-1]), self.sigma)
 
     def _weights(self, queries: Tensor, distances: Tensor, indices: Tensor) -> Tensor:
-        """Return the weight of each image's score, (B,); paper, equation 7.
-
-        1 - the softmax share of the nearest entry m* among the neighbours of m* in the bank, by
-        their distances to the farthest patch of the image.
-
-        Args:
-            queries: Shape (B, P, d).
-            distances: Of each patch to its nearest entry, (B, P).
-            indices: Of that entry, (B, P).
-        """
+        """Return the weight of each image's score, (B,): equation 7, of queries (B, P, d)."""
+        # 1 - the softmax share of the nearest entry among its own neighbours in the bank.
         n_support = min(self.weight_neighbors, len(self.memory_bank))
         if n_support == 1:  # a bank of one entry: nothing to compare it with
             return distances.new_ones(len(distances))

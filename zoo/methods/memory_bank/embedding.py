@@ -134,11 +134,7 @@ class _LayerFilter(nn.Module):
 def _patch_weights(
     channels: Sequence[int], pretrain_dim: int, embedding_dim: int, places: int
 ) -> list[dict[int, Tensor]]:
-    """Return for each layer {embedding number: its weights over an unfolded patch}.
-
-    Both averages are adaptive pooling in one dimension: number t of m covers the entries from
-    floor(t n / m) to ceil((t + 1) n / m) of n.
-    """
+    """Return for each layer {embedding number: its weights over an unfolded patch}."""
     layers: list[dict[int, Tensor]] = [{} for _ in channels]
     for number in range(embedding_dim):
         covered = _covered(number, len(channels) * pretrain_dim, embedding_dim)
@@ -152,6 +148,7 @@ def _patch_weights(
 
 
 def _covered(number: int, length: int, numbers: int) -> range:
+    """Return the entries that adaptive pooling in one dimension averages into a number."""
     return range(number * length // numbers, -(-(number + 1) * length // numbers))
 
 

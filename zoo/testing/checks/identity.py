@@ -101,10 +101,7 @@ def _same(one: type, other: type) -> bool:
 
 
 def _own_files(method_class: type) -> list[Path]:
-    """Return what stands in the folder of a method's package, or its file if it is a single one.
-
-    Cards are left out: they may say what a method was published on.
-    """
+    """Return the files of a method without cards, which may name the data of a publication."""
     file = Path(inspect.getfile(method_class))
     module = inspect.getmodule(method_class)
     if module is None or not module.__package__:  # its folder is site-packages, and not its own
