@@ -75,13 +75,13 @@ def test_the_threshold_is_the_quantile_of_validation_maps_at_native_size(fitted,
 def test_score_maps_and_scores_stay_raw(predicted):
     maps = torch.cat([batch.anomaly_map for batch in predicted])
     scores = torch.cat([batch.pred_score for batch in predicted])
-    assert maps.max() > 2  # distances, far outside [0, 1]
-    assert scores.max() > 2
+    assert maps.max() > 1.5  # distances, outside [0, 1]
+    assert scores.max() > 1.5
 
 
 def test_verdict_and_preview_are_those_of_finish(fitted, predicted):
     calibration = fitted.model.post_processor.calibration
-    seen = 0
+    seen = marked = 0
     for batch in predicted:
         for index, native_size in enumerate(batch.native_size):
             score_map = batch.anomaly_map[index].squeeze().numpy()
@@ -90,12 +90,16 @@ def test_verdict_and_preview_are_those_of_finish(fitted, predicted):
             preview = batch.pred_mask[index].squeeze().numpy()
             assert preview.shape == score_map.shape
             assert preview.any() == finished.mask.any()
+            seen += 1
+            if not finished.blobs:
+                continue
             rows, columns = np.nonzero(preview)
             native_rows, native_columns = np.nonzero(finished.mask)
             assert rows.mean() / 64 == pytest.approx(native_rows.mean() / 48, abs=0.03)
             assert columns.mean() / 64 == pytest.approx(native_columns.mean() / 64, abs=0.03)
-            seen += 1
+            marked += 1
     assert seen == 4
+    assert marked >= 2
 
 
 def test_anomalibs_test_runs_and_reports_metrics(fitted, engine):
