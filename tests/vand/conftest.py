@@ -24,11 +24,12 @@ data:
 
 
 @pytest.fixture(autouse=True)
-def paper_recipe(tmp_path, monkeypatch):
-    path = tmp_path / "recipes" / "patchcore" / "mvtec_ad_2_paper.yaml"
+def paper_recipe(tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.mktemp("recipes")  # tests list their own folder
+    path = folder / "patchcore" / "mvtec_ad_2_paper.yaml"
     path.parent.mkdir(parents=True)
     path.write_text(PAPER, encoding="utf-8")
-    monkeypatch.setattr(recipes, "recipes_folder", lambda: tmp_path / "recipes")
+    monkeypatch.setattr(recipes, "recipes_folder", lambda: folder)
     return path
 
 
