@@ -182,7 +182,7 @@ def test_anomalibs_own_verb_carries_the_calibration_that_holds_now(run, tmp_path
         (["{run}", "--format", "tflite"], "choose from"),
         (["{run}", "--input-size", "32", "32"], "is not the model's own (64, 64)"),
         (["{run}", "--precision", "int4"], "choose from"),
-        (["{run}", "--images", "x"], "belong to --check"),
+        (["{run}", "--images", "x"], "--images belongs to --check"),
         (["{run}", "--check", "--images", "nowhere"], "no images at nowhere"),
     ],
 )
