@@ -92,7 +92,6 @@ def test_what_lies_on_the_edge_is_no_difference_but_counts_in_all(score_map):
         (Calibration(1.0, seed_threshold=9.5), {0.01: True, 0.1: False}),
         (Calibration(9.5, normalisation="median"), {0.01: True, 0.1: False}),
         (Calibration(1.0, min_mass=8.5), {0.01: True, 0.1: False}),
-        (Calibration(1.0, image_threshold=9.5), {0.01: True, 0.1: False}),
         (Calibration(50.0), {0.1: True, 0.5: True}),
     ],
 )
@@ -102,9 +101,8 @@ def test_a_verdict_stands_as_far_as_limits_may_move(calibration, stands):
     result = ImageResult("a", score_map, 10.0, finish(score_map, (8, 8), calibration), calibration)
     calls = {share: clear_calls(result, share, 0.0) for share in stands}
     assert {share: is_clear for share, (is_clear, _) in calls.items()} == stands
-    own = calibration.image_threshold is not None  # of the verdict alone
     for is_clear, pixels in calls.values():
-        assert pixels.all() == (is_clear or own)
+        assert pixels.all() == is_clear
         assert pixels.sum() >= 63
 
 

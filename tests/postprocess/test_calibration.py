@@ -82,7 +82,6 @@ WRONG = {
     "erode_px": ["-1", "1000000000"],
     "border_px": ["-1", "1000000000", "2.0"],
     "sweep": ["{}", "[]", '{"step": 0, "shortest_run": 4}', '{"step": 4, "shortest_run": -1}'],
-    "image_threshold": ["NaN", "true"],
     "rule": ["1", "null"],
     "parameters": ["[]", "null"],
     "images": ["[1]", '"abc"'],

@@ -78,15 +78,6 @@ def test_images_that_do_not_fit_the_graph_are_refused(suffix, exported, texture)
             exported(suffix).score_images([image])
 
 
-def test_the_verdict_may_be_left_to_the_image_score(exported, images):
-    model = exported(".onnx")
-    score = model.predict(images[0]).score
-    for threshold, anomalous in ((score - 1, True), (score + 1, False)):
-        calibration = Calibration(1e9).with_image_threshold([threshold])
-        model.calibration = calibration
-        assert model.predict(images[0]).is_anomalous is anomalous
-
-
 def test_an_exported_model_needs_no_torch(graph):
     code = (
         f"import sys, zoo; import numpy as np; m = zoo.load({str(graph('.onnx'))!r}, device='cpu');"

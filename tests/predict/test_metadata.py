@@ -27,7 +27,6 @@ FULL = ExportMetadata(
         seed_threshold=0.5,
         normalisation="robust",
         sweep={"step": 4, "shortest_run": 4},
-        image_threshold=9.5,
         rule="Quantile",
         parameters={"q": 0.999, "note": "<\"quotes\" & 'ümlaute'>"},
     ),

@@ -169,7 +169,7 @@ def clear_calls(result: ImageResult, share: float, middle: float) -> tuple[bool,
     """
     size = result.finished.mask.shape[0], result.finished.mask.shape[1]
     low, own, high = (
-        finish(result.score_map, size, _moved(result.calibration, 1 + by, middle), result.score)
+        finish(result.score_map, size, _moved(result.calibration, 1 + by, middle))
         for by in (-share, 0.0, share)
     )
     stays = low.is_anomalous == own.is_anomalous == high.is_anomalous
@@ -180,16 +180,15 @@ def _moved(calibration: Calibration, factor: float, middle: float) -> Calibratio
     """Return a calibration whose limits are a factor higher above the middle of scores."""
     base = middle if calibration.normalisation == "none" else 0.0  # else they count from a median
 
-    def move(limit: float, start: float = base) -> float:
-        return start + factor * (limit - start)
+    def move(limit: float) -> float:
+        return base + factor * (limit - base)
 
-    seed, image = calibration.seed_threshold, calibration.image_threshold
+    seed = calibration.seed_threshold
     return replace(
         calibration,
         threshold=move(calibration.threshold),
         seed_threshold=None if seed is None else move(seed),
         min_mass=factor * calibration.min_mass,
-        image_threshold=None if image is None else move(image, middle),  # of raw scores, always
     )
 
 

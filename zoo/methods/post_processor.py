@@ -93,7 +93,7 @@ class BlobPostProcessor(PostProcessor):
         scored = scored_images(outputs)
         for admitted, each in zip(self._images.admits(outputs), scored, strict=True):
             if admitted:
-                self._spool.append(each.score_map, each.native_size, each.score)
+                self._spool.append(each.score_map, each.native_size)
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Derive the calibration from the collected maps."""
@@ -123,7 +123,7 @@ class BlobPostProcessor(PostProcessor):
             return
         with ScoreMapSpool() as spool:
             for scored in self._images.scores(model):
-                spool.append(scored.score_map, scored.native_size, scored.score)
+                spool.append(scored.score_map, scored.native_size)
             self._derive(spool)
         self._is_stale = False
 
@@ -153,7 +153,7 @@ class BlobPostProcessor(PostProcessor):
         size = tuple(batch.anomaly_map.shape[-2:])
         labels, previews = [], []
         for scored in scored_images(batch):
-            finished = finish(scored.score_map, scored.native_size, self.calibration, scored.score)
+            finished = finish(scored.score_map, scored.native_size, self.calibration)
             labels.append(finished.is_anomalous)
             previews.append(_preview(finished, size))
         device = batch.anomaly_map.device

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,8 +74,6 @@ class Calibration:
         border_px: Width of a frame in which nothing counts.
         sweep: If given, each image has its own threshold at or above `threshold`, see
             `zoo.postprocess.mebin`: `step` and `shortest_run`.
-        image_threshold: If given, an image is anomalous if its own score is greater, as anomalib
-            has it, whatever its mask says; otherwise if and only if it keeps a blob.
         rule: Name of the rule that set the numbers.
         parameters: The rule's parameters.
         findings: What the rule measured on the way to its decisions, for the record.
@@ -103,7 +101,6 @@ class Calibration:
     erode_px: Stroke = 0
     border_px: Length = 0
     sweep: Sweep | None = None
-    image_threshold: Score | None = None
     rule: Text = "fixed"
     parameters: dict[Text, Any] = field(default_factory=dict)
     findings: dict[Text, Any] = field(default_factory=dict)
@@ -165,18 +162,6 @@ class Calibration:
         """
         return cls.from_dict(read_json(path, REPAIR), path, REPAIR)
 
-    def with_image_threshold(self, scores: Sequence[float]) -> Calibration:
-        """Return the calibration with the largest of the normal images' own scores as threshold.
-
-        That is what anomalib's search for the best F1 comes to without an anomalous image.
-
-        Raises:
-            ZooError: There is no score.
-        """
-        if not scores:
-            raise ZooError("no score of a normal image to set an image threshold by")
-        return replace(self, image_threshold=float(max(scores)))
-
     def for_display(self, score_map: np.ndarray) -> np.ndarray:
         """Scale raw scores (..., H, W) to [0, 1]: normal minimum at 0, threshold at one half.
 
@@ -198,8 +183,6 @@ class Calibration:
             level += f", peak > {self.seed_threshold:.6g}"
         if self.min_mass:
             level += f", mass >= {self.min_mass:.6g}"
-        if self.image_threshold is not None:
-            level += f", images > {self.image_threshold:.6g}"
         depth = f", 16-bit images read as {self.bit_depth} bits" if self.bit_depth else ""
         return (
             f"{level}, blobs >= {self.min_area_px} px "

@@ -54,25 +54,22 @@ class Finished:
         mask: bool array of shape (H, W), True where defective.
         score_map: The raw score map at native size, float32 (H, W).
         blobs: The regions of the mask, largest peak first.
-        by_score: Whether the image's own score exceeds the calibration's image threshold, if any.
     """
 
     mask: np.ndarray
     score_map: np.ndarray
     blobs: list[Blob] = field(default_factory=list)
-    by_score: bool | None = None
 
     @property
     def is_anomalous(self) -> bool:
-        """`by_score`, or without it whether any blob was kept, so that the mask agrees."""
-        return bool(self.blobs) if self.by_score is None else self.by_score
+        """Whether any blob was kept, so that the mask agrees."""
+        return bool(self.blobs)
 
 
 def finish(
     score_map: np.ndarray,
     native_size: tuple[int, int],
     calibration: Calibration,
-    image_score: float | None = None,
 ) -> Finished:
     """Turn a raw score map into the mask of its image.
 
@@ -80,15 +77,10 @@ def finish(
         score_map: Raw scores at any size, shape (h, w); larger = more anomalous.
         native_size: (H, W) of the image in pixels.
         calibration: Thresholds and blob limits.
-        image_score: The method's own score of the image. Without it blobs decide, also where the
-            calibration has an image threshold.
 
     Raises:
         ZooError: The map is not two-dimensional or holds scores that are not finite.
     """
-    by_score = None
-    if calibration.image_threshold is not None and image_score is not None:
-        by_score = bool(image_score > calibration.image_threshold)
     score_map = to_native(score_map, native_size)  # (H, W)
     level, spread = background(score_map, calibration.normalisation, calibration.spread_floor)
     # Thresholds go to the raw scores, rather than every score to the thresholds.
@@ -105,7 +97,7 @@ def finish(
     left, top, width, height = cv2.boundingRect(candidates)
     mask = np.zeros(candidates.shape, bool)
     if width == 0:
-        return Finished(mask, score_map, by_score=by_score)
+        return Finished(mask, score_map)
     box = slice(top, top + height), slice(left, left + width)
     components = Components.of(candidates[box], score_map[box])
     keep = components.areas >= calibration.min_area_px
@@ -116,7 +108,7 @@ def finish(
         keep &= components.mass_above(threshold) / spread >= calibration.min_mass
     keep[0] = False  # label 0 is the background
     mask[box] = keep[components.labels]
-    return Finished(mask, score_map, components.blobs(keep, left, top), by_score)
+    return Finished(mask, score_map, components.blobs(keep, left, top))
 
 
 @dataclass(frozen=True)

@@ -56,26 +56,18 @@ class ScoreMapSpool:
     """Score maps of a split on disk: written at model size, read back at native size.
 
     Memory stays constant whatever the number of images. Use it as a context manager, or `close` it.
-
-    Attributes:
-        scores: The method's own image scores, of those maps that were given one.
     """
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="anomalib-zoo-")  # noqa: SIM115 - `close` does
-        self.scores: list[float] = []
         self._entries: list[tuple[int, tuple[int, ...], tuple[int, int]]] = []
 
     def __len__(self) -> int:
         """Return the number of maps."""
         return len(self._entries)
 
-    def append(
-        self, score_map: np.ndarray, native_size: tuple[int, int], score: float | None = None
-    ) -> None:
-        """Add a map of shape (h, w), and the score, of an image of native size (H, W)."""
-        if score is not None:
-            self.scores.append(score)
+    def append(self, score_map: np.ndarray, native_size: tuple[int, int]) -> None:
+        """Add the map (h, w) of an image of native size (H, W)."""
         self._file.seek(0, 2)
         self._entries.append((self._file.tell(), score_map.shape, native_size))
         self._file.write(np.ascontiguousarray(score_map, dtype=np.float32).tobytes())

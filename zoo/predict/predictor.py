@@ -235,7 +235,7 @@ class Predictor(ABC):
             if scored.score_map.size > 1 and _is_constant(scored.score_map):
                 problem = "is the same everywhere: the method saw nothing in the image"
                 warnings.warn(f"the score map of {read.name} {problem}", ZooWarning, stacklevel=2)
-            done = finish(scored.score_map, scored.native_size, self.calibration, scored.score)
+            done = finish(scored.score_map, scored.native_size, self.calibration)
             arrays = read.pixels, done.mask, done.score_map
             yield Prediction(read.path, *arrays, scored.score, done.is_anomalous, done.blobs)
 

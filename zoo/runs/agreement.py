@@ -139,7 +139,7 @@ def _results(
         pixels = image.pixels(predictor)
         size = pixels.shape[0], pixels.shape[1]
         [scored] = predictor.score_images([predictor.at_model_size(pixels)], [size])
-        done = finish(scored.score_map, size, calibration, scored.score)
+        done = finish(scored.score_map, size, calibration)
         # Maps at native size would fill the memory, and nobody compares them.
         done = replace(done, score_map=scored.score_map)
         results.append(ImageResult(str(image), scored.score_map, scored.score, done, calibration))

@@ -118,7 +118,7 @@ def evaluate_split(
     evaluation, cases, rule_scores = SplitEvaluation(), CaseCollector(), RuleScores(calibration)
     for index, (sample, scored) in enumerate(zip(listed, scored_images, strict=True)):
         report(f"{split} {index}/{len(listed)}")
-        finished = finish(scored.score_map, scored.native_size, calibration, scored.score)
+        finished = finish(scored.score_map, scored.native_size, calibration)
         truth = sample.truth(scored.native_size)
         n_inverted += truth is not None and looks_inverted(truth)
         evaluation.update(finished, scored.score, truth, sample.label, sample.item)

@@ -120,7 +120,7 @@ def calibrate(
     writer = MapWriter(folder, VALIDATION) if keep == "maps" else None
     with ScoreMapSpool() as spool:
         for scored in score_split(model, datamodule, VALIDATION):
-            spool.append(scored.score_map, scored.native_size, scored.score)
+            spool.append(scored.score_map, scored.native_size)
             if writer:
                 writer.append(scored)
         if writer:
@@ -137,8 +137,8 @@ def calibrate(
                 warnings.warn(f"{datamodule.object_name}: {line}", ZooWarning, stacklevel=2)
             false_alarms = expected_false_alarms(rule, made)
         cases, rule_scores, pixels = CaseCollector(), RuleScores(calibration), PixelScores()
-        for sample, score_map, score in zip(listed, spool, spool.scores, strict=True):
-            finished = finish(score_map, score_map.shape, calibration, score)
+        for sample, score_map in zip(listed, spool, strict=True):
+            finished = finish(score_map, score_map.shape, calibration)
             cases.update(sample.image_path, finished, None, sample.label)
             normal = np.zeros(score_map.shape, bool)
             rule_scores.update(score_map, normal)

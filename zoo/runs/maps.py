@@ -87,11 +87,6 @@ class SavedMaps:
         """Return the number of maps."""
         return len(self.entries)
 
-    @property
-    def scores(self) -> list[float]:
-        """The method's own image scores."""
-        return [entry["score"] for entry in self.entries]
-
     def read(self, index: int) -> np.ndarray:
         """Return one map at model size, (h, w) float32.
 

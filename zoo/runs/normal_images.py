@@ -65,7 +65,7 @@ def maps_of(
     """
     with ScoreMapSpool() as spool:
         for scored in counted(predictor.scored(paths), len(paths), "normal images"):
-            spool.append(scored.score_map, scored.native_size, scored.score)
+            spool.append(scored.score_map, scored.native_size)
         with scenes(predictor, paths, spool, needs) as made:
             yield made
 
