@@ -121,6 +121,7 @@ def test_the_outsider_is_listed_and_shown(capsys):
 
 
 @pytest.mark.usefixtures("installed")
+@pytest.mark.slow
 def test_the_outsider_is_trained_by_its_short_name_and_benched(tmp_path, mini, capsys):
     runs = tmp_path / "runs"
     data = ["--data.root", str(mini)]

@@ -131,6 +131,7 @@ def test_the_run_is_used_again(shots):
     assert found.mask.shape == SIZE
 
 
+@pytest.mark.slow
 def test_the_recorded_command_repeats_the_run(shots):
     extra = ["--max-good", "6", "--seed", "3", "--model.num_neighbors", "3"]
     assert fit("--bad", "bad", *extra, "--out", "first") == 0
@@ -151,6 +152,7 @@ def test_options_of_the_recipe_go_on_to_it(shots, cheap_runs):
     assert config["trainer"]["max_epochs"] == 2
 
 
+@pytest.mark.slow
 def test_the_configuration_replays_from_anywhere(shots, tmp_path_factory, monkeypatch):
     (shots / "bad").rename(shots / "[null]")  # what YAML would read as a list
     assert fit("--bad", "[null]") == 0
@@ -299,6 +301,7 @@ def test_what_is_left_out_is_said(shots, capsys):
     assert "8 normal images" in printed
 
 
+@pytest.mark.slow
 def test_bad_and_masks_may_lie_inside_the_good_folder(shots):
     shutil.move(shots / "masks", shots / "bad/masks")
     shutil.move(shots / "bad", shots / "good/bad")
@@ -308,6 +311,7 @@ def test_bad_and_masks_may_lie_inside_the_good_folder(shots):
     assert values["segf1"] is not None
 
 
+@pytest.mark.slow
 def test_images_of_several_sizes_and_kinds_are_fitted(shots):
     for index, mode in enumerate(("L", "RGBA", "CMYK")):
         path = shots / f"good/day 0/IMG_{2 * index}.jpg"
@@ -331,6 +335,7 @@ def test_options_of_ours_may_come_first(shots, cheap_runs):
     assert metrics_of(shots / "run")["seed"] == 1
 
 
+@pytest.mark.slow
 def test_anomalibs_own_fit_writes_checkpoints_and_no_run(mini, tmp_path, capsys):
     model = ["--model", "ZooPatchcore", "--model.weights", "random", "--model.image_size", "64"]
     data = ["--data", "MVTecAD2Layout", "--data.root", str(mini), "--data.category", "part"]

@@ -110,6 +110,7 @@ def test_each_image_is_a_line_a_mask_and_an_overlay(run, shots, predict):
     assert said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_graph_judges_as_its_run_does_without_torch(run, shots, predict, tmp_path, capsys):
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason="the extra `export` is not installed")

@@ -63,6 +63,7 @@ def files_under(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
 
 
+@pytest.mark.slow
 def test_every_file_is_where_mvtec_ad_2_has_it(root):
     expected = {"manifest.csv", "tiny.json"}
     for name in NATIVE:
@@ -82,6 +83,7 @@ def test_every_file_is_where_mvtec_ad_2_has_it(root):
     assert not any(path.is_symlink() for path in found)
 
 
+@pytest.mark.slow
 def test_images_have_their_native_size_and_channels(root, manifest):
     for row in manifest:
         image = read(root / row["object"] / row["split"] / row["file"])
@@ -90,6 +92,7 @@ def test_images_have_their_native_size_and_channels(root, manifest):
         assert image.std() > 5
 
 
+@pytest.mark.slow
 def test_masks_are_0_or_255_empty_for_good_and_filled_for_bad(root, manifest):
     masked = 0
     for row in manifest:
@@ -106,6 +109,7 @@ def test_masks_are_0_or_255_empty_for_good_and_filled_for_bad(root, manifest):
     assert masked == 3 * (5 * 4 + 16 * 2)
 
 
+@pytest.mark.slow
 def test_defects_are_graded_from_specks_to_large_ones(root, manifest):
     for name in NATIVE:
         rows = [row for row in manifest if row["object"] == name and row["label"] == "bad"]
@@ -115,6 +119,7 @@ def test_defects_are_graded_from_specks_to_large_ones(root, manifest):
         assert share.min() < 0.001, name
 
 
+@pytest.mark.slow
 def test_manifest_has_one_row_per_image_and_names_real_things(root, manifest):
     paths = {root / row["object"] / row["split"] / row["file"] for row in manifest}
     images = {path for path in root.rglob("*.png") if not path.name.endswith("_mask.png")}
@@ -139,6 +144,7 @@ def test_manifest_has_one_row_per_image_and_names_real_things(root, manifest):
     }
 
 
+@pytest.mark.slow
 def test_a_scene_lies_in_one_part_of_the_set_only(manifest):
     parts: dict[tuple[str, str], set[str]] = {}
     for row in manifest:
@@ -147,6 +153,7 @@ def test_a_scene_lies_in_one_part_of_the_set_only(manifest):
     assert all(len(found) == 1 for found in parts.values())
 
 
+@pytest.mark.slow
 def test_private_splits_show_the_same_scenes_and_mixed_is_never_regular(manifest):
     def by_number(split: str) -> dict[tuple[str, str], str]:
         rows = (row for row in manifest if row["split"] == split)
@@ -161,6 +168,7 @@ def test_private_splits_show_the_same_scenes_and_mixed_is_never_regular(manifest
     assert labels != sorted(labels, reverse=True)
 
 
+@pytest.mark.slow
 def test_masks_of_a_scene_are_equal_under_every_light(root, manifest):
     seen: dict[tuple[str, str], bytes] = {}
     for row in manifest:
@@ -170,6 +178,7 @@ def test_masks_of_a_scene_are_equal_under_every_light(root, manifest):
             assert seen.setdefault((row["object"], row["group"]), data) == data
 
 
+@pytest.mark.slow
 def test_lights_differ_in_the_way_their_names_say(root):
     for name in NATIVE:
         folder = root / name / "test_public" / "good"
@@ -185,6 +194,7 @@ def test_lights_differ_in_the_way_their_names_say(root):
         assert right["shift_1"] / left["shift_1"] > 1.1 * right["regular"] / left["regular"]
 
 
+@pytest.mark.slow
 def test_every_defect_changes_the_image_inside_its_mask(root, manifest):
     for row in manifest:
         if row["label"] == "good" or row["light"] != "regular":
@@ -214,6 +224,7 @@ def test_each_kind_can_strike_each_object(name, kind):
     assert damaged.specimen.surface.albedo.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_an_image_does_not_depend_on_how_many_others_are_made(root, few, tmp_path):
     again = files_under(write_tiny(tmp_path / "again", seed=0))
     whole = files_under(root)
@@ -248,6 +259,7 @@ def test_another_seed_gives_other_images_in_the_same_layout(few, tmp_path):
     assert not any(one[name] == two[name] for name in images)
 
 
+@pytest.mark.slow
 def test_a_finished_set_is_left_alone(root):
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     said: list[str] = []
@@ -285,6 +297,7 @@ def test_a_foreign_folder_is_refused_untouched(tmp_path):
         write_tiny(tmp_path / "holiday.jpg")
 
 
+@pytest.mark.slow
 def test_another_seed_does_not_overwrite_a_set(root):
     with pytest.raises(ZooError, match=r"seed 0.*wanted is seed 1"):
         write_tiny(root, seed=1)

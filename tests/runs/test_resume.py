@@ -105,6 +105,7 @@ def test_an_interrupted_run_ends_with_the_numbers_of_a_whole_one(
 
 
 @pytest.mark.usefixtures("every_step")
+@pytest.mark.slow
 def test_what_fails_after_the_training_does_not_cost_the_training(
     recipe, mini, tmp_path, monkeypatch
 ):
@@ -117,6 +118,7 @@ def test_what_fails_after_the_training_does_not_cost_the_training(
 
 
 @pytest.mark.usefixtures("every_step")
+@pytest.mark.slow
 def test_another_configuration_begins_anew(recipe, mini, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         interrupt_at(patch, 4)

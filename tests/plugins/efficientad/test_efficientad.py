@@ -134,6 +134,7 @@ def test_a_home_made_teacher_is_seeded_kept_and_resumed(tmp_path, monkeypatch):
     assert [path.suffix for path in (tmp_path / "two").iterdir()] == [".pth"]
 
 
+@pytest.mark.slow
 def test_a_teacher_is_made_again_where_it_would_be_another(tmp_path, monkeypatch):
     def makes():
         said = []
@@ -222,6 +223,7 @@ def fitted(tmp_path_factory, write_object):
     return fit(root)
 
 
+@pytest.mark.slow
 def test_the_teachers_channels_are_standardised(fitted):
     model, data, _ = fitted
     images = [data.train_data[index].image for index in range(4)]
