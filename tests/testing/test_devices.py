@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoo.testing import compare_devices
-from zoo.testing.devices import DeviceComparison, _accelerator
+from zoo.testing.devices import DeviceComparison, trainer_arguments
 
 TWICE = ("cpu", "cpu")
 
@@ -53,7 +53,7 @@ def test_memory_is_told_where_it_is_known():
 def test_the_trainer_gets_the_device(fakes, tmp_path, device, accelerator, devices):
     from zoo.testing.method_under_test import MethodUnderTest
 
-    words = _accelerator(device)
+    words = trainer_arguments(device)
     assert words == {"accelerator": accelerator, "devices": devices}
     subject = MethodUnderTest(fakes.FakeMean, None, words, None, tmp_path)
     trainer = subject.experiment("fit").trainer

@@ -72,7 +72,7 @@ def compare_devices(
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root, quiet():
 
         def fit(device: str, folder: Path) -> tuple[MethodUnderTest, AnomalibModule]:
-            settings = _accelerator(device)
+            settings = trainer_arguments(device)
             under_test = MethodUnderTest(method, arguments, settings, None, folder, N_TRAIN)
             return under_test, under_test.fitted.to(device)
 
@@ -97,7 +97,7 @@ def _maps(under_test: MethodUnderTest, model: AnomalibModule) -> np.ndarray:
     return np.stack([score(model, [item])[0].score_map for item in under_test.items(model)])
 
 
-def _accelerator(device: str) -> dict[str, Any]:
+def trainer_arguments(device: str) -> dict[str, Any]:
     """Return the trainer's words for a device of torch."""
     kind, index = torch.device(device).type, torch.device(device).index
     if kind == "cuda":

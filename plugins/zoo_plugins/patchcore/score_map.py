@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 _TRUNCATE = 4.0  # SciPy's default
-_BLOCK = 2048  # pixels of an axis per matrix, which grows with their square otherwise
+BLOCK = 2048  # pixels of an axis per matrix, which grows with their square otherwise
 
 # First and last (exclusive) patch that a block of pixels takes its scores from, and how.
 _Block = tuple[int, int, np.ndarray]
@@ -33,21 +33,21 @@ def smooth_map(patch_scores: Tensor, size: tuple[int, int], sigma: float) -> Ten
     height, width = (int(patches) for patches in patch_scores.shape[1:])
     down = [
         torch.from_numpy(matrix).to(patch_scores) @ patch_scores[:, first:last]
-        for first, last, matrix in _axis(height, int(size[0]), sigma)
+        for first, last, matrix in axis_blocks(height, int(size[0]), sigma)
     ]
     rows = torch.cat(down, 1)  # (B, H, w)
     right = [
         rows[..., first:last] @ torch.from_numpy(matrix).to(patch_scores).T
-        for first, last, matrix in _axis(width, int(size[1]), sigma)
+        for first, last, matrix in axis_blocks(width, int(size[1]), sigma)
     ]
     return torch.cat(right, 2).unsqueeze(1)
 
 
 @lru_cache(maxsize=8)  # of large images one takes megabytes
-def _axis(patches: int, pixels: int, sigma: float) -> list[_Block]:
+def axis_blocks(patches: int, pixels: int, sigma: float) -> list[_Block]:
     """Return the way from a row of patches to blurred pixels, in blocks of pixels."""
-    starts = range(0, pixels, _BLOCK)
-    return [_block(patches, pixels, sigma, first, min(first + _BLOCK, pixels)) for first in starts]
+    starts = range(0, pixels, BLOCK)
+    return [_block(patches, pixels, sigma, first, min(first + BLOCK, pixels)) for first in starts]
 
 
 def _block(patches: int, pixels: int, sigma: float, start: int, stop: int) -> _Block:

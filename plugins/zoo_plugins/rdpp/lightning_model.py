@@ -53,7 +53,7 @@ class ReverseDistillationPlusPlus(Distillation, AnomalibModule):  # type: ignore
         transform = pre_processing_of(self.pre_processor).transform
         normalizes = extract_transforms_by_type(transform, Normalize) if transform else []
         std = torch.tensor(normalizes[0].std if normalizes else [1.0, 1.0, 1.0])
-        self._noise = NoiseBlocks(int(self.noise_seed), std)
+        self.noise_blocks = NoiseBlocks(int(self.noise_seed), std)
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Take one batch, and every second time an optimizer step."""
@@ -86,7 +86,7 @@ class ReverseDistillationPlusPlus(Distillation, AnomalibModule):  # type: ignore
 
     def _teacher_features(self, batch: Any) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """Return the teacher's maps of a batch as it is, and with noise."""
-        noisy = self._noise(batch.image)
+        noisy = self.noise_blocks(batch.image)
         if self._cached is not None:
             return self.frozen_features(batch), self.model.teacher(noisy)
         both = self.model.teacher(torch.cat([batch.image, noisy]))

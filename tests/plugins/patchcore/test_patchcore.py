@@ -205,9 +205,9 @@ def test_statistics_follow_the_weights(arguments, mean):
 def test_a_long_axis_is_smoothed_as_a_short_one(monkeypatch, sigma):
     patch_scores = torch.rand(2, 5, 40, generator=torch.Generator().manual_seed(0))
     whole = score_map.smooth_map(patch_scores, (40, 320), sigma)
-    monkeypatch.setattr(score_map, "_BLOCK", 70)
-    score_map._axis.cache_clear()
+    monkeypatch.setattr(score_map, "BLOCK", 70)
+    score_map.axis_blocks.cache_clear()
     blocks = score_map.smooth_map(patch_scores, (40, 320), sigma)
-    score_map._axis.cache_clear()
+    score_map.axis_blocks.cache_clear()
     assert blocks.shape == (2, 1, 40, 320)
     torch.testing.assert_close(blocks, whole, rtol=0, atol=1e-6)

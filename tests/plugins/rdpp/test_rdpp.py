@@ -101,7 +101,7 @@ def test_an_interrupted_training_goes_on_with_the_same_noise(mini, tmp_path, mon
 
 def test_a_batch_has_all_terms(mini, tmp_path):
     model = ReverseDistillationPlusPlus(**SMALL)
-    model._noise = NoiseBlocks(0, ONES)
+    model.noise_blocks = NoiseBlocks(0, ONES)
     losses = model.losses(SimpleNamespace(image=torch.rand(2, 3, 64, 64)))
     assert set(losses) == {"distillation", "projection", "reconstruction", "contrast", "ssot"}
     assert losses["ssot"] == 0
