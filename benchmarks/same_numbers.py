@@ -5,7 +5,8 @@
     python benchmarks/same_numbers.py OLD NEW
 
 Compares metrics, calibrations, expected false alarms and score histograms of every run, and the
-bytes of everything else that both folders hold under one name (such as a rendered data set).
+bytes of everything else that both folders hold under one name (such as a rendered data set). Of a
+calibration, what both versions write is compared.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+NUMBERS = ("splits", "expected_false_alarms", "bit_depth", "object", "seed")  # of metrics.json
 # What says where, when and by which code a run was made.
 OTHERWISE = {"config.yaml", "cost.json", "model.ckpt", "checksums.json", "cases.json"}
 
@@ -50,9 +52,9 @@ def differences(old: Path, new: Path) -> Iterator[str]:
 
 
 def _same(one: Path, other: Path) -> bool:
-    if one.name == "metrics.json":
+    if one.suffix == ".json":
         first, second = (json.loads(path.read_text(encoding="utf-8")) for path in (one, other))
-        keys = ("splits", "expected_false_alarms", "bit_depth", "object", "seed")
+        keys = NUMBERS if one.name == "metrics.json" else first.keys() & second.keys()
         return all(first.get(key) == second.get(key) for key in keys)
     if one.suffix == ".npz":
         with np.load(one) as first, np.load(other) as second:
