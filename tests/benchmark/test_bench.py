@@ -96,6 +96,7 @@ def test_a_run_writes_its_folder_and_the_table_shows_it(first):
     assert "Published on **MVTec AD 2**" in printed
 
 
+@pytest.mark.slow
 def test_an_equal_run_agrees_to_the_last_digit_and_another_seed_does_not(recipe, mini, out, first):
     assert bench(recipe, mini, out, "--seeds", "0", "1", "--splits", "test_public") == 0
     same, other = (metrics_of(out, seed=seed)["splits"] for seed in (0, 1))
@@ -103,6 +104,7 @@ def test_an_equal_run_agrees_to_the_last_digit_and_another_seed_does_not(recipe,
     assert other["test_public"] != same["test_public"]
 
 
+@pytest.mark.slow
 def test_finished_runs_are_skipped_until_something_that_counts_changes(
     recipe, mini, out, cheap_runs, capsys
 ):
@@ -122,6 +124,7 @@ def test_finished_runs_are_skipped_until_something_that_counts_changes(
     assert len(cheap_runs.done) == 3
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_one_line_and_the_others_go_on(recipe, mini, out, capsys):
     shutil.copytree(mini / "part", mini / "a_broken")
     (mini / "a_broken" / "train" / "good" / "001_regular.png").write_bytes(b"")
@@ -165,6 +168,7 @@ def test_a_transductive_model_is_not_admissible_and_the_run_says_why(
     assert f"; VAND 4 {output}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_split_without_truth_has_counts_only(recipe, mini, out, capsys):
     shutil.rmtree(mini / "part" / "private_ground_truth")
     assert bench(recipe, mini, out) == 0

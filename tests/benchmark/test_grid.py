@@ -30,6 +30,7 @@ def calls(cheap_runs):
     return cheap_runs.done
 
 
+@pytest.mark.slow
 def test_the_plan_comes_first_and_may_be_all(recipe, mini, out, calls, capsys):
     shutil.copytree(mini / "part", mini / "second")
     words = ("--seeds", "0", "1")
@@ -51,6 +52,7 @@ def test_the_plan_comes_first_and_may_be_all(recipe, mini, out, calls, capsys):
     assert "2 to do again, other settings, 2 to do, about 40 s each" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_runs_of_one_recipe_share_the_hash_of_their_settings(recipe, mini, out, calls):
     shutil.copytree(mini / "part", mini / "second")
     assert bench(recipe, mini, out, "--seeds", "0", "1") == 0
@@ -63,6 +65,7 @@ def test_runs_of_one_recipe_share_the_hash_of_their_settings(recipe, mini, out, 
     assert other["settings_hash"] != found[0]["settings_hash"]
 
 
+@pytest.mark.slow
 def test_other_splits_are_no_other_run(recipe, mini, out, calls, capsys):
     path = out / "quick/part/seed0/metrics.json"
     assert bench(recipe, mini, out, "--splits", "test_public", "test_private") == 0
@@ -79,6 +82,7 @@ def test_other_splits_are_no_other_run(recipe, mini, out, calls, capsys):
     assert len(calls) == 2
 
 
+@pytest.mark.slow
 def test_a_run_of_another_grid_is_left_to_it_and_told(recipe, mini, out, calls, capsys):
     with locked(out / "quick" / "part" / "seed0"):
         assert bench(recipe, mini, out, "--seeds", "0", "1") == 1  # not all of the plan is there
@@ -102,6 +106,7 @@ def test_two_trainings_into_one_folder_are_one_line(recipe, mini, out, calls, ca
     assert not calls
 
 
+@pytest.mark.slow
 def test_what_another_grid_finishes_meanwhile_is_not_repeated(
     recipe, mini, out, calls, monkeypatch, capsys
 ):
@@ -172,6 +177,7 @@ def test_a_disk_that_takes_no_more_ends_the_grid(
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "cost.json", "model.ckpt"])
+@pytest.mark.slow
 def test_a_damaged_run_is_named_and_made_again(recipe, mini, out, name, calls, capsys):
     assert bench(recipe, mini, out) == 0
     path = out / "quick" / "part" / "seed0" / name

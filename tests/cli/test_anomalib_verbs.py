@@ -21,6 +21,7 @@ def data(mini) -> list[str]:
     return ["--data", "MVTecAD2Layout", *root]
 
 
+@pytest.mark.slow
 def test_train_writes_a_run_folder_whose_config_replays(data, tmp_path, capsys):
     out = tmp_path / "runs"
     assert main(["train", *SMALL, *data, "--default_root_dir", str(out)]) == 0
@@ -40,6 +41,7 @@ def test_train_writes_a_run_folder_whose_config_replays(data, tmp_path, capsys):
     assert "min_area_px=10), 3 normal images of validation" in printed
 
 
+@pytest.mark.slow
 def test_the_seed_is_applied_and_the_applied_value_written(data, tmp_path, cheap_runs):
     draws = []
     cheap_runs.before = lambda planned, folder: draws.append((planned.build(), torch.rand(1))[1])
@@ -56,6 +58,7 @@ def test_the_seed_is_applied_and_the_applied_value_written(data, tmp_path, cheap
     assert config.parent.name == f"seed{yaml.safe_load(config.read_text())['seed_everything']}"
 
 
+@pytest.mark.slow
 def test_fit_test_and_predict_keep_anomalibs_flags(data, tmp_path, capsys):
     root = ["--default_root_dir", str(tmp_path / "out")]
     assert main(["anomalib", "fit", *SMALL, *data, *root]) == 0

@@ -21,6 +21,8 @@ from zoo.runs import calibrations as history
 from zoo.runs import export as export_module
 from zoo.runs.export import NormalImages
 
+pytestmark = pytest.mark.slow
+
 for _package in ("onnx", "onnxscript", "onnxruntime", "openvino"):
     pytest.importorskip(_package, reason="the extra `export` is not installed")
 

@@ -86,6 +86,7 @@ def test_many_false_alarms_come_with_a_way_out(shots, capsys, monkeypatch):
     assert "new: threshold" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_anomalous_images_without_masks_give_figures_per_image(shots, capsys):
     assert fit("--bad", "bad", "--out", "run") == 0
     values = metrics_of(shots / "run")["splits"]["test"]
@@ -100,6 +101,7 @@ def test_anomalous_images_without_masks_give_figures_per_image(shots, capsys):
     assert "SegF1" not in printed
 
 
+@pytest.mark.slow
 def test_masks_give_figures_per_pixel(shots, capsys):
     assert fit("--bad", "bad", "--masks", "masks", "--out", "run") == 0
     values = metrics_of(shots / "run")["splits"]["test"]
@@ -122,6 +124,7 @@ def test_two_images_are_enough_to_begin_with(shots, capsys):
     assert "one image for the threshold cannot tell" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_run_is_used_again(shots):
     from zoo.runs.api import load
 
@@ -162,6 +165,7 @@ def test_the_configuration_replays_from_anywhere(shots, tmp_path_factory, monkey
     assert metrics_of(again.parent)["splits"] == metrics_of(shots / "detector")["splits"]
 
 
+@pytest.mark.slow
 def test_a_detector_stays_until_a_newer_one_of_the_same_object_is_complete(shots, cheap_runs):
     def interrupt(experiment, folder):
         raise KeyboardInterrupt
@@ -289,6 +293,7 @@ def test_an_image_torn_in_the_middle_is_named(shots, capsys):
     assert not list(shots.glob("detector*"))
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_said(shots, capsys):
     (shots / "good/clip.mov").touch()
     (shots / "good/IMG_9.heic").touch()
@@ -368,6 +373,7 @@ def test_the_help_names_every_option(capsys):
         assert option in printed
 
 
+@pytest.mark.slow
 def test_the_table_shows_runs_on_own_images(shots, capsys):
     assert fit("--out", "runs/a") == 0
     assert fit("--bad", "bad", "--out", "runs/b") == 0

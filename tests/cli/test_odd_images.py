@@ -149,6 +149,7 @@ def records(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.slow
 def test_every_readable_image_is_predicted_and_every_other_named(graph, shots, tmp_path, capsys):
     from zoo.cli import main
 

@@ -39,6 +39,7 @@ def packed(monkeypatch):
     return calls
 
 
+@pytest.mark.slow
 def test_images_and_gb_come_first_then_runs_and_archive(data, tmp_path, packed, capsys):
     out = tmp_path / "runs"
     code, printed = reproduce(capsys, "patchcore", "--data.root", data, "--out", out)

@@ -32,6 +32,8 @@ from pathlib import Path
 import cv2
 from zoo_plugins.patchcore import ZooPatchcore
 
+pytestmark = pytest.mark.slow
+
 class Cheat(ZooPatchcore):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

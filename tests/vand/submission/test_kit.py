@@ -20,6 +20,8 @@ from zoo.runs.checksums import write_checksums
 from zoo.runs.folder import read_metrics
 from zoo.vand.submission.runs import find_runs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def kit(grid, capsys) -> Path:
