@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 demo: $(VENV)/.installed ## install, render a tiny data set, fit six methods, print the table, write a report
 	$(BIN)/zoo demo
 
-test: $(VENV)/.installed-test ## all tests but the slow ones, and the examples of docstrings, five minutes on two cores
+test: $(VENV)/.installed-test ## all tests but the slow ones, and the examples of docstrings, eight minutes on two cores
 	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.installed-test ## all tests, half an hour on two cores
