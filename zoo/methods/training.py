@@ -36,8 +36,11 @@ class TrainedMethod(ZooMethod):
         return {"gradient_clip_val": 0, "num_sanity_val_steps": 0}
 
     def frozen(self, images: Tensor) -> Sequence[Tensor]:
-        """Return what never changes of normalised images (B, 3, H, W): layers (B, C, h, w)."""
-        raise NotImplementedError(f"{type(self).__name__} has no frozen network")
+        """Return what never changes of normalised images (B, 3, H, W): layers (B, C, h, w).
+
+        By default no network is frozen, and what never changes is the images themselves.
+        """
+        return [images]
 
     def on_train_start(self) -> None:
         """Compute the frozen features of the training images, where that is possible."""

@@ -82,6 +82,12 @@ class Chart:
             text = text.replace(begin, f"{begin}<title>{escape(tooltip)}</title>", 1)
         for colour, name in _VARIABLES.items():
             text = text.replace(colour, f"var(--{name})")
+        # Line breaks, and ids that nothing refers to, are a good part of matplotlib's text.
+        referred = set(re.findall(r'(?:href="#|url\(#)([^")]+)', text))
+        text = re.sub(
+            r' id="([^"]+)"', lambda found: found[0] if found[1] in referred else "", text
+        )
+        text = re.sub(r"\s*\n\s*", " ", text)
         # Ids of its own: what lies in a closed part of the page cannot be referred to elsewhere.
         key = hashlib.sha256(text.encode()).hexdigest()[:8]
         text = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>c{key}-", text)

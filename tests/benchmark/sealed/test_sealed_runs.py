@@ -6,33 +6,20 @@ import json
 import shutil
 
 import pytest
-from small_recipes import STFPM
+from small_recipes import PATCHCORE, STFPM
 
 from zoo.cli import main
-from zoo.runs import resume as resume
+from zoo.runs import resume
 from zoo.runs.checksums import write_checksums
 from zoo.utils.paths import file_sha256
 
-RECIPE = """
-model:
-  class_path: {model}
-  init_args:
-    weights: random
-    backbone: resnet10t
-    layers: [layer1, layer2]
-    image_size: 64
-    coreset_sampling_ratio: 0.1
-data:
-  class_path: zoo.data.MVTecAD2Layout
-  init_args: {{train_batch_size: 4, eval_batch_size: 4}}
-"""
+pytestmark = pytest.mark.slow
+
 CHEAT = """
 import json, os
 from pathlib import Path
 import cv2
 from zoo_plugins.patchcore import ZooPatchcore
-
-pytestmark = pytest.mark.slow
 
 class Cheat(ZooPatchcore):
     def __init__(self, *args, **kwargs):
@@ -48,7 +35,7 @@ class Cheat(ZooPatchcore):
 HALTS = """
 import os
 from anomalib.models import Stfpm
-from zoo.runs import resume as resume
+from zoo.runs import resume
 
 resume.BLOCK_SECONDS, resume.SAVING_SHARE = 0.0, 1e9  # a state after every step
 
@@ -81,7 +68,7 @@ def made(tmp_path_factory, write_object):
     """Return a folder with a data set, and a sealed run in `runs`."""
     root = tmp_path_factory.mktemp("sealed")
     write_object(root / "data", "part")
-    (root / "quick.yaml").write_text(RECIPE.format(model="ZooPatchcore"), encoding="utf-8")
+    (root / "quick.yaml").write_text(PATCHCORE, encoding="utf-8")
     assert bench(root / "quick.yaml", root / "data", root / "runs", "--sealed") == 0
     return root
 
@@ -221,7 +208,7 @@ def test_a_record_of_test_images_read_elsewhere_does_not_hold(made, run, capsys,
 @pytest.mark.parametrize("inside", ["part/test_public/good", "part/train/good", "part"])
 def test_a_recipe_that_names_images_of_the_data_set_is_refused(made, tmp_path, capsys, inside):
     recipe = tmp_path / "named.yaml"
-    text = RECIPE.format(model="ZooPatchcore").replace("random", str(made / "data" / inside))
+    text = PATCHCORE.replace("weights: random", f"weights: {made / 'data' / inside}")
     recipe.write_text(text, encoding="utf-8")
     word = ("--no-object", "part")  # which the path of every image of the object holds
     assert bench(recipe, made / "data", tmp_path / "out", "--sealed", *word) == 1
@@ -270,7 +257,7 @@ def test_a_method_that_reaches_for_test_images_voids_the_run(made, tmp_path, mon
     monkeypatch.setenv("CHEAT_WANTS", str(wanted))
     monkeypatch.setenv("CHEAT_OPENED", str(tmp_path / "opened.json"))
     recipe = tmp_path / "cheat.yaml"
-    recipe.write_text(RECIPE.format(model="cheat.Cheat"), encoding="utf-8")
+    recipe.write_text(PATCHCORE.replace("ZooPatchcore", "cheat.Cheat"), encoding="utf-8")
     assert bench(recipe, made / "data", tmp_path / "out", "--sealed", "--trust") == 1
     text = capsys.readouterr().out
     assert f"the sealed process tried to open {wanted.resolve()}" in text
